@@ -1,0 +1,70 @@
+/* One event loop per thread: descriptors, timers, and a mailbox for other threads.
+ *
+ * This is libevent's only home. Everything here belongs to the loop's own thread, but for loop_post(). */
+#ifndef PGWEIR_LOOP_H
+#define PGWEIR_LOOP_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/check.h"
+
+struct loop;
+
+enum loop_what {
+	LOOP_READ = 1,          /* Readable, or the peer is gone: read to find out. */
+	LOOP_WRITE = 2,
+	LOOP_CLOSED = 4,        /* The peer has shut down its sending side (EPOLLRDHUP). May come with LOOP_READ. */
+};
+
+typedef void loop_io_cb(unsigned what, void *arg);
+typedef void loop_timer_cb(void *arg);
+
+/* A descriptor under watch. Embedded in its owner; reading stays registered, writing only while wanted. */
+struct loop_io {
+	struct event read_event;
+	struct event write_event;
+	struct loop *loop;
+	loop_io_cb *callback;
+	void *arg;
+	bool reading, writing, watch_closed;
+};
+
+struct loop_timer {
+	struct event event;
+	struct loop *loop;
+	loop_timer_cb *callback;
+	void *arg;
+};
+
+struct loop *loop_new(const char *name);
+void loop_free(struct loop **loop);            /* NULL is fine. Letters not yet delivered are dropped. */
+void loop_run(struct loop *loop);              /* Until loop_stop(). */
+void loop_stop(struct loop *loop);             /* From the loop's own thread. */
+const char *loop_name(const struct loop *loop);
+struct event_base *loop_base(struct loop *loop);  /* For libraries that speak libevent (evhttp, libcurl's socket callbacks). */
+
+/* Counts turns of the loop: equal values mean "in the same turn". */
+uint64_t loop_turn(const struct loop *loop);
+
+void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg);
+void loop_io_fini(struct loop_io *io);         /* Does not close the descriptor. */
+void loop_io_read(struct loop_io *io, bool wanted);
+void loop_io_write(struct loop_io *io, bool wanted);
+void loop_io_watch_closed(struct loop_io *io); /* Before the first loop_io_read(): ask for LOOP_CLOSED too. */
+
+void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_cb *callback, void *arg);
+void loop_timer_start(struct loop_timer *timer, uint64_t delay_ms);  /* Restarts a running one. */
+void loop_timer_stop(struct loop_timer *timer);
+
+/* A letter to another thread. The sender embeds it in what it sends; from loop_post() on it belongs to the
+ * receiver, whose thread calls `deliver` once, in order of posting per sender. */
+struct loop_letter {
+	struct loop_letter *next;
+	void (*deliver)(struct loop_letter *letter);
+};
+void loop_post(struct loop *loop, struct loop_letter *letter);
+
+#endif

@@ -1,0 +1,31 @@
+/* Memory. Running out of it is not an error value here: the process says so and aborts.
+ *
+ * Memory that held a secret is wiped when freed: allocate it with mem_secret_dup(), release it with
+ * mem_secret_free(). */
+#ifndef PGWEIR_MEM_H
+#define PGWEIR_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pgweir/check.h"
+
+#define NEW(type) ((type *)mem_alloc(sizeof(type)))
+#define NEW_ARRAY(type, count) ((type *)mem_alloc_array((count), sizeof(type)))
+
+void *mem_alloc(size_t size) MUST_USE __attribute__((malloc));          /* Zeroed. */
+void *mem_alloc_array(size_t count, size_t size) MUST_USE;                /* Zeroed; overflow aborts. */
+void *mem_realloc(void *memory, size_t size) MUST_USE;
+void *mem_dup(const void *bytes, size_t size) MUST_USE;
+char *mem_strdup(const char *text) MUST_USE;                              /* NULL stays NULL. */
+char *mem_strndup(const char *text, size_t size) MUST_USE;
+char *mem_printf(const char *format, ...) MUST_USE PRINTF_LIKE(1, 2);
+void mem_free(void *memory);
+
+void mem_wipe(void *memory, size_t size);
+char *mem_secret_dup(const char *text) MUST_USE;                          /* NULL stays NULL. */
+void mem_secret_free(char *secret);                                       /* Wipes up to the NUL. NULL is fine. */
+bool mem_equal_secret(const void *a, const void *b, size_t size) MUST_USE; /* Constant time. */
+bool mem_equal_secret_text(const char *a, const char *b) MUST_USE;        /* Constant time in the contents. */
+
+#endif

@@ -1,0 +1,27 @@
+/* Names to addresses without blocking a loop: lookups run on threads of their own with getaddrinfo(). */
+#ifndef PGWEIR_RESOLVER_H
+#define PGWEIR_RESOLVER_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "pgweir/check.h"
+
+enum { RESOLVER_ADDRESSES_MAX = 16 };
+
+struct resolver_answer {
+	unsigned count;                                    /* 0: `error_text` says why. */
+	struct sockaddr_storage addresses[RESOLVER_ADDRESSES_MAX];
+	socklen_t sizes[RESOLVER_ADDRESSES_MAX];
+	char error_text[128];
+};
+
+struct loop;
+
+/* Called once, on `loop`'s thread, never from within resolver_lookup(). The answer lives only during the call. */
+typedef void resolver_cb(const struct resolver_answer *answer, void *arg);
+
+/* `host` is a name, an address, or a directory of a Unix socket (starts with '/' or '@'). */
+void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, void *arg);
+
+#endif

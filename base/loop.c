@@ -1,0 +1,217 @@
+/* libevent without its locks: only the mailbox is shared, and it is a lock-free stack with an eventfd. */
+#include "pgweir/loop.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "pgweir/mem.h"
+
+struct loop {
+	struct event_base *base;
+	char *name;
+	uint64_t turn;
+	bool stopping;
+	struct event mail_event;
+	int mail_fd;
+	_Atomic(struct loop_letter *) mail;     /* Newest first. */
+};
+
+static void collect_mail(struct loop *loop)
+{
+	struct loop_letter *newest = atomic_exchange_explicit(&loop->mail, NULL, memory_order_acquire);
+	struct loop_letter *oldest = NULL;
+
+	while (newest) {
+		struct loop_letter *next = newest->next;
+
+		newest->next = oldest;
+		oldest = newest;
+		newest = next;
+	}
+	while (oldest) {
+		struct loop_letter *next = oldest->next;
+
+		oldest->deliver(oldest);
+		oldest = next;
+	}
+}
+
+static void mail_arrived(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		collect_mail(arg);
+}
+
+void loop_post(struct loop *loop, struct loop_letter *letter)
+{
+	struct loop_letter *head = atomic_load_explicit(&loop->mail, memory_order_relaxed);
+	uint64_t one = 1;
+
+	do
+		letter->next = head;
+	while (!atomic_compare_exchange_weak_explicit(&loop->mail, &head, letter, memory_order_release, memory_order_relaxed));
+	/* Only the first letter of a batch rings the bell. */
+	if (!head) {
+		ssize_t written = write(loop->mail_fd, &one, sizeof(one));
+
+		CHECK(written == sizeof(one));
+	}
+}
+
+struct loop *loop_new(const char *name)
+{
+	struct loop *loop = NEW(struct loop);
+	struct event_config *config = event_config_new();
+
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	loop->base = event_base_new_with_config(config);
+	event_config_free(config);
+	CHECK(loop->base);
+	loop->name = mem_strdup(name);
+	loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	CHECK(loop->mail_fd >= 0);
+	event_assign(&loop->mail_event, loop->base, loop->mail_fd, EV_READ | EV_PERSIST, mail_arrived, loop);
+	event_add(&loop->mail_event, NULL);
+	return loop;
+}
+
+void loop_free(struct loop **loop)
+{
+	if (!*loop)
+		return;
+	event_del(&(*loop)->mail_event);
+	event_base_free((*loop)->base);
+	close((*loop)->mail_fd);
+	mem_free((*loop)->name);
+	mem_free(*loop);
+	*loop = NULL;
+}
+
+void loop_run(struct loop *loop)
+{
+	loop->stopping = false;
+	while (!loop->stopping) {
+		loop->turn++;
+		event_base_loop(loop->base, EVLOOP_ONCE);
+	}
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stopping = true;
+}
+
+const char *loop_name(const struct loop *loop)
+{
+	return loop->name;
+}
+
+struct event_base *loop_base(struct loop *loop)
+{
+	return loop->base;
+}
+
+uint64_t loop_turn(const struct loop *loop)
+{
+	return loop->turn;
+}
+
+static void io_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_io *io = arg;
+	unsigned seen = 0;
+
+	(void)fd;
+	if (what & EV_READ)
+		seen |= LOOP_READ;
+	if (what & EV_WRITE)
+		seen |= LOOP_WRITE;
+	if (what & EV_CLOSED)
+		seen |= LOOP_CLOSED;
+	io->callback(seen, io->arg);
+}
+
+static void assign_read(struct loop_io *io, int fd)
+{
+	short what = EV_READ | EV_PERSIST;
+
+	if (io->watch_closed)
+		what |= EV_CLOSED;
+	event_assign(&io->read_event, io->loop->base, fd, what, io_ready, io);
+}
+
+void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg)
+{
+	*io = (struct loop_io){ .loop = loop, .callback = callback, .arg = arg };
+	assign_read(io, fd);
+	event_assign(&io->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, io_ready, io);
+}
+
+void loop_io_fini(struct loop_io *io)
+{
+	loop_io_read(io, false);
+	loop_io_write(io, false);
+}
+
+void loop_io_read(struct loop_io *io, bool wanted)
+{
+	if (io->reading == wanted)
+		return;
+	io->reading = wanted;
+	if (wanted)
+		event_add(&io->read_event, NULL);
+	else
+		event_del(&io->read_event);
+}
+
+void loop_io_write(struct loop_io *io, bool wanted)
+{
+	if (io->writing == wanted)
+		return;
+	io->writing = wanted;
+	if (wanted)
+		event_add(&io->write_event, NULL);
+	else
+		event_del(&io->write_event);
+}
+
+void loop_io_watch_closed(struct loop_io *io)
+{
+	CHECK(!io->reading);
+	io->watch_closed = true;
+	assign_read(io, event_get_fd(&io->read_event));
+}
+
+static void timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_timer *timer = arg;
+
+	(void)fd;
+	(void)what;
+	timer->callback(timer->arg);
+}
+
+void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_cb *callback, void *arg)
+{
+	*timer = (struct loop_timer){ .loop = loop, .callback = callback, .arg = arg };
+	event_assign(&timer->event, loop->base, -1, 0, timer_fired, timer);
+}
+
+void loop_timer_start(struct loop_timer *timer, uint64_t delay_ms)
+{
+	struct timeval delay = { .tv_sec = (time_t)(delay_ms / 1000), .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000) };
+
+	event_add(&timer->event, &delay);
+}
+
+void loop_timer_stop(struct loop_timer *timer)
+{
+	event_del(&timer->event);
+}

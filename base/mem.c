@@ -1,0 +1,101 @@
+#include "pgweir/mem.h"
+
+#include <openssl/crypto.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *checked(void *memory)
+{
+	if (!memory) {
+		fputs("pgweir: out of memory\n", stderr);
+		abort();
+	}
+	return memory;
+}
+
+void *mem_alloc(size_t size)
+{
+	return checked(calloc(1, size ? size : 1));
+}
+
+void *mem_alloc_array(size_t count, size_t size)
+{
+	return checked(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *mem_realloc(void *memory, size_t size)
+{
+	return checked(realloc(memory, size ? size : 1));
+}
+
+void *mem_dup(const void *bytes, size_t size)
+{
+	void *copy = checked(malloc(size ? size : 1));
+
+	if (size)
+		memcpy(copy, bytes, size);
+	return copy;
+}
+
+char *mem_strdup(const char *text)
+{
+	return text ? mem_dup(text, strlen(text) + 1) : NULL;
+}
+
+char *mem_strndup(const char *text, size_t size)
+{
+	char *copy = checked(malloc(size + 1));
+
+	if (size)
+		memcpy(copy, text, size);
+	copy[size] = '\0';
+	return copy;
+}
+
+char *mem_printf(const char *format, ...)
+{
+	va_list args;
+	char *text = NULL;
+
+	va_start(args, format);
+	int size = vasprintf(&text, format, args);
+	va_end(args);
+	return checked(size < 0 ? NULL : text);
+}
+
+void mem_free(void *memory)
+{
+	free(memory);
+}
+
+void mem_wipe(void *memory, size_t size)
+{
+	OPENSSL_cleanse(memory, size);
+}
+
+char *mem_secret_dup(const char *text)
+{
+	return mem_strdup(text);
+}
+
+void mem_secret_free(char *secret)
+{
+	if (!secret)
+		return;
+	mem_wipe(secret, strlen(secret));
+	free(secret);
+}
+
+bool mem_equal_secret(const void *a, const void *b, size_t size)
+{
+	return CRYPTO_memcmp(a, b, size) == 0;
+}
+
+bool mem_equal_secret_text(const char *a, const char *b)
+{
+	size_t size = strlen(a);
+
+	return size == strlen(b) && mem_equal_secret(a, b, size);
+}

@@ -1,0 +1,167 @@
+/* The configuration as an immutable snapshot.
+ *
+ * config_load() reads pgweir.ini (and what it includes) against the settings table of settings.h and yields a
+ * snapshot, or all errors at once. The control plane publishes a snapshot; others hold references. Nothing in a
+ * snapshot ever changes. Times are milliseconds; 0 switches a timeout off, as in PgBouncer. Text fields are never
+ * NULL where the setting has a default; optional ones are NULL when not set. */
+#ifndef PGWEIR_CONFIG_H
+#define PGWEIR_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pgweir/check.h"
+#include "pgweir/log.h"
+
+enum pool_mode { POOL_MODE_SESSION, POOL_MODE_TRANSACTION, POOL_MODE_STATEMENT };
+enum auth_type { AUTH_TYPE_TRUST, AUTH_TYPE_PLAIN, AUTH_TYPE_MD5, AUTH_TYPE_SCRAM_SHA_256, AUTH_TYPE_CERT, AUTH_TYPE_HBA };
+enum sslmode { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
+enum routing_mode { ROUTING_PRIMARY, ROUTING_REPLICA, ROUTING_PREFER_REPLICA, ROUTING_AUTO };
+enum read_your_writes { READ_YOUR_WRITES_OFF, READ_YOUR_WRITES_SESSION, READ_YOUR_WRITES_DATABASE };
+
+enum { CONFIG_INHERIT = -1, CONFIG_AUTO = -1 };
+
+struct config_tls {
+	enum sslmode sslmode;
+	char *ca_file, *cert_file, *key_file;     /* Each may be NULL. */
+	char *ciphers, *ciphers13;                 /* NULL: OpenSSL's defaults. */
+	char *protocols;                           /* PgBouncer's form, e.g. "tlsv1.2,tlsv1.3"; default "secure". */
+};
+
+struct config_host {
+	char *host;
+	uint16_t port;
+	unsigned weight;
+};
+
+struct config_cluster {
+	char *name;
+	struct config_host *hosts;
+	size_t host_count;
+	struct config_tls server_tls;              /* Merged with [pgweir]'s. */
+	int max_server_conn;                        /* Per host. CONFIG_AUTO: what the server allows less a reserve, by fleet_size. */
+	char *probe_user, *probe_password, *probe_secret;
+	char *probe_dbname;
+	uint64_t probe_interval_ms;
+	int probe_failures;
+	uint64_t max_lag_ms;
+	uint64_t max_lag_bytes;
+	char *lag_source, *topology_query;
+	char *admin_user, *admin_password, *admin_secret;
+	bool implicit;                              /* Made from a [database]'s host = …, not from a [cluster] section. */
+};
+
+struct config_user {
+	char *name;
+	char *password;                             /* Towards the server: plain, md5… or SCRAM-SHA-256$…; NULL if not set. */
+	char *secret;                               /* Name of a [secret], or NULL. */
+	char *client_password, *client_secret;     /* What the client must know; NULL: the same as above. */
+	int pool_mode;                              /* enum pool_mode or CONFIG_INHERIT. */
+	int pool_size, max_user_connections, max_user_client_connections;    /* CONFIG_INHERIT or a number. */
+	int query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms, client_idle_timeout_ms; /* CONFIG_INHERIT or ms. */
+};
+
+struct config_database {
+	char *name;                                 /* What clients ask for; "*" for the fallback. */
+	char *dbname;                               /* On the server; NULL in "*": the name the client asked for. */
+	const struct config_cluster *cluster;
+	char *user, *password, *secret;            /* Forced server login, each may be NULL. */
+	char *auth_user, *auth_query, *auth_dbname;  /* Merged with [pgweir]'s; auth_user NULL: no auth_query. */
+	char *connect_query;
+	int pool_mode;                              /* enum pool_mode or CONFIG_INHERIT. */
+	int pool_size, min_pool_size, reserve_pool_size, max_db_connections, max_db_client_connections; /* CONFIG_INHERIT or a number. */
+	int query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms; /* CONFIG_INHERIT or ms. */
+	enum routing_mode routing;
+	enum read_your_writes read_your_writes;
+	uint64_t server_lifetime_ms;
+	struct config_tls server_tls;              /* The cluster's, with this section's own keys on top. */
+};
+
+struct config_secret { char *name, *provider, *id, *path, *variable, *value, *region, *json_key, *endpoint; char *role_arn, *external_id, *profile, *iam_host, *follow_host; uint64_t refresh_interval_ms, rotation_grace_ms; };
+
+struct config_peer {
+	unsigned id;                                /* [peers] `1 = host=… port=…`, as PgBouncer's. */
+	char *host;
+	uint16_t port;
+};
+
+struct config_row;                              /* A set value and where it came from, for SHOW CONFIG (settings.h). */
+
+struct config {
+	char *path;                                 /* The file it came from. */
+	uint64_t generation;                        /* Set by the publisher; grows. */
+
+	/* [pgweir] */
+	char *listen_addr;                          /* Comma-separated; "*" is all; empty: no TCP. */
+	uint16_t listen_port;
+	int listen_backlog;
+	bool proxy_protocol;                        /* Expect a PROXY v2 header on TCP connections. */
+	char *unix_socket_dir;                      /* Empty: none. */
+	mode_t unix_socket_mode;
+	char *unix_socket_group;
+	int threads, login_threads;                 /* Never 0 here: resolved to a number. */
+	int max_client_conn;
+	enum pool_mode pool_mode;
+	int default_pool_size, min_pool_size, reserve_pool_size, max_db_connections, max_user_connections;
+	int max_db_client_connections, max_user_client_connections;    /* 0: no limit. */
+	uint64_t reserve_pool_timeout_ms;
+	int max_server_conn, fleet_size;
+	int max_prepared_statements;                /* Per server connection; LRU beyond it. 0: names are not tracked. */
+	enum auth_type auth_type;
+	char *auth_file, *auth_hba_file, *auth_ident_file;     /* Paths are absolute: relative to the ini's folder. */
+	char *auth_user, *auth_query, *auth_dbname;
+	bool auth_plain_without_tls;                /* auth_type plain and cleartext server logins without TLS. */
+	struct config_tls client_tls, server_tls;
+	char *admin_users, *stats_users;            /* Comma-separated. */
+	char *server_reset_query;                   /* Session mode; default DISCARD ALL. */
+	char *server_check_query;
+	uint64_t server_check_delay_ms, server_lifetime_ms, server_idle_timeout_ms, server_connect_timeout_ms;
+	uint64_t server_login_retry_ms;
+	uint64_t query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms;
+	uint64_t client_idle_timeout_ms, client_login_timeout_ms, cancel_wait_timeout_ms;
+	uint64_t drain_delay_ms, drain_timeout_ms, dns_max_ttl_ms;
+	bool tcp_keepalive;
+	int tcp_keepcnt, tcp_keepidle, tcp_keepintvl, tcp_user_timeout, tcp_defer_accept;
+	char *http_listen, *health_listen;
+	char *logfile, *pidfile;                    /* NULL: standard error, none. */
+	enum log_format log_format;
+	enum log_level log_level;
+	bool log_connections, log_disconnections, log_pooler_errors;
+	uint64_t stats_period_ms;
+	char *application_name;                     /* For pgweir's own connections. */
+	unsigned peer_id;                           /* 0: none. */
+
+	struct config_database *databases; size_t database_count;
+	struct config_cluster *clusters; size_t cluster_count;
+	struct config_user *users; size_t user_count;
+	struct config_secret *secrets; size_t secret_count;
+	struct config_peer *peers; size_t peer_count;
+};
+
+/* Problems, in the order of the file: "pgweir.ini:12: …". Freed with config_problems_fini(). */
+struct config_problems {
+	char **texts;
+	size_t count;
+	char **warnings;
+	size_t warning_count;
+};
+
+/* A snapshot with one reference, or NULL with at least one problem. Warnings may come with either. */
+struct config *config_load(const char *path, struct config_problems *problems) MUST_USE;
+void config_problems_fini(struct config_problems *problems);
+
+struct config *config_ref(struct config *config);          /* Any thread. */
+void config_unref(struct config **config);                  /* Any thread; NULL is fine. Wipes secrets with the last one. */
+
+/* NULL where there is none. config_find_database() falls back to "*". */
+const struct config_database *config_find_database(const struct config *config, const char *name);
+const struct config_user *config_find_user(const struct config *config, const char *name);
+const struct config_cluster *config_find_cluster(const struct config *config, const char *name);
+const struct config_secret *config_find_secret(const struct config *config, const char *name);
+
+/* True when `user` stands in the comma-separated `list`. */
+bool config_list_has(const char *list, const char *user);
+
+#endif
