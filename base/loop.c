@@ -182,6 +182,11 @@ void loop_io_write(struct loop_io *io, bool wanted)
 		event_del(&io->write_event);
 }
 
+void loop_io_kick(struct loop_io *io)
+{
+	event_active(&io->read_event, EV_READ, 0);
+}
+
 void loop_io_watch_closed(struct loop_io *io)
 {
 	CHECK(!io->reading);

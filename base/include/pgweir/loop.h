@@ -53,6 +53,7 @@ void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *cal
 void loop_io_fini(struct loop_io *io);         /* Does not close the descriptor. */
 void loop_io_read(struct loop_io *io, bool wanted);
 void loop_io_write(struct loop_io *io, bool wanted);
+void loop_io_kick(struct loop_io *io);         /* Calls back with LOOP_READ in the next turn, whatever the kernel says. */
 void loop_io_watch_closed(struct loop_io *io); /* Before the first loop_io_read(): ask for LOOP_CLOSED too. */
 
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_cb *callback, void *arg);

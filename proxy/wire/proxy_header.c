@@ -1,0 +1,53 @@
+/* The binary header of the PROXY protocol, version 2 (the text form of version 1 is not taken). */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "pgweir/wire.h"
+
+static const char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
+
+enum { PROXY_FIXED_SIZE = 16, PROXY_LENGTH_MAX = 4096 };
+
+static bool read_address(unsigned family, const char *block, size_t size, struct sockaddr_storage *client)
+{
+	memset(client, 0, sizeof(*client));
+	if (family == 1 && size >= 12) {
+		struct sockaddr_in *v4 = (struct sockaddr_in *)client;
+
+		v4->sin_family = AF_INET;
+		memcpy(&v4->sin_addr, block, 4);
+		memcpy(&v4->sin_port, block + 8, 2);
+		return true;
+	}
+	if (family == 2 && size >= 36) {
+		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)client;
+
+		v6->sin6_family = AF_INET6;
+		memcpy(&v6->sin6_addr, block, 16);
+		memcpy(&v6->sin6_port, block + 32, 2);
+		return true;
+	}
+	return false;
+}
+
+enum wire_proxy_kind wire_proxy_header(const char *bytes, size_t size, size_t *header_size, struct sockaddr_storage *client)
+{
+	size_t known = size < sizeof(signature) ? size : sizeof(signature);
+
+	if (memcmp(bytes, signature, known) != 0)
+		return WIRE_PROXY_BAD;
+	if (size < PROXY_FIXED_SIZE)
+		return WIRE_PROXY_INCOMPLETE;
+	unsigned version = (unsigned char)bytes[12] >> 4, command = (unsigned char)bytes[12] & 15;
+	unsigned family = (unsigned char)bytes[13] >> 4;
+	size_t length = wire_u16(bytes + 14);
+
+	if (version != 2 || command > 1 || length > PROXY_LENGTH_MAX)
+		return WIRE_PROXY_BAD;
+	*header_size = PROXY_FIXED_SIZE + length;
+	if (size < *header_size)
+		return WIRE_PROXY_INCOMPLETE;
+	if (command == 0)
+		return WIRE_PROXY_LOCAL;
+	return read_address(family, bytes + PROXY_FIXED_SIZE, length, client) ? WIRE_PROXY_ADDRESS : WIRE_PROXY_LOCAL;
+}
