@@ -23,7 +23,7 @@ struct reading {
 
 static char *name_of(const char *value)
 {
-	return mem_strndup(value, STARTUP_NAME_MAX);
+	return mem_strndup(value, strnlen(value, STARTUP_NAME_MAX));
 }
 
 static void take_user(struct reading *reading, const char *value)

@@ -51,7 +51,7 @@ void conn_want_read(struct conn *conn, bool wanted);
 bool conn_sendv(struct conn *conn, const struct iovec *pieces, int count) MUST_USE;
 bool conn_send(struct conn *conn, const void *bytes, size_t size) MUST_USE;
 bool conn_flush(struct conn *conn) MUST_USE;    /* Call on LOOP_WRITE. */
-void conn_shutdown(struct conn *conn);          /* Nothing more will be sent: TLS goodbye and end of stream. Reading goes on. */
+void conn_shutdown(struct conn *conn);          /* Ends the sending side: TLS goodbye, end of stream. */
 static inline bool conn_blocked(const struct conn *conn) { return conn->out.size != 0; }
 
 enum conn_handshake { CONN_HANDSHAKE_DONE, CONN_HANDSHAKE_AGAIN, CONN_HANDSHAKE_FAILED };
