@@ -104,6 +104,7 @@ void login_fixture_settle(unsigned logins_left)
 
 int login_fixture_setup(void **state)
 {
+	static char admin[] = "admin", stats[] = "stats";
 	static const struct login_receiver receiver = { .session = session_came, .cancel = cancel_came };
 
 	(void)state;
@@ -111,8 +112,8 @@ int login_fixture_setup(void **state)
 	fake_auth = FAKE_AUTH_TRUST;
 	fixture_config = (struct config){
 		.max_client_conn = 10,
-		.admin_users = (char[]){ "admin" },
-		.stats_users = (char[]){ "stats" },
+		.admin_users = admin,
+		.stats_users = stats,
 		.log_pooler_errors = true,
 		.log_connections = true,
 		.databases = databases, .database_count = ARRAY_LEN(databases),
