@@ -381,7 +381,11 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 	outbox_begin(&relay->to_client, &session->conn);
 	if (session->backend)
 		session_open_outbox(session);
+	retry_begin(session, bytes, size);
 	ssize_t used = walk(session, bytes, size);
+
+	if (used > 0)
+		retry_keep(session, bytes, (size_t)used);
 
 	flush_if_too_many(session);
 	bool sent = outbox_end(&relay->to_client);

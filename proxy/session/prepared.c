@@ -224,10 +224,8 @@ static const char *unknown_name(const char *text)
 	return strncmp(text, "pgweir_", 7) == 0 ? "pgweir_" : text;
 }
 
-static const char *server_name_for(struct session *session, const char *text)
+static const char *server_name_for(struct session *session, struct statement_name *name, const char *text)
 {
-	struct statement_name *name = map_get_text(&session->names, text);
-
 	if (!name)
 		return unknown_name(text);
 	materialise(session, name);
@@ -247,8 +245,10 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	if (!text_end)
 		return false;
 	session->share->stats.binds++;
+	struct statement_name *known = tracks(session) && *text ? map_get_text(&session->names, text) : NULL;
+
 	if (tracks(session) && *text) {
-		const char *name = server_name_for(session, text);
+		const char *name = server_name_for(session, known, text);
 		size_t name_size = strlen(name) + 1;
 
 		put_header(session, 'B', wire_message_size(message) - (size_t)(text_end + 1 - text) + name_size);
@@ -258,7 +258,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	} else if (tracks(session)) {
 		materialise_unnamed(session);
 	}
-	backend_request(session->backend, REQUEST_BIND, 0, NULL);
+	backend_request(session->backend, REQUEST_BIND, 0, known);
 	return true;
 }
 
@@ -268,9 +268,12 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 
 	if (size < WIRE_HEADER_SIZE + 2 || message[size - 1] != '\0')
 		return false;
+	bool named = tracks(session) && message[WIRE_HEADER_SIZE] == 'S' && *text;
+	struct statement_name *known = named ? map_get_text(&session->names, text) : NULL;
+
 	if (tracks(session) && message[WIRE_HEADER_SIZE] == 'S') {
 		if (*text) {
-			const char *name = server_name_for(session, text);
+			const char *name = server_name_for(session, known, text);
 
 			put_header(session, 'D', WIRE_HEADER_SIZE + 1 + strlen(name) + 1);
 			outbox_put(to_server(session), "S", 1);
@@ -280,7 +283,7 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 			materialise_unnamed(session);
 		}
 	}
-	backend_request(session->backend, REQUEST_DESCRIBE, 0, NULL);
+	backend_request(session->backend, REQUEST_DESCRIBE, 0, known);
 	return true;
 }
 
@@ -335,6 +338,15 @@ void prepared_query(struct session *session)
 	drop_large_pin(session);
 	session->unnamed_token = 0;
 	session->backend->unnamed_token = 0;
+}
+
+void prepared_renew(struct session *session, struct statement_name *name)
+{
+	struct scope scope = { .settings = session->parse_scope, .own = next_token(session) };
+	struct statement *old = name->statement;
+
+	name->statement = statement_intern(&session->share->pool->statements, &scope, sizeof(scope), old->parse, old->parse_size);
+	statement_unref(&old);
 }
 
 /* --- What errors undo --- */

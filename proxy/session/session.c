@@ -189,6 +189,7 @@ static void session_free(struct session *session)
 	buf_fini(&session->unnamed[1]);
 	buf_fini(&session->held);
 	buf_fini(&session->setup_error);
+	statement_name_unref(&session->retry_name);
 	state_unref(&session->settings);
 	state_unref(&session->login_settings);
 	state_unref(&session->parse_scope);
@@ -331,6 +332,8 @@ void session_after_server(struct session *session)
 		if (backend->requests.count)
 			return;
 		session->state = SESSION_LINKED;
+		if (session->retry_name)
+			retry_start(session);
 		if (session_resume(session))
 			session_after_client(session);
 	} else if (session->state == SESSION_FINISHING) {

@@ -55,6 +55,14 @@ void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);
 bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);
 
+void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
+
+/* retry.c */
+void retry_begin(struct session *session, const char *bytes, size_t size);
+void retry_keep(struct session *session, const char *bytes, size_t size);
+bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size);
+void retry_start(struct session *session);
+
 /* pins.c */
 bool session_text_is_harmless(const char *text, size_t size);   /* Its SET or DECLARE leaves nothing behind. */
 void session_note_tag(struct session *session, const char *tag);
