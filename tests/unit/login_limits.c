@@ -58,7 +58,7 @@ static void silent_connections_take_nobodys_place(void **state)
 	struct login_session *session = come_in(&client, "alice", "app");
 
 	leave(&client, session);
-	assert_int_equal(login_count(), 1);
+	login_fixture_settle(1);
 	client_close(&silent);
 	login_fixture_settle(0);
 }
