@@ -203,7 +203,7 @@ static void end_logins(struct loop_letter *letter)
 
 	error_set(&error, "57P01", "terminating connection due to administrator command");
 	LIST_FOREACH(link, next, &home->logins) {
-		struct login *login = LIST_ENTRY(link, struct login, link);
+		struct login *login = LIST_MEMBER(link, struct login, link);
 
 		login_say(login, &error);
 		login_free(&login);

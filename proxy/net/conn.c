@@ -77,6 +77,11 @@ void conn_want_read(struct conn *conn, bool wanted)
 		loop_io_kick(&conn->io);
 }
 
+void conn_watch_end(struct conn *conn)
+{
+	loop_io_closed_only(&conn->io);
+}
+
 static ssize_t plain_recv(struct conn *conn, char *bytes, size_t size)
 {
 	ssize_t got;
