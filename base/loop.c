@@ -162,6 +162,11 @@ void loop_io_fini(struct loop_io *io)
 
 void loop_io_read(struct loop_io *io, bool wanted)
 {
+	if (io->closed_only) {
+		event_del(&io->read_event);
+		assign_read(io, event_get_fd(&io->read_event));
+		io->closed_only = false;
+	}
 	if (io->reading == wanted)
 		return;
 	io->reading = wanted;
@@ -169,6 +174,16 @@ void loop_io_read(struct loop_io *io, bool wanted)
 		event_add(&io->read_event, NULL);
 	else
 		event_del(&io->read_event);
+}
+
+void loop_io_closed_only(struct loop_io *io)
+{
+	if (io->closed_only)
+		return;
+	loop_io_read(io, false);
+	event_assign(&io->read_event, io->loop->base, event_get_fd(&io->read_event), EV_CLOSED | EV_PERSIST, io_ready, io);
+	event_add(&io->read_event, NULL);
+	io->closed_only = true;
 }
 
 void loop_io_write(struct loop_io *io, bool wanted)
