@@ -30,7 +30,7 @@ static struct login_work *take_first(struct login_thread *thread)
 	if (first)
 		list_remove(first);
 	pthread_mutex_unlock(&mutex);
-	return first ? LIST_ENTRY(first, struct login_work, link) : NULL;
+	return first ? LIST_MEMBER(first, struct login_work, link) : NULL;
 }
 
 /* On the thread, while its loop still exists: connections under way have to leave it. */
@@ -48,7 +48,7 @@ void login_threads_start(int count)
 	CHECK(!threads && count > 0);
 	threads = NEW_ARRAY(struct login_thread, (size_t)count);
 	for (int i = 0; i < count; i++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "login-%d", i);
 		list_init(&threads[i].works);

@@ -105,7 +105,7 @@ static void answer(struct attempt *attempt)
 	const struct config_host *host = attempt->target->host;
 	struct reply *reply = attempt->reply;
 
-	log_debug(reply->opened.server ? "server connection opened" : "server connection not opened",
+	log_debug(reply->opened.server ? "server login done" : "server login failed",
 		LOG_TEXT("host", host->host), LOG_INT("port", host->port), LOG_TEXT("database", attempt->target->dbname),
 		LOG_TEXT("user", attempt->target->credentials->user),
 		LOG_INT("us", clock_now_us() - attempt->started_us), LOG_TEXT("sqlstate", reply->opened.error.sqlstate),
