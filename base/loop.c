@@ -70,7 +70,6 @@ struct loop *loop_new(const char *name)
 	struct event_config *config = event_config_new();
 
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	CHECK(loop->base);
