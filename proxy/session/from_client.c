@@ -360,9 +360,10 @@ void session_ready_to_read(struct session *session)
 	struct backend *backend = session->backend;
 	bool blocked = backend && (conn_blocked(&backend->server->conn) || backend->requests.count > SESSION_REQUESTS_MAX);
 
+	/* Most wait so shortly that they send nothing more meanwhile: who does is dealt with then (session_event()). */
 	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING)
-		conn_watch_end(&session->conn);
-	else if (session->state == SESSION_FINISHING || session->state == SESSION_SETTING_UP || blocked)
+		return;
+	if (session->state == SESSION_FINISHING || session->state == SESSION_SETTING_UP || blocked)
 		conn_want_read(&session->conn, false);
 	else
 		conn_want_read(&session->conn, true);
