@@ -23,6 +23,8 @@ static const struct {
 	[LOG_LEVEL_ERROR] = { "ERROR", "error" },
 };
 
+enum { LINE_USUAL = 256 };
+
 static _Atomic int threshold = LOG_LEVEL_INFO;
 static _Atomic int log_format_now = LOG_FORMAT_TEXT;
 static _Atomic int log_fd = STDERR_FILENO;
@@ -192,10 +194,10 @@ static void format_line(struct buf *line, enum log_level level, const char *even
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-	static _Thread_local struct buf line;
+	struct buf line = { 0 };
 	uint64_t lost = atomic_exchange(&lines_lost, 0);
 
-	line.size = 0;
+	buf_reserve(&line, LINE_USUAL);
 	if (lost && atomic_load_explicit(&last_line_torn, memory_order_relaxed))
 		buf_append_char(&line, '\n');
 	if (lost)
@@ -204,4 +206,5 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	format_line(&line, level, event, fields);
 	if (!emit(&line))
 		atomic_fetch_add(&lines_lost, lost + 1);
+	buf_fini(&line);
 }

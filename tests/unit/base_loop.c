@@ -124,6 +124,31 @@ static void a_letter_may_be_posted_before_the_loop_runs(void **state)
 	assert_int_equal(loop_turn(loop), 1);
 }
 
+static unsigned dropped;
+
+static void count_dropped(struct loop_letter *letter)
+{
+	(void)letter;
+	dropped++;
+}
+
+static void letters_of_a_freed_loop_are_dropped_when_the_last_one_lets_go(void **state)
+{
+	struct loop_letter first = { .deliver = stop_loop, .drop = count_dropped }, second = first, third = first;
+	struct loop *held = loop_ref(loop);
+
+	(void)state;
+	dropped = 0;
+	third.drop = NULL;
+	loop_post(loop, &first);
+	loop_free(&loop);
+	loop_post(held, &second);
+	loop_post(held, &third);
+	assert_int_equal(dropped, 0);
+	loop_unref(held);
+	assert_int_equal(dropped, 2);
+}
+
 /* --- Descriptors --- */
 
 struct side {
@@ -390,6 +415,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(letters_of_one_sender_arrive_in_order, start, stop),
 		cmocka_unit_test_setup_teardown(a_letter_posted_while_one_is_delivered_comes_in_a_later_turn, start, stop),
 		cmocka_unit_test_setup_teardown(a_letter_may_be_posted_before_the_loop_runs, start, stop),
+		cmocka_unit_test_setup_teardown(letters_of_a_freed_loop_are_dropped_when_the_last_one_lets_go, start, stop),
 		cmocka_unit_test_setup_teardown(a_readable_descriptor_calls_back_while_reading_is_wanted, start, stop),
 		cmocka_unit_test_setup_teardown(an_unwanted_descriptor_stays_silent, start, stop),
 		cmocka_unit_test_setup_teardown(a_peer_that_shut_down_is_reported_as_closed, start, stop),

@@ -153,6 +153,17 @@ static void many_lookups_at_once_are_each_answered_once(void **state)
 	assert_int_equal(answers, wanted);
 }
 
+/* Under a sanitizer this shows a thread that posts to a loop that is gone, and a lookup that nobody frees. */
+static void a_loop_may_end_while_names_are_looked_up(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		resolver_lookup(loop, i % 2 ? "localhost" : "127.0.0.1", 5432, keep_answer, &answer);
+	loop_free(&loop);
+	usleep(200000);
+	assert_int_equal(answers, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +175,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_at_sign_is_the_abstract_name_space, start, stop),
 		cmocka_unit_test_setup_teardown(a_socket_path_that_does_not_fit_is_an_error_text, start, stop),
 		cmocka_unit_test_setup_teardown(many_lookups_at_once_are_each_answered_once, start, stop),
+		cmocka_unit_test_setup_teardown(a_loop_may_end_while_names_are_looked_up, start, stop),
 	};
 
 	alarm(60);
