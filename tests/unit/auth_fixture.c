@@ -1,7 +1,7 @@
 #include "auth_fixture.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,58 +44,39 @@ void config_problems_fini(struct config_problems *problems)
 	*problems = (struct config_problems){ 0 };
 }
 
-static const char *folder(void)
+/* A file without a name, whose path is good in this process until it is closed. */
+static char *open_file(const char *text, int *fd)
 {
-	static char path[] = "auth-fixture-XXXXXX";
-	static int made;
-
-	if (!made) {
-		assert_non_null(mkdtemp(path));
-		made = 1;
-	}
-	return path;
+	*fd = -1;
+	if (!text)
+		return NULL;
+	*fd = memfd_create("fixture", MFD_CLOEXEC);
+	assert_true(*fd >= 0);
+	assert_int_equal(fchmod(*fd, 0600), 0);
+	assert_int_equal(write(*fd, text, strlen(text)), strlen(text));
+	return mem_printf("/proc/self/fd/%d", *fd);
 }
 
-const char *fixture_file(const char *name, const char *text)
+static void close_file(char **path, int fd)
 {
-	static char paths[8][64];
-	static size_t next;
-	char *path = paths[next++ % 8];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", folder(), name);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-	assert_int_equal(chmod(path, 0600), 0);
-	return path;
-}
-
-static char *write_file(const char *name, const char *text)
-{
-	return text ? mem_strdup(fixture_file(name, text)) : NULL;
+	if (fd >= 0)
+		close(fd);
+	mem_free(*path);
+	*path = NULL;
 }
 
 void fixture_load(const char *auth_file, const char *hba_file, const char *ident_file)
 {
 	struct config_problems problems = { 0 };
+	int fds[3];
 
-	fixture_config.auth_file = write_file("userlist.txt", auth_file);
-	fixture_config.auth_hba_file = write_file("pg_hba.conf", hba_file);
-	fixture_config.auth_ident_file = write_file("pg_ident.conf", ident_file);
-	bool loaded = auth_configure(&fixture_config, &problems);
-	if (!loaded)
+	fixture_config.auth_file = open_file(auth_file, &fds[0]);
+	fixture_config.auth_hba_file = open_file(hba_file, &fds[1]);
+	fixture_config.auth_ident_file = open_file(ident_file, &fds[2]);
+	if (!auth_configure(&fixture_config, &problems))
 		fail_msg("%s", problems.texts[0]);
 	config_problems_fini(&problems);
-	mem_free(fixture_config.auth_file);
-	mem_free(fixture_config.auth_hba_file);
-	mem_free(fixture_config.auth_ident_file);
-	fixture_config.auth_file = fixture_config.auth_hba_file = fixture_config.auth_ident_file = NULL;
-	if (auth_file)
-		unlink(fixture_file("userlist.txt", ""));
-	if (hba_file)
-		unlink(fixture_file("pg_hba.conf", ""));
-	if (ident_file)
-		unlink(fixture_file("pg_ident.conf", ""));
-	rmdir(folder());
+	close_file(&fixture_config.auth_file, fds[0]);
+	close_file(&fixture_config.auth_hba_file, fds[1]);
+	close_file(&fixture_config.auth_ident_file, fds[2]);
 }

@@ -20,9 +20,8 @@
 extern struct config fixture_config;
 extern int fixture_references;          /* Of fixture_config, beyond the tests' own. */
 
-/* Writes `text` where a file is wanted; the path is good until the next call with the same name. */
-const char *fixture_file(const char *name, const char *text);
-void fixture_load(const char *auth_file, const char *hba_file, const char *ident_file);        /* Texts, or NULL. */
+/* auth_configure() with files that hold these texts; NULL: no such file is set. */
+void fixture_load(const char *auth_file, const char *hba_file, const char *ident_file);
 
 #define assert_problem(problems, index, expected) assert_string_equal((problems).texts[index], expected)
 
