@@ -79,7 +79,6 @@ struct loop *loop_new(const char *name)
 	struct event_config *config = event_config_new();
 
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	CHECK(loop->base);
@@ -140,7 +139,7 @@ static void deliver_kicks(struct loop *loop)
 	}
 	/* A callback may end any of them, so that the list is taken from its front each time. */
 	for (struct list *link = list_first(&due); link; link = list_first(&due)) {
-		struct loop_io *io = LIST_ENTRY(link, struct loop_io, kick_link);
+		struct loop_io *io = LIST_MEMBER(link, struct loop_io, kick_link);
 
 		list_remove(link);
 		io->callback(LOOP_READ, io->arg);
@@ -222,6 +221,11 @@ void loop_io_read(struct loop_io *io, bool wanted)
 {
 	if (!wanted)
 		list_remove(&io->kick_link);
+	if (io->closed_only) {
+		event_del(&io->read_event);
+		assign_read(io, event_get_fd(&io->read_event));
+		io->closed_only = false;
+	}
 	if (io->reading == wanted)
 		return;
 	io->reading = wanted;
@@ -229,6 +233,16 @@ void loop_io_read(struct loop_io *io, bool wanted)
 		event_add(&io->read_event, NULL);
 	else
 		event_del(&io->read_event);
+}
+
+void loop_io_closed_only(struct loop_io *io)
+{
+	if (io->closed_only)
+		return;
+	loop_io_read(io, false);
+	event_assign(&io->read_event, io->loop->base, event_get_fd(&io->read_event), EV_CLOSED | EV_PERSIST, io_ready, io);
+	event_add(&io->read_event, NULL);
+	io->closed_only = true;
 }
 
 void loop_io_write(struct loop_io *io, bool wanted)

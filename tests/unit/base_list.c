@@ -16,7 +16,7 @@ struct member {
 static void spell(struct list *list, char *out)
 {
 	LIST_FOREACH(link, next, list)
-		*out++ = LIST_ENTRY(link, struct member, link)->name;
+		*out++ = LIST_MEMBER(link, struct member, link)->name;
 	*out = '\0';
 }
 

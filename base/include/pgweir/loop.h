@@ -31,7 +31,7 @@ struct loop_io {
 	struct loop *loop;
 	loop_io_cb *callback;
 	void *arg;
-	bool reading, writing, watch_closed;
+	bool reading, writing, watch_closed, closed_only;
 };
 
 struct loop_timer {
@@ -56,6 +56,7 @@ uint64_t loop_turn(const struct loop *loop);
 void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg);
 void loop_io_fini(struct loop_io *io);         /* Does not close the descriptor. */
 void loop_io_read(struct loop_io *io, bool wanted);
+void loop_io_closed_only(struct loop_io *io);   /* Reading off, but LOOP_CLOSED still comes. */
 void loop_io_write(struct loop_io *io, bool wanted);
 void loop_io_kick(struct loop_io *io);         /* Calls back with LOOP_READ in the next turn, whatever the kernel
                                                 * says, unless reading is turned off before. */
