@@ -219,13 +219,13 @@ void loop_io_fini(struct loop_io *io)
 
 void loop_io_read(struct loop_io *io, bool wanted)
 {
-	if (!wanted)
-		list_remove(&io->kick_link);
 	if (io->closed_only) {
 		event_del(&io->read_event);
 		assign_read(io, event_get_fd(&io->read_event));
 		io->closed_only = false;
 	}
+	if (!wanted)
+		list_remove(&io->kick_link);
 	if (io->reading == wanted)
 		return;
 	io->reading = wanted;
