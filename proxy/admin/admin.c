@@ -13,6 +13,7 @@
 #include "pgweir/control.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
+#include "pgweir/session.h"
 #include "pgweir/socket.h"
 #include "pgweir/wire.h"
 #include "stats.h"
@@ -161,6 +162,7 @@ static struct client *client_new(struct login_session *session)
 {
 	struct client *client = NEW(struct client);
 
+	client->id = session_next_id();
 	client->slot = session->slot;
 	client->user = session->user;
 	client->database_name = session->database_name;

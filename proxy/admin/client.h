@@ -12,6 +12,7 @@ enum { CLIENT_MESSAGE_MAX = 65536, CLIENT_NAMES_MAX = 1000 };
 
 struct client {
 	struct list link;
+	uint64_t id;                    /* As a session has one. */
 	struct conn conn;
 	struct client_slot *slot;
 	char *user, *database_name, *application_name;
