@@ -15,7 +15,7 @@ job_cb act_reload, act_set, act_shutdown, act_shutdown_for_servers, act_shutdown
 bool act_take_database(struct job *job) MUST_USE;
 
 /* chatter.c: what drivers say without being asked. */
-extern const struct table text_table, select_one_table, select_version_table, select_unlock_table, select_user_table;
+extern const struct table select_one_table, select_version_table, select_unlock_table, select_user_table;
 extern const struct table show_isolation_table, show_read_only_table, show_server_version_table, show_encoding_table;
 extern const struct table show_strings_table, show_application_name_table;
 job_cb chatter_accept, chatter_begin, chatter_end, chatter_value, chatter_user, chatter_application_name;

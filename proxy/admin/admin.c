@@ -202,16 +202,18 @@ void admin_receive(struct login_session *session)
 	go_on(client);
 }
 
+void client_kill(struct client *client, bool at_work)
+{
+	wire_put_error(&client->out, &(struct wire_error){ .severity = "FATAL", .sqlstate = "57P01",
+		.message = "terminating connection due to administrator command" });
+	client->closing = true;
+	if (!at_work)
+		speak(client);
+}
+
 void admin_stop(void)
 {
-	LIST_FOREACH(link, next, &clients) {
-		struct client *client = LIST_MEMBER(link, struct client, link);
-
-		if (!client->closing)
-			wire_put_error(&client->out, &(struct wire_error){ .severity = "FATAL", .sqlstate = "57P01",
-				.message = "terminating connection due to administrator command" });
-		client->closing = true;
-		speak(client);
-	}
+	LIST_FOREACH(link, next, &clients)
+		client_kill(LIST_MEMBER(link, struct client, link), false);
 	stats_stop();
 }

@@ -52,6 +52,8 @@ void client_broke_protocol(struct client *client, const char *text);
 
 /* admin.c */
 void client_job_ended(struct client *client);   /* Goes on, and sends. */
+/* Ends it by an administrator's wish. One that is not `at_work` on just that is gone at once. */
+void client_kill(struct client *client, bool at_work);
 /* The clients there are. */
 struct list *admin_clients(void);
 

@@ -49,7 +49,7 @@ static void release(struct job *job)
 	call_fini(&job->call);
 	result_fini(&job->result);
 	buf_fini(&job->notices);
-	mem_free((void *)(uintptr_t)job->detail);
+	mem_free(job->detail);
 	mem_free(job);
 }
 

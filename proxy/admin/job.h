@@ -40,7 +40,8 @@ struct job {
 	size_t rows_at;                 /* How far the result has been sent. */
 	char tag[JOB_TAG_MAX];          /* Of CommandComplete. */
 	struct error error;
-	const char *detail, *hint;      /* detail: allocated. */
+	char *detail;
+	const char *hint;
 	bool starting;                  /* Within job_start(). */
 	bool touring;
 	job_visit_cb *visit;
@@ -50,10 +51,10 @@ struct job {
 
 	/* What commands keep. */
 	struct map sums;                /* Values are freed with mem_free(). */
-	const char *database_name;      /* An argument; NULL: all databases. */
-	struct pool_database *database;
+	struct pool_database *database; /* NULL: all. */
 	uint64_t number;
-	bool undo;
+	bool found;
+	bool undo;                      /* It was this command that changed what `abandoned` would change back. */
 };
 
 struct job *job_new(struct client *client, struct call *call, uint64_t binary) MUST_USE;       /* Takes the call. */
