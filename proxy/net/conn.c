@@ -56,6 +56,15 @@ void conn_close(struct conn *conn)
 	conn_init(conn, -1);
 }
 
+void conn_shutdown(struct conn *conn)
+{
+	if (conn->ssl && SSL_is_init_finished(conn->ssl)) {
+		SSL_shutdown(conn->ssl);
+		ERR_clear_error();
+	}
+	shutdown(conn->fd, SHUT_WR);
+}
+
 bool conn_has_pending(const struct conn *conn)
 {
 	return conn->ssl && SSL_has_pending(conn->ssl);

@@ -50,6 +50,7 @@ void backend_free(struct backend **backend)
 	prepared_fini(&gone->prepared);
 	state_unref(&gone->settings);
 	buf_fini(&gone->held);
+	buf_fini(&gone->batch);
 	mem_free(gone);
 }
 

@@ -8,6 +8,7 @@ static void sink_pass(void *owner, const char *bytes, size_t size)
 {
 	struct session *session = owner;
 
+	session->batch_answered = true;
 	outbox_pass(&session_relay(session)->to_client, bytes, size);
 }
 
@@ -21,6 +22,7 @@ static void sink_flush(void *owner)
 static void sink_local(void *owner, const struct request *request)
 {
 	struct session *session = owner;
+	session->batch_answered = true;
 	const char complete[] = { request->kind == REQUEST_LOCAL_PARSE ? '1' : '3', 0, 0, 0, 4 };
 
 	outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
@@ -44,6 +46,8 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		session->backend->mute = true;
 		return true;
 	}
+	if (retry_wanted(session, request, body, size))
+		return true;
 	if (!prepared_error(session, body, size, &rewritten))
 		return false;
 	outbox_put(&session_relay(session)->to_client, rewritten.bytes, rewritten.size);
@@ -61,8 +65,9 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	struct session *session = owner;
 	struct pool_stats *stats = &session->share->stats;
 
-	if (request->flags & REQUEST_INJECTED)
+	if (request->flags & REQUEST_INJECTED || session->retry_name)
 		return;
+	session->retried = false;
 	uint64_t now_us = worker_now(session->worker);
 
 	stats->queries++;

@@ -152,7 +152,8 @@ struct scope {
 static struct statement *intern(struct session *session, const char *rest, size_t rest_size)
 {
 	/* What ran before in this transaction, or is still to run before this Parse, may have changed settings or tables. */
-	bool shared = session->backend->status == 'I' && session->backend->requests.count == 0 && session->pin == PIN_NONE;
+	struct backend *backend = session->backend;
+	bool shared = !backend || (backend->status == 'I' && backend->requests.count == 0 && session->pin == PIN_NONE);
 	struct scope scope = {
 		.settings = session->parse_scope,
 		.epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed),
@@ -178,6 +179,29 @@ static void parse_new_name(struct session *session, const char *text, const char
 		session->share->stats.server_parses++;
 	}
 	statement_name_unref(&name);
+}
+
+/* What a server has taken once, with the same meaning, needs no server to be taken again: a client that only prepares
+ * does not queue behind those that work. */
+bool prepared_parse_alone(struct session *session, const char *message, size_t size)
+{
+	static const char complete[] = { '1', 0, 0, 0, 4 };
+	const char *text = message + WIRE_HEADER_SIZE;
+	size_t name_size = strnlen(text, size - WIRE_HEADER_SIZE) + 1;
+
+	if (!tracks(session) || name_size == 1 || size < wire_message_size(message) || name_size > size - WIRE_HEADER_SIZE
+		|| map_get_text(&session->names, text))
+		return false;
+	struct statement *statement = intern(session, text + name_size, size - WIRE_HEADER_SIZE - name_size);
+	bool proven = atomic_load_explicit(&statement->proven, memory_order_relaxed);
+
+	if (proven) {
+		map_put_text(&session->names, text, statement_name_new(text, statement_ref(statement)));
+		session->share->stats.client_parses++;
+		outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
+	}
+	statement_unref(&statement);
+	return proven;
 }
 
 /* The name is taken: the server says so in its own words, once it has the statement that the name stands for. */
@@ -224,10 +248,8 @@ static const char *unknown_name(const char *text)
 	return strncmp(text, "pgweir_", 7) == 0 ? "pgweir_" : text;
 }
 
-static const char *server_name_for(struct session *session, const char *text)
+static const char *server_name_for(struct session *session, struct statement_name *name, const char *text)
 {
-	struct statement_name *name = map_get_text(&session->names, text);
-
 	if (!name)
 		return unknown_name(text);
 	materialise(session, name);
@@ -247,8 +269,10 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	if (!text_end)
 		return false;
 	session->share->stats.binds++;
+	struct statement_name *known = tracks(session) && *text ? map_get_text(&session->names, text) : NULL;
+
 	if (tracks(session) && *text) {
-		const char *name = server_name_for(session, text);
+		const char *name = server_name_for(session, known, text);
 		size_t name_size = strlen(name) + 1;
 
 		put_header(session, 'B', wire_message_size(message) - (size_t)(text_end + 1 - text) + name_size);
@@ -258,7 +282,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	} else if (tracks(session)) {
 		materialise_unnamed(session);
 	}
-	backend_request(session->backend, REQUEST_BIND, 0, NULL);
+	backend_request(session->backend, REQUEST_BIND, 0, known);
 	return true;
 }
 
@@ -268,9 +292,12 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 
 	if (size < WIRE_HEADER_SIZE + 2 || message[size - 1] != '\0')
 		return false;
+	bool named = tracks(session) && message[WIRE_HEADER_SIZE] == 'S' && *text;
+	struct statement_name *known = named ? map_get_text(&session->names, text) : NULL;
+
 	if (tracks(session) && message[WIRE_HEADER_SIZE] == 'S') {
 		if (*text) {
-			const char *name = server_name_for(session, text);
+			const char *name = server_name_for(session, known, text);
 
 			put_header(session, 'D', WIRE_HEADER_SIZE + 1 + strlen(name) + 1);
 			outbox_put(to_server(session), "S", 1);
@@ -280,7 +307,7 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 			materialise_unnamed(session);
 		}
 	}
-	backend_request(session->backend, REQUEST_DESCRIBE, 0, NULL);
+	backend_request(session->backend, REQUEST_DESCRIBE, 0, known);
 	return true;
 }
 
@@ -335,6 +362,15 @@ void prepared_query(struct session *session)
 	drop_large_pin(session);
 	session->unnamed_token = 0;
 	session->backend->unnamed_token = 0;
+}
+
+void prepared_renew(struct session *session, struct statement_name *name)
+{
+	struct scope scope = { .settings = session->parse_scope, .own = next_token(session) };
+	struct statement *old = name->statement;
+
+	name->statement = statement_intern(&session->share->pool->statements, &scope, sizeof(scope), old->parse, old->parse_size);
+	statement_unref(&old);
 }
 
 /* --- What errors undo --- */

@@ -197,6 +197,7 @@ static void session_free(struct session *session)
 	buf_fini(&session->unnamed[1]);
 	buf_fini(&session->held);
 	buf_fini(&session->setup_error);
+	statement_name_unref(&session->retry_name);
 	state_unref(&session->settings);
 	state_unref(&session->login_settings);
 	state_unref(&session->parse_scope);
@@ -300,6 +301,8 @@ void session_event(unsigned what, void *arg)
 	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING) {
 		if (what & LOOP_CLOSED)
 			session_gone(session, false);
+		else
+			conn_watch_end(&session->conn);
 		return;
 	}
 	if (receive(session, what & LOOP_CLOSED))
@@ -339,6 +342,8 @@ void session_after_server(struct session *session)
 		if (backend->requests.count)
 			return;
 		session->state = SESSION_LINKED;
+		if (session->retry_name)
+			retry_start(session);
 		if (session_resume(session))
 			session_after_client(session);
 	} else if (session->state == SESSION_FINISHING) {

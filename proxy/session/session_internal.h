@@ -47,6 +47,8 @@ extern const struct backend_sink session_sink;
 
 /* prepared.c: messages of the client's, whole or as far as their rule asks. False: the session is to be closed. */
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
+/* Without a server connection: true if the answer is known. */
+bool prepared_parse_alone(struct session *session, const char *message, size_t size);
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_describe(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_close(struct session *session, const char *message, size_t size, size_t *skip);
@@ -54,6 +56,14 @@ void prepared_query(struct session *session);                   /* A simple quer
 void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);
 bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);
+
+void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
+
+/* retry.c */
+void retry_begin(struct session *session, const char *bytes, size_t size);
+void retry_keep(struct session *session, const char *bytes, size_t size);
+bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size);
+void retry_start(struct session *session);
 
 /* pins.c */
 bool session_text_is_harmless(const char *text, size_t size);   /* Its SET or DECLARE leaves nothing behind. */

@@ -53,6 +53,7 @@ void conn_watch_end(struct conn *conn);
 bool conn_sendv(struct conn *conn, const struct iovec *pieces, int count) MUST_USE;
 bool conn_send(struct conn *conn, const void *bytes, size_t size) MUST_USE;
 bool conn_flush(struct conn *conn) MUST_USE;    /* Call on LOOP_WRITE. */
+void conn_shutdown(struct conn *conn);          /* Ends the sending side: TLS goodbye, end of stream. */
 static inline bool conn_blocked(const struct conn *conn) { return conn->out.size != 0; }
 
 enum conn_handshake { CONN_HANDSHAKE_DONE, CONN_HANDSHAKE_AGAIN, CONN_HANDSHAKE_FAILED };

@@ -40,7 +40,7 @@ struct server {
 	struct parameters parameters;           /* As the server reports them. */
 	uint32_t pid;
 	unsigned char key[WIRE_CANCEL_KEY_MAX];
-	uint8_t key_size;
+	uint16_t key_size;
 	bool tls;
 	uint64_t opened_us;
 	struct buf early;                       /* Bytes that came after the first ReadyForQuery; normally empty. */
