@@ -104,6 +104,7 @@ static void the_connection_may_be_freed_meanwhile(void **unused)
 
 	server_cancel(server, fixture_loop(), cancelled, &cancel);
 	server_free(&server);
+	assert_true(wait_for(&cancel.seen, 5000));
 	sem_post(&cancel.may_close);
 	assert_true(wait_for(&cancel.answered, 5000));
 	assert_packet(FAKE_PID, fake_key, sizeof(fake_key));

@@ -136,8 +136,8 @@ static void *accept_all(void *arg)
 		unsigned at = atomic_load(&fixture.connection_count);
 
 		CHECK(at < CONNECTIONS_MAX);
-		CHECK(pthread_create(&fixture.connections[at], NULL, serve, (void *)(intptr_t)fd) == 0);
 		atomic_store(&fixture.connection_count, at + 1);
+		CHECK(pthread_create(&fixture.connections[at], NULL, serve, (void *)(intptr_t)fd) == 0);
 	}
 	return NULL;
 }
