@@ -27,6 +27,7 @@ char *buf_reserve(struct buf *buf, size_t more)
 	if (buf->capacity - buf->size < more) {
 		size_t capacity = buf->capacity ? buf->capacity : BUF_FIRST_CAPACITY;
 
+		CHECK(more <= SIZE_MAX / 4 && buf->size <= SIZE_MAX / 4);       /* Or the doubling would wrap around. */
 		while (capacity - buf->size < more)
 			capacity *= 2;
 		buf->bytes = mem_realloc(buf->bytes, capacity);

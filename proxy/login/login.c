@@ -158,9 +158,22 @@ static bool send_home(struct login *login)
 	return running;
 }
 
+/* Whoever floods the listener shall not flood the log as well. */
+static void log_flood(void)
+{
+	static _Atomic uint64_t last_ms;
+	uint64_t now = clock_now_ms(), last = atomic_load(&last_ms);
+
+	if (now - last >= 1000 && atomic_compare_exchange_strong(&last_ms, &last, now))
+		log_warning("too many logins under way", LOG_INT("logins", login_count()));
+}
+
 static bool has_room(const struct config *config)
 {
-	return config->max_client_conn <= 0 || login_count() <= (unsigned)config->max_client_conn + LOGINS_SPARE;
+	if (config->max_client_conn <= 0 || login_count() <= (unsigned)config->max_client_conn + LOGINS_SPARE)
+		return true;
+	log_flood();
+	return false;
 }
 
 void login_accept(int fd, const struct sockaddr_storage *peer)
@@ -171,12 +184,8 @@ void login_accept(int fd, const struct sockaddr_storage *peer)
 	conn_init(&login->conn, fd);
 	login->address = *peer;
 	login->accepted_us = clock_now_us();
-	bool good = login_setup_current(&login->config, &login->tls);
+	bool good = login_setup_current(&login->config, &login->tls) && has_room(login->config);
 
-	if (good && !has_room(login->config)) {
-		log_warning("too many logins under way", LOG_INT("logins", login_count()));
-		good = false;
-	}
 	if (good) {
 		login->phase = login->config->proxy_protocol && !login_is_local(login) ? LOGIN_PHASE_PROXY_HEADER
 			: LOGIN_PHASE_FIRST_BYTES;

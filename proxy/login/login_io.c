@@ -99,11 +99,12 @@ void login_say(struct login *login, const struct error *error)
 enum login_move login_fail(struct login *login, const struct error *error)
 {
 	log_failure(login, error);
+	/* Before the client knows: when it tries again at once, its place is free. */
+	client_slot_release(&login->slot);
 	if (!login_phase_speaks(login->phase) || !send_error(login, error))
 		return LOGIN_END;
 	login_forget_input(login);
-	/* No more clients wait behind this one than have to: it is not logging in any more. */
-	client_slot_release(&login->slot);
+	/* Not sooner: `error` may be its own. */
 	authenticator_free(&login->authenticator);
 	login->linger_left = LINGER_BYTES_MAX;
 	login_enter(login, LOGIN_PHASE_LINGER);

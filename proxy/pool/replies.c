@@ -3,6 +3,7 @@
  * Failure story: a message of an unknown type, of an impossible length, or in answer to something that was not asked
  * means that we no longer know what the bytes mean. There is no way back: backend_receive() returns false and the
  * connection is closed. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "pgweir/backend.h"
@@ -29,6 +30,7 @@ struct reply_rule {
 #define ANY UINT32_MAX
 #define RUNS (BIT(REQUEST_QUERY) | BIT(REQUEST_EXECUTE))
 
+static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_error(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_tag(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size);
@@ -37,7 +39,7 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 static enum verdict handle_notification(struct backend *backend, const char *message, size_t size);
 
 static const struct reply_rule rules[128] = {
-	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), true, NULL },
+	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), true, handle_parsed },
 	['2'] = { "BindComplete", NEED_HEADER, 5, BIT(REQUEST_BIND), true, NULL },
 	['3'] = { "CloseComplete", NEED_HEADER, 5, BIT(REQUEST_CLOSE), true, NULL },
 	['A'] = { "NotificationResponse", NEED_HEADER, 20000, ANY, false, handle_notification },
@@ -94,6 +96,17 @@ static void undo_until_sync(struct backend *backend)
 	}
 	for (uint32_t left = requests_until_sync(&backend->requests); left > 0; left--)
 		requests_pop(&backend->requests);
+}
+
+static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size)
+{
+	struct statement_name *name = requests_at(&backend->requests, 0)->name;
+
+	(void)message;
+	(void)size;
+	if (name)
+		atomic_store_explicit(&name->statement->proven, true, memory_order_relaxed);
+	return VERDICT_PASS;
 }
 
 static bool is_fatal(const char *severity)

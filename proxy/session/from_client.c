@@ -12,7 +12,11 @@ enum verdict { VERDICT_FORWARD, VERDICT_DROP, VERDICT_CLOSED };
 
 enum need { NEED_HEADER, NEED_WHOLE, NEED_START };
 
-enum needs_server { ALONE, SERVER };
+enum needs_server {
+	ALONE,                          /* Its handler knows what to do without a server. */
+	SERVER,
+	SERVER_UNLESS_KNOWN,            /* prepared_parse_alone() may have the answer. */
+};
 
 struct message_rule {
 	const char *name;
@@ -40,7 +44,7 @@ static enum verdict handle_terminate(struct session *session, const char *messag
 static const struct message_rule rules[128] = {
 	['Q'] = { "Query", NEED_START, 8192, SERVER, false, handle_query },
 	['F'] = { "FunctionCall", NEED_HEADER, WIRE_HEADER_SIZE, SERVER, false, handle_function },
-	['P'] = { "Parse", NEED_START, SESSION_STATEMENT_MAX, SERVER, false, handle_parse },
+	['P'] = { "Parse", NEED_START, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
 	['B'] = { "Bind", NEED_START, 8192, SERVER, false, handle_bind },
 	['D'] = { "Describe", NEED_WHOLE, 8192, SERVER, false, handle_describe },
 	['E'] = { "Execute", NEED_WHOLE, 8192, SERVER, false, handle_execute },
@@ -264,6 +268,8 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 {
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
+	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
+		return true;
 	if (!session->backend && !session_link(session))
 		return false;
 	if (session->state == SESSION_SETTING_UP)
@@ -285,6 +291,8 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 {
 	if (session->skipping)
 		return skip_message(session, message[0]);
+	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN)
+		return VERDICT_DROP;
 	return rule->handle(session, message, size, skip);
 }
 
@@ -352,9 +360,10 @@ void session_ready_to_read(struct session *session)
 	struct backend *backend = session->backend;
 	bool blocked = backend && (conn_blocked(&backend->server->conn) || backend->requests.count > SESSION_REQUESTS_MAX);
 
+	/* Most wait so shortly that they send nothing more meanwhile: who does is dealt with then (session_event()). */
 	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING)
-		conn_watch_end(&session->conn);
-	else if (session->state == SESSION_FINISHING || session->state == SESSION_SETTING_UP || blocked)
+		return;
+	if (session->state == SESSION_FINISHING || session->state == SESSION_SETTING_UP || blocked)
 		conn_want_read(&session->conn, false);
 	else
 		conn_want_read(&session->conn, true);

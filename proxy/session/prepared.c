@@ -152,7 +152,8 @@ struct scope {
 static struct statement *intern(struct session *session, const char *rest, size_t rest_size)
 {
 	/* What ran before in this transaction, or is still to run before this Parse, may have changed settings or tables. */
-	bool shared = session->backend->status == 'I' && session->backend->requests.count == 0 && session->pin == PIN_NONE;
+	struct backend *backend = session->backend;
+	bool shared = !backend || (backend->status == 'I' && backend->requests.count == 0 && session->pin == PIN_NONE);
 	struct scope scope = {
 		.settings = session->parse_scope,
 		.epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed),
@@ -178,6 +179,29 @@ static void parse_new_name(struct session *session, const char *text, const char
 		session->share->stats.server_parses++;
 	}
 	statement_name_unref(&name);
+}
+
+/* What a server has taken once, with the same meaning, needs no server to be taken again: a client that only prepares
+ * does not queue behind those that work. */
+bool prepared_parse_alone(struct session *session, const char *message, size_t size)
+{
+	static const char complete[] = { '1', 0, 0, 0, 4 };
+	const char *text = message + WIRE_HEADER_SIZE;
+	size_t name_size = strnlen(text, size - WIRE_HEADER_SIZE) + 1;
+
+	if (!tracks(session) || name_size == 1 || size < wire_message_size(message) || name_size > size - WIRE_HEADER_SIZE
+		|| map_get_text(&session->names, text))
+		return false;
+	struct statement *statement = intern(session, text + name_size, size - WIRE_HEADER_SIZE - name_size);
+	bool proven = atomic_load_explicit(&statement->proven, memory_order_relaxed);
+
+	if (proven) {
+		map_put_text(&session->names, text, statement_name_new(text, statement_ref(statement)));
+		session->share->stats.client_parses++;
+		outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
+	}
+	statement_unref(&statement);
+	return proven;
 }
 
 /* The name is taken: the server says so in its own words, once it has the statement that the name stands for. */

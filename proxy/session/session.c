@@ -293,6 +293,8 @@ void session_event(unsigned what, void *arg)
 	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING) {
 		if (what & LOOP_CLOSED)
 			session_gone(session, false);
+		else
+			conn_watch_end(&session->conn);
 		return;
 	}
 	if (receive(session, what & LOOP_CLOSED))

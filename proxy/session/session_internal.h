@@ -47,6 +47,8 @@ extern const struct backend_sink session_sink;
 
 /* prepared.c: messages of the client's, whole or as far as their rule asks. False: the session is to be closed. */
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
+/* Without a server connection: true if the answer is known. */
+bool prepared_parse_alone(struct session *session, const char *message, size_t size);
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_describe(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_close(struct session *session, const char *message, size_t size, size_t *skip);

@@ -126,7 +126,9 @@ static void the_longest_password_message_is_read(void **state)
 
 static void a_client_that_goes_away_leaves_nothing(void **state)
 {
-	static const struct { const char *bytes; size_t size; } answers[] = { { "", 0 }, { "p", 1 }, { "p\0\0\0\14sec", 8 }, { "X\0\0\0\4", 5 } };
+	static const struct { const char *bytes; size_t size; } answers[] = {
+		{ "", 0 }, { "p", 1 }, { "p\0\0\0\14sec", 8 }, { "X\0\0\0\4", 5 },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {

@@ -58,7 +58,7 @@ static void silent_connections_take_nobodys_place(void **state)
 	struct login_session *session = come_in(&client, "alice", "app");
 
 	leave(&client, session);
-	assert_int_equal(login_count(), 1);
+	login_fixture_settle(1);
 	client_close(&silent);
 	login_fixture_settle(0);
 }
@@ -161,7 +161,9 @@ static void the_fallback_serves_names_without_a_section(void **state)
 
 static void the_console_has_two_names_and_no_database(void **state)
 {
-	static const struct { const char *user, *database; } rows[] = { { "admin", "pgweir" }, { "admin", "pgbouncer" }, { "stats", "pgweir" } };
+	static const struct { const char *user, *database; } rows[] = {
+		{ "admin", "pgweir" }, { "admin", "pgbouncer" }, { "stats", "pgweir" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

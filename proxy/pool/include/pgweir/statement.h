@@ -20,6 +20,7 @@ struct statement {
 	struct statement_table *table;
 	uint64_t id;
 	char server_name[24];           /* "pgweir_<id>" */
+	_Atomic bool proven;            /* A server has taken it. */
 	size_t key_size;
 	char *key;                      /* Under which it is interned. */
 	size_t parse_size;
