@@ -1,0 +1,317 @@
+"""The sections of the bench: each measures one thing and returns tables.
+
+Rounds are interleaved: in every round each target has its turn, so that what disturbs the machine for a while
+disturbs all of them. A figure is the median of its rounds; a ratio is the median of the rounds' own ratios."""
+
+import dataclasses
+import json
+import statistics
+import subprocess
+import time
+
+from targets import Settings, TargetError
+
+MODES = ("simple", "extended", "prepared", "transaction")
+
+
+@dataclasses.dataclass
+class Table:
+    title: str
+    columns: list
+    rows: list
+    notes: list = dataclasses.field(default_factory=list)
+
+
+class Series:
+    """The results of one (target, variant) over the rounds."""
+
+    def __init__(self):
+        self.results = []
+
+    def values(self, field):
+        return [result.get(field) for result in self.results]
+
+    def median(self, field):
+        values = [value for value in self.values(field) if value is not None]
+        return statistics.median(values) if values else None
+
+    def errors(self):
+        return sum(result["errors"] for result in self.results)
+
+
+def ratio(above, below, field="cpu_us_per_op"):
+    """The median of the rounds' ratios; None where either side is missing."""
+    if above is None or below is None:
+        return None
+    pairs = zip(above.values(field), below.values(field))
+    ratios = [a / b for a, b in pairs if a is not None and b]
+    return statistics.median(ratios) if ratios else None
+
+
+def number(value, digits=2):
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def cell(series, field, digits=2):
+    if series is None:
+        return "–"
+    text = number(series.median(field), digits)
+    return f"{text} ({series.errors()} errors!)" if series.errors() else text
+
+
+def load_command(bench, target, extra, seconds=None):
+    arguments = bench.arguments
+    command = bench.pin(1) + [bench.programs / "bench_load", "--port", target.port, "--json",
+                              "--seconds", seconds or arguments.seconds, "--warmup", 0.3]
+    if target.name != "direct":
+        command += ["--proxy-pid", target.pid]
+    return [str(word) for word in command + extra]
+
+
+def run_load(bench, target, extra):
+    command = load_command(bench, target, extra)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=bench.arguments.seconds + 180)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise TargetError(f"bench_load against {target.name}: exit status {done.returncode}") from None
+
+
+def interleave(bench, jobs):
+    """jobs: {key: a function that runs one measurement}. Every round runs each once, from another one on."""
+    series = {key: Series() for key in jobs}
+    keys = list(jobs)
+    for turn in range(bench.arguments.rounds):
+        offset = turn % len(keys)
+        for key in keys[offset:] + keys[:offset]:
+            series[key].results.append(jobs[key]())
+    return series
+
+
+def start_all(bench, names, settings):
+    """{name: target} for those whose program is there. One that will not start is named and left out."""
+    targets = {}
+    for name in names:
+        try:
+            target = getattr(bench, name)(settings)
+        except TargetError as failure:
+            print(f"# {failure}", flush=True)
+            continue
+        if target:
+            targets[name] = target
+    return targets
+
+
+def stop_all(bench, targets):
+    bench.stop([target for target in targets.values() if target.name != "direct"])
+
+
+def loads(bench, targets, extra):
+    return {name: (lambda target=target: run_load(bench, target, extra)) for name, target in targets.items()}
+
+
+def measure_mode(bench, mode, extra=()):
+    """PgBouncer before 1.21 has no protocol-level prepared statements in transaction mode: session mode there."""
+    names = ["direct", "relay", "pgweir"]
+    settings = Settings(pool_size=bench.arguments.pool_size)
+    targets = start_all(bench, names, settings)
+    session = mode == "prepared" and not bench.arguments.pgbouncer_prepares
+    bouncer = dataclasses.replace(settings, pool_mode="session", pool_size=64) if session else settings
+    targets |= start_all(bench, ["pgbouncer"], bouncer)
+    clients = ["--clients", bench.arguments.clients]
+    series = interleave(bench, loads(bench, targets, ["--mode", mode, *clients, *extra]))
+    stop_all(bench, targets)
+    return series
+
+
+CPU_COLUMNS = ["", "relay", "pgbouncer", "pgweir", "pgweir / pgbouncer", "pgweir / relay"]
+PACE_COLUMNS = ["", "direct", "relay", "pgbouncer", "pgweir"]
+
+
+def cpu_row(label, series):
+    return [label] + [cell(series.get(name), "cpu_us_per_op") for name in ("relay", "pgbouncer", "pgweir")] + [
+        number(ratio(series.get("pgweir"), series.get("pgbouncer"))),
+        number(ratio(series.get("pgweir"), series.get("relay")))]
+
+
+def pace_row(label, series, field, digits=0):
+    return [label] + [cell(series.get(name), field, digits) for name in PACE_COLUMNS[1:]]
+
+
+def section_cpu(bench):
+    cpu, pace, late, share = [], [], [], []
+    for mode in MODES:
+        series = measure_mode(bench, mode)
+        cpu.append(cpu_row(mode, series))
+        pace.append(pace_row(mode, series, "per_second"))
+        late.append(pace_row(mode, series, "p99_us"))
+        share.append(pace_row(mode, series, "user_share", 2))
+    return [Table("CPU of the proxy in µs per operation", CPU_COLUMNS, cpu,
+                  ["A transaction is one operation of three simple queries.",
+                   "`prepared`: PgBouncer below 1.21 runs in session mode, having no protocol-level prepared "
+                   "statements in transaction mode."]),
+            Table("Operations per second", PACE_COLUMNS, pace),
+            Table("p99 latency in µs", PACE_COLUMNS, late),
+            Table("User share of the proxy's CPU", PACE_COLUMNS, share)]
+
+
+def section_text(bench):
+    rows = [cpu_row("simple, 8 KiB", measure_mode(bench, "simple", ["--text-size", 8192])),
+            cpu_row("extended, 8 KiB", measure_mode(bench, "extended", ["--text-size", 8192]))]
+    return [Table("CPU in µs per query of 8 KiB text", CPU_COLUMNS, rows)]
+
+
+def section_threads(bench):
+    settings = Settings(pool_size=bench.arguments.pool_size)
+    started = {count: start_all(bench, ["pgweir"], dataclasses.replace(settings, threads=count)).get("pgweir")
+               for count in (1, 2)}
+    targets = {count: target for count, target in started.items() if target}
+    series = interleave(bench, loads(bench, targets, ["--clients", bench.arguments.clients])) if targets else {}
+    stop_all(bench, targets)
+    fields = (("cpu_us_per_op", 2), ("cpu_cores", 2), ("per_second", 0), ("p99_us", 0))
+    rows = [[f"threads = {count}"] + [cell(series.get(count), field, digits) for field, digits in fields]
+            for count in (1, 2)]
+    return [Table("pgweir's threads, simple queries", ["", "CPU µs per query", "cores used", "queries/s", "p99 µs"], rows,
+                  ["On two cores, which load and server share, more threads cannot show their throughput."])]
+
+
+def versus(bench, label, other_label, settings, other_settings, extra, other_extra):
+    """pgbouncer and pgweir, each under two conditions; CPU per query and what the second condition adds."""
+    clients = ["--clients", bench.arguments.clients]
+    first = start_all(bench, ["pgbouncer", "pgweir"], settings)
+    second = start_all(bench, ["pgbouncer", "pgweir"], other_settings) if other_settings != settings else first
+    jobs = {(name, 0): job for name, job in loads(bench, first, clients + extra).items()}
+    jobs |= {(name, 1): job for name, job in loads(bench, second, clients + other_extra).items()}
+    series = interleave(bench, jobs) if jobs else {}
+    stop_all(bench, first)
+    if second is not first:
+        stop_all(bench, second)
+    rows = []
+    for name in ("pgbouncer", "pgweir"):
+        pair = series.get((name, 0)), series.get((name, 1))
+        rows.append([name] + [cell(one, "cpu_us_per_op") for one in pair] + [number(ratio(pair[1], pair[0]))])
+    return ["", label, other_label, "ratio"], rows
+
+
+def section_pools(bench):
+    settings = Settings(pool_size=bench.arguments.pool_size)
+    many = dataclasses.replace(settings, empty_databases=bench.arguments.pools)
+    columns, rows = versus(bench, "1 pool", f"{bench.arguments.pools} more pools", settings, many, [], [])
+    return [Table("CPU in µs per simple query beside pools that nobody uses", columns, rows,
+                  ["Each of the other pools has had one login."])]
+
+
+def section_appname(bench):
+    settings = Settings(pool_size=bench.arguments.pool_size)
+    columns, rows = versus(bench, "one application_name", "two, alternating", settings, settings, [],
+                           ["--vary-app-name"])
+    return [Table("CPU in µs per simple query when application_name differs between clients", columns, rows)]
+
+
+def memory_bytes(pid):
+    """The proportional set size: private memory, and a share of what is mapped by several processes."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        for line in rollup:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    raise TargetError(f"no Pss of process {pid}")
+
+
+def hold_idle(bench, target, count, tls):
+    command = bench.pin(1) + [bench.programs / "bench_load", "--port", target.port, "--idle", count] + tls
+    holder = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    if holder.stdout.readline() != "ready\n":
+        raise TargetError(f"no idle sessions at {target.name}")
+    return holder
+
+
+def query_idle(holder):
+    """Whether the sessions still answer; returns how many errors there were."""
+    holder.stdin.write("query\n")
+    holder.stdin.flush()
+    return json.loads(holder.stdout.readline())["errors"]
+
+
+def idle_memory(bench, target, steps, tls):
+    """Memory at each step, and the errors of one query per session at the end."""
+    holders, measured = [], [memory_bytes(target.pid)]
+    try:
+        for count, before in zip(steps, [0] + steps[:-1]):
+            holders.append(hold_idle(bench, target, count - before, tls))
+            time.sleep(1)
+            measured.append(memory_bytes(target.pid))
+        errors = sum(query_idle(holder) for holder in holders)
+    finally:
+        for holder in holders:
+            holder.stdin.close()
+            holder.wait(60)
+    return measured, errors
+
+
+def section_idle(bench):
+    steps = [200, 1000] if bench.arguments.quick else [1000, 5000, 10000]
+    rows = []
+    for tls in (False, True):
+        for name in ("pgbouncer", "pgweir"):
+            targets = start_all(bench, [name], Settings(tls=tls))
+            if name not in targets:
+                continue
+            measured, errors = idle_memory(bench, targets[name], steps, ["--tls"] if tls else [])
+            stop_all(bench, targets)
+            slope = (measured[-1] - measured[1]) / (steps[-1] - steps[0])
+            totals = [number(size / 2**20, 1) for size in measured]
+            rows.append([f"{name}, {'TLS' if tls else 'plain'}"] + totals + [number(slope, 0), str(errors)])
+    columns = ["", "MiB at 0"] + [f"at {count:,}" for count in steps] + ["bytes per client", "errors"]
+    return [Table("Memory of idle clients (PSS)", columns, rows,
+                  ["Bytes per client: between the first and the last step. The kernel's socket memory is not in it.",
+                   "Errors: of one query on every session at the end."])]
+
+
+def section_logins(bench):
+    settings = Settings(auth="scram-sha-256", tls=True)
+    targets = start_all(bench, ["pgbouncer", "pgweir"], settings)
+    series = interleave(bench, loads(bench, targets, ["--logins", "--tls", "--clients", 16])) if targets else {}
+    stop_all(bench, targets)
+    rows = [[name, cell(one, "per_second", 0), cell(one, "cpu_us_per_op", 0), cell(one, "p99_us", 0)]
+            for name, one in series.items()]
+    return [Table("Logins with SCRAM over TLS", ["", "logins/s", "CPU µs per login", "p99 µs"], rows,
+                  [f"Userlist with {bench.arguments.userlist} secrets, {bench.arguments.tls_key} key; full handshakes."])]
+
+
+def run_storm(bench, target):
+    """The running sessions' figures while others log in at a fixed rate."""
+    extra = ["--logins", "--tls", "--clients", 64, "--rate", bench.arguments.storm_rate]
+    command = load_command(bench, target, extra, bench.arguments.seconds + 2)
+    storm = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    result = run_load(bench, target, ["--tls", "--clients", 16])
+    logins = json.loads(storm.communicate(timeout=bench.arguments.seconds + 60)[0])
+    return result | {"login_rate": logins["per_second"], "errors": result["errors"] + logins["errors"]}
+
+
+def section_storm(bench):
+    targets = start_all(bench, ["pgbouncer", "pgweir"], Settings(auth="scram-sha-256", tls=True))
+    jobs = {}
+    for name, target in targets.items():
+        jobs[name, "calm"] = lambda target=target: run_load(bench, target, ["--tls", "--clients", 16])
+        jobs[name, "storm"] = lambda target=target: run_storm(bench, target)
+    series = interleave(bench, jobs) if jobs else {}
+    stop_all(bench, targets)
+    fields = (("p50_us", 0), ("p99_us", 0), ("p999_us", 0), ("per_second", 0), ("login_rate", 0))
+    rows = [[f"{name}, {weather}"] + [cell(one, field, digits) for field, digits in fields]
+            for (name, weather), one in series.items()]
+    return [Table(f"16 running TLS sessions during {bench.arguments.storm_rate} TLS logins/s",
+                  ["", "p50 µs", "p99 µs", "p99.9 µs", "queries/s", "logins/s reached"], rows,
+                  [f"Userlist with {bench.arguments.userlist} secrets, {bench.arguments.tls_key} key."])]
+
+
+SECTIONS = {
+    "cpu": section_cpu,
+    "threads": section_threads,
+    "pools": section_pools,
+    "appname": section_appname,
+    "idle": section_idle,
+    "logins": section_logins,
+    "storm": section_storm,
+    "text": section_text,
+}
