@@ -34,7 +34,6 @@ def read_arguments():
     parser.add_argument("--pool-size", type=int, default=32)
     parser.add_argument("--pools", type=int, default=1000, help="section pools: how many unused ones")
     parser.add_argument("--storm-rate", type=int, default=200, help="section storm: logins per second")
-    parser.add_argument("--userlist", choices=("plain", "scram"), default="plain", help="how auth_file holds the password")
     parser.add_argument("--tls-key", choices=("rsa", "ec"), default="rsa", help="RSA 2048 or P-256")
     parser.add_argument("--pin", action="store_true", help="the proxy to core 0, load and server to core 1")
     parser.add_argument("--pgweir-set", action="append", default=[], metavar="KEY=VALUE", help="one more key of [pgweir]")

@@ -31,6 +31,7 @@ class Settings:
     pool_mode: str = "transaction"
     pool_size: int = 32
     auth: str = "trust"
+    userlist: str = "plain"         # how auth_file holds the password: plain | scram
     tls: bool = False
     threads: int = 1
     empty_databases: int = 0
@@ -57,7 +58,7 @@ class Target:
 
 
 def scram_secret(password):
-    """A SCRAM-SHA-256 secret as pg_authid holds it (RFC 5803), for --userlist scram."""
+    """A SCRAM-SHA-256 secret as pg_authid holds it (RFC 5803)."""
     salt, rounds = os.urandom(16), 4096
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
@@ -113,12 +114,12 @@ class Bench:
         subprocess.run(["openssl", "req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=localhost", "-newkey"]
                        + algorithm[self.arguments.tls_key] + ["-keyout", self.key, "-out", self.certificate],
                        check=True, stderr=subprocess.DEVNULL)
-        self.userlist = self.folder / "userlist.txt"
-        secret = scram_secret(PASSWORD) if self.arguments.userlist == "scram" else PASSWORD
-        self.userlist.write_text(f'"{USER}" "{secret}"\n')
-        self.userlist.chmod(0o600)
+        self.userlists = {kind: self.folder / f"userlist-{kind}.txt" for kind in ("plain", "scram")}
+        for kind, secret in (("plain", PASSWORD), ("scram", scram_secret(PASSWORD))):
+            self.userlists[kind].write_text(f'"{USER}" "{secret}"\n')
+            self.userlists[kind].chmod(0o600)
         if self.account:
-            for path in (self.folder, self.certificate, self.key, self.userlist):
+            for path in (self.folder, self.certificate, self.key, *self.userlists.values()):
                 os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def pin(self, core):
@@ -202,7 +203,7 @@ class Bench:
         values = {
             "listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "",
             "pool_mode": settings.pool_mode, "default_pool_size": settings.pool_size,
-            "max_client_conn": MAX_CLIENTS, "auth_type": settings.auth, "auth_file": self.userlist,
+            "max_client_conn": MAX_CLIENTS, "auth_type": settings.auth, "auth_file": self.userlists[settings.userlist],
             "client_tls_sslmode": "require" if settings.tls else "disable",
         }
         if settings.tls:
