@@ -96,7 +96,12 @@ def run_sections(bench, names):
     tables = {}
     show = print_markdown if bench.arguments.markdown else print_plain
     for name in names:
-        tables[name] = sections.SECTIONS[name](bench)
+        try:
+            tables[name] = sections.SECTIONS[name](bench)
+        except (targets.TargetError, subprocess.TimeoutExpired) as failure:
+            print(f"# section {name}: {failure}\n", flush=True)
+            bench.stop_all_but_server()
+            continue
         for table in tables[name]:
             show(table)
     return tables
@@ -119,7 +124,8 @@ def main():
         bench.close()
     if arguments.json:
         plain = {name: [vars(table) for table in group] for name, group in tables.items()}
-        arguments.json.write_text(json.dumps({"about": about, "time": time.time(), "sections": plain}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"about": about, "time": time.time(), "sections": plain,
+                                              "raw": bench.raw}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

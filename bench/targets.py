@@ -95,6 +95,7 @@ class Bench:
         self.programs = pathlib.Path(arguments.programs).resolve()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgweir-bench-"))
         self.running = []
+        self.raw = []           # every single result, for --json
         self.account = self.choose_account()
         self.make_files()
         self.server = self.start_self_naming("server", [self.programs / "bench_server", "--threads", "1"], core=1)
@@ -160,6 +161,9 @@ class Bench:
         for target in targets:
             target.stop()
             self.running.remove(target)
+
+    def stop_all_but_server(self):
+        self.stop([target for target in self.running if target is not self.server])
 
     def close(self):
         self.stop(list(self.running))
