@@ -1,4 +1,5 @@
 """Debian's PgBouncer behind the same interface, to show that a test can run through a pooler at all."""
+import shutil
 import signal
 import subprocess
 
@@ -16,6 +17,7 @@ PER_DATABASE = {"host", "port", "dbname", "user", "password", "pool_size", "min_
 class PgBouncer(Pgweir):
     def write(self) -> None:
         main = {key: value for key, value in self.sections["pgweir"].items() if key not in UNKNOWN}
+        self._own_key(main)
         # It has no TLS per database, as [cluster] sections do for us.
         databases = {}
         for title, body in self.sections.items():
@@ -31,6 +33,15 @@ class PgBouncer(Pgweir):
         for path in (self.folder, auth_file, self.ini_path, self.log_path):
             path.touch()
             give_away(path)
+
+    def _own_key(self, main: dict) -> None:
+        """It runs as another user, who may not read the tests' keys."""
+        for name in ("client_tls_key_file", "server_tls_key_file"):
+            if name in main:
+                copy = self.folder / f"{name}.key"
+                shutil.copy(main[name], copy)
+                give_away(copy)
+                main[name] = copy
 
     def _first_host(self, cluster: str, main: dict) -> dict:
         section = self.sections[f"cluster {cluster}"]
