@@ -45,6 +45,8 @@ def userlist(passwords: dict[str, str]) -> str:
 class Pgweir(Target):
     """One process. Sections given by a test win over the defaults below, key by key."""
 
+    running: "set[Pgweir]" = set()          # For the watchdog.
+
     def __init__(self, sections: dict[str, dict], users: dict[str, str] | None = None, open_files: int | None = None):
         self.folder = new_folder("proxy")
         self.port = free_port()
@@ -81,6 +83,7 @@ class Pgweir(Target):
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             cwd=self.folder, env=self.environment(),
                                             preexec_fn=die_with_parent(signal.SIGKILL))
+        Pgweir.running.add(self)
         if wait:
             wait_until(self._accepts, 20, "pgweir accepts connections")
         return self
@@ -122,6 +125,7 @@ class Pgweir(Target):
         if self.process is None:
             return
         process, self.process = self.process, None
+        Pgweir.running.discard(self)
         try:
             status = end(process, signal.SIGTERM, timeout_s)
             self.check_log()

@@ -1,5 +1,8 @@
 """The fixtures of all tests under tests/: one cluster and one shared proxy per run, and a maker of further proxies."""
+import os
 import resource
+import signal
+import threading
 
 import pytest
 
@@ -7,6 +10,8 @@ from . import target
 from .pgbouncer import PgBouncer
 from .pgweir import Pgweir, sanitized
 from .postgres import Cluster
+
+TEST_TIMEOUT_S = int(os.environ.get("PGWEIR_TEST_TIMEOUT_S", "120"))
 
 MARKS = {
     "pooler": "applies to a pooler, not to a direct connection",
@@ -31,6 +36,33 @@ def pytest_runtest_setup(item):
         pytest.skip("needs pgweir")
     if kind == "pgweir" and item.get_closest_marker("memory") and sanitized():
         pytest.skip("memory under a sanitizer says nothing")
+
+
+class TookTooLong(Exception):
+    """A test hangs."""
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """Ends a test that hangs. Where it hangs inside a C library no exception gets in: there its proxy is killed."""
+    def interrupt(*_):
+        raise TookTooLong(f"still running after {TEST_TIMEOUT_S} s")
+
+    def kill_proxies():
+        for proxy in list(Pgweir.running):
+            if proxy.alive():
+                proxy.process.kill()
+
+    watchdog = threading.Timer(TEST_TIMEOUT_S + 10, kill_proxies)
+    watchdog.daemon = True
+    watchdog.start()
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(TEST_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        watchdog.cancel()
 
 
 @pytest.hookimpl(hookwrapper=True)
