@@ -44,9 +44,10 @@ static void describe_setting(const struct setting *setting, FILE *out)
 
 static const char reference_head[] =
 	"# Settings\n\n"
-	"The file is an ini file. A line holds 199 bytes at most; a value goes on in indented lines, which are joined by a\n"
-	"blank, or by nothing where both parts are quoted. A value is quoted as a whole, with `\"` or `'` and quotes of the\n"
-	"same kind doubled; unquoted, a `;` behind a blank starts a comment, as `;` and `#` do at the start of a line.\n"
+	"The file is an ini file. A line holds 199 bytes at most; a value goes on in indented lines. They are joined by a\n"
+	"blank; where a value is quoted, each of its lines is, and they are joined by nothing. Quotes are `\"` or `'`, around\n"
+	"the value as a whole, and doubled inside it. Unquoted, a `;` behind a blank starts a comment, as `;` and `#` do at\n"
+	"the start of a line.\n"
 	"`${NAME}` is replaced by the environment's value, quoted or not; `$$` is a dollar sign. `%include FILE` reads\n"
 	"another file, or all that match a pattern, relative to the file that includes it.\n\n"
 	"Times are a number of seconds, decimals allowed, or a number with `us`, `ms`, `s`, `min`, `h` or `d`; 0 switches a\n"
