@@ -195,6 +195,11 @@ static void begin(struct login_work *work)
 
 	loop_timer_init(&cancel->timer, work->loop, took_too_long, cancel);
 	loop_timer_start(&cancel->timer, limit_ms ? limit_ms : CANCEL_LIMIT_MS);
+	if (cancel->target && !cancel->packet.size) {
+		enter(cancel, CANCEL_DIAL);
+		finish(cancel, "the server gave no key");
+		return;
+	}
 	if (cancel->target) {
 		dial_it(cancel);
 		return;
@@ -226,7 +231,8 @@ void server_cancel(const struct server *server, struct loop *reply_loop, server_
 	cancel->address = server->address;
 	cancel->address_size = server->address_size;
 	cancel->wanted = server->tls ? DIAL_TLS : DIAL_PLAIN;
-	wire_put_cancel(&cancel->packet, server->pid, server->key, server->key_size);
+	if (server->key_size)
+		wire_put_cancel(&cancel->packet, server->pid, server->key, server->key_size);
 	cancel->reply = NEW(struct cancel_reply);
 	cancel->reply->letter.deliver = deliver;
 	cancel->reply->loop = reply_loop;

@@ -136,11 +136,31 @@ static void drop(struct login_work *work)
 	free_attempt(attempt);
 }
 
+static void hand_over(struct loop_letter *letter)
+{
+	struct attempt *attempt = CONTAINER_OF(letter, struct attempt, work.letter);
+	struct server_opened *opened = &attempt->reply->opened;
+
+	if (attempt->ready_turn == loop_turn(attempt->work.loop)) {
+		loop_post(attempt->work.loop, letter);
+		return;
+	}
+	opened->server = attempt->server;
+	attempt->server = NULL;
+	/* What the first of sslmode's two ways may have left. */
+	opened->error = (struct error){ 0 };
+	opened->from_server = false;
+	buf_fini(&opened->error_body);
+	answer(attempt);
+}
+
+/* libevent tells the kernel of a descriptor that was removed only at the start of its next turn. Until then nobody
+ * else may have it, or close it, so that a letter to this loop itself comes first. */
 void attempt_succeed(struct attempt *attempt)
 {
 	struct server *server = attempt->server;
 
-	attempt->server = NULL;
+	loop_timer_stop(&attempt->timer);
 	conn_detach(&attempt->conn);
 	conn_move(&server->conn, &attempt->conn);
 	server->early = attempt->in;
@@ -148,11 +168,9 @@ void attempt_succeed(struct attempt *attempt)
 	if (!server->early.size)
 		buf_fini(&server->early);
 	server->opened_us = clock_now_us();
-	attempt->reply->opened.server = server;
-	attempt->reply->opened.error = (struct error){ 0 };
-	attempt->reply->opened.from_server = false;
-	buf_fini(&attempt->reply->opened.error_body);
-	answer(attempt);
+	attempt->ready_turn = loop_turn(attempt->work.loop);
+	attempt->work.letter.deliver = hand_over;
+	loop_post(attempt->work.loop, &attempt->work.letter);
 }
 
 /* `"db1:5432" (10.0.0.7)`, or the socket's path. */

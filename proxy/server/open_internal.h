@@ -37,11 +37,12 @@ struct attempt {
 	struct buf in;                  /* Received and not yet taken; at most a message and a chunk. */
 	size_t received;
 	struct server *server;          /* Filled in as its values come. */
+	uint64_t ready_turn;            /* The loop's, when it was complete. */
 };
 
 void attempt_enter(struct attempt *attempt, enum attempt_state state);
 
-/* All of these end the attempt: it is gone when they return. */
+/* All of these end the attempt: it must not be touched any more. */
 void attempt_succeed(struct attempt *attempt);
 void attempt_fail(struct attempt *attempt, const struct error *error);  /* Adds where it was to the text. */
 void attempt_refused(struct attempt *attempt, const char *body, size_t size);   /* An ErrorResponse; or falls back. */

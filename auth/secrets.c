@@ -1,0 +1,50 @@
+#include "secrets.h"
+
+#include <string.h>
+
+#include "pgweir/mem.h"
+#include "state.h"
+
+enum { MD5_DIGITS = 32 };
+
+enum secret_kind secret_kind(const char *text)
+{
+	struct scram_verifier verifier;
+
+	if (strncmp(text, "md5", 3) == 0 && strlen(text + 3) == MD5_DIGITS &&
+		strspn(text + 3, "0123456789abcdef") == MD5_DIGITS)
+		return SECRET_MD5;
+	return scram_verifier_parse(text, &verifier) ? SECRET_SCRAM : SECRET_PLAIN;
+}
+
+void secrets_fini(struct secrets *secrets)
+{
+	for (size_t i = 0; i < secrets->count; i++)
+		mem_secret_free(secrets->texts[i]);
+	*secrets = (struct secrets){ 0 };
+}
+
+void secrets_add(struct secrets *secrets, const char *text)
+{
+	if (text && text[0] && secrets->count < SECRETS_MAX)
+		secrets->texts[secrets->count++] = mem_secret_dup(text);
+}
+
+/* client_password, else password. This is the one place where the values of client_secret and secret (current,
+ * pending, previous within rotation_grace) are to be added once there are leases. */
+static void add_of_section(struct secrets *secrets, const struct config_user *user)
+{
+	secrets_add(secrets, user->client_password ? user->client_password : user->password);
+}
+
+bool secrets_find(struct secrets *secrets, const struct auth_state *state, const struct config *config,
+	const char *user)
+{
+	const struct config_user *section = config_find_user(config, user);
+
+	if (section)
+		add_of_section(secrets, section);
+	if (!secrets->count)
+		secrets_add(secrets, userlist_find(&state->users, user));
+	return secrets->count > 0;
+}
