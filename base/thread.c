@@ -14,6 +14,7 @@ struct thread {
 	thread_cb *prepare, *finish;
 	void *arg;
 	struct loop_letter stop;
+	bool joined;
 };
 
 static void *run(void *arg)
@@ -56,6 +57,16 @@ static void stop(struct loop_letter *letter)
 	loop_stop(CONTAINER_OF(letter, struct thread, stop)->loop);
 }
 
+void thread_join(struct thread *thread)
+{
+	if (thread->joined)
+		return;
+	thread->joined = true;
+	thread->stop.deliver = stop;
+	loop_post(thread->loop, &thread->stop);
+	pthread_join(thread->id, NULL);
+}
+
 void thread_stop(struct thread **thread)
 {
 	struct thread *gone = *thread;
@@ -63,9 +74,7 @@ void thread_stop(struct thread **thread)
 	*thread = NULL;
 	if (!gone)
 		return;
-	gone->stop.deliver = stop;
-	loop_post(gone->loop, &gone->stop);
-	pthread_join(gone->id, NULL);
+	thread_join(gone);
 	loop_free(&gone->loop);
 	sem_destroy(&gone->prepared);
 	mem_free(gone);

@@ -141,9 +141,9 @@ const struct setting settings_pgweir[] = {
 	  .summary = "Whether a server connection is searched for leftovers before others get it.",
 	  .detail = "`auto`: after transactions that called something whose body may leave state behind. `always`: after "
 	            "each. `off`: never." },
-	{ .name = "application_name", AS_TEXT(struct config, application_name), .default_text = "pgweir",
+	{ .name = "application_name", AS_TEXT(struct config, application_name), .default_text = "",
 	  .applies = APPLIES_NEW_CONNECTIONS,
-	  .summary = "application_name of pgweir's own connections to the servers." },
+	  .summary = "application_name of server connections whose client has not set one; empty: none, as without a proxy." },
 
 	/* Logging in */
 	{ .name = "auth_type", AS_ENUM(struct config, auth_type, auth_type_words), .default_text = "scram-sha-256",

@@ -286,8 +286,8 @@ static void stop(void)
 {
 	control_stop_listening();
 	login_stop();
-	workers_stop();
 	login_threads_stop();
+	workers_stop();
 	auth_stop();
 	drain_fini();
 	if (control.config && control.config->pidfile)

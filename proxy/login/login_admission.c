@@ -68,11 +68,28 @@ static bool may_use_console(struct login *login, struct error *error)
 	return error_set(error, "42501", "user \"%s\" is not allowed to use the admin console", request->user);
 }
 
+/* A physical replication connection has no database: its tools ask for the name "replication". Where all databases lie
+ * on one cluster, that is the one meant. */
+const struct config_database *login_find_database(struct login *login)
+{
+	const struct startup_request *request = login->request;
+	const struct config *config = login->config;
+	const struct config_database *database = config_find_database(config, request->database);
+	bool physical = request->replication && strcmp(request->replication, "true") == 0;
+
+	if (database || !physical || config->database_count == 0)
+		return database;
+	for (size_t i = 1; i < config->database_count; i++)
+		if (config->databases[i].cluster != config->databases[0].cluster)
+			return NULL;
+	return &config->databases[0];
+}
+
 static bool has_existing_database(struct login *login, struct error *error)
 {
 	const char *name = login->request->database;
 
-	if (login_is_admin_database(name) || config_find_database(login->config, name))
+	if (login_is_admin_database(name) || login_find_database(login))
 		return true;
 	return error_set(error, "3D000", "database \"%s\" does not exist", name);
 }

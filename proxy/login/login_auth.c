@@ -120,7 +120,7 @@ enum login_move login_auth_begin(struct login *login)
 	const char *name = login->request->database;
 
 	if (!login_is_admin_database(name)) {
-		login->database = config_find_database(login->config, name);
+		login->database = login_find_database(login);
 		if (!login->database)
 			login->database = &unknown_database;
 	}

@@ -104,6 +104,7 @@ bool login_is_admin_database(const char *name);
 /* Before and after authentication. False: `error` says why not. */
 bool login_admit_request(struct login *login, struct error *error) MUST_USE;
 bool login_admit_user(struct login *login, struct error *error) MUST_USE;
+const struct config_database *login_find_database(struct login *login);  /* The section that serves the client, or NULL. */
 
 /* --- login_auth.c --- */
 

@@ -7,7 +7,8 @@
 
 /* A cancel on its way. It outlives the backend if that is closed meanwhile. */
 struct cancel_ticket {
-	struct list link;
+	struct list link;               /* In the backend. */
+	struct list of_worker;
 	struct backend *backend;        /* NULL once closed. */
 };
 
@@ -60,6 +61,7 @@ static void cancel_arrived(void *arg)
 	struct backend *backend = ticket->backend;
 
 	list_remove(&ticket->link);
+	list_remove(&ticket->of_worker);
 	mem_free(ticket);
 	if (backend && backend->state == BACKEND_CLEANING)
 		backend_clean_advance(backend);
@@ -71,7 +73,14 @@ void pool_cancel(struct backend *backend)
 
 	ticket->backend = backend;
 	list_push_back(&backend->cancel_tickets, &ticket->link);
+	list_push_back(&backend->worker->cancels, &ticket->of_worker);
 	server_cancel(backend->server, backend->worker->loop, cancel_arrived, ticket);
+}
+
+void pool_forget_cancels(struct worker *worker)
+{
+	LIST_FOREACH(link, next, &worker->cancels)
+		mem_free(LIST_MEMBER(link, struct cancel_ticket, of_worker));
 }
 
 /* --- While nobody has borrowed it --- */

@@ -173,10 +173,20 @@ void pool_serve(struct pool_share *share)
 	}
 }
 
-void pool_refuse_waiters(struct pool_share *share)
+void pool_refuse_waiters(struct pool_share *share, const struct state *login_state, bool all)
 {
-	for (struct pool_waiter *waiter = first_waiter(share); waiter; waiter = first_waiter(share))
-		grant(waiter, POOL_REFUSED, NULL);
+	struct list refused;
+
+	list_init(&refused);
+	LIST_FOREACH(link, next, &share->waiters) {
+		if (!all && LIST_MEMBER(link, struct pool_waiter, link)->login_state != login_state)
+			continue;
+		list_remove(link);
+		list_push_back(&refused, link);
+	}
+	/* Whoever hears it may leave, or wait again. */
+	for (struct list *first = list_first(&refused); first; first = list_first(&refused))
+		grant(LIST_MEMBER(first, struct pool_waiter, link), POOL_REFUSED, NULL);
 }
 
 /* --- Giving back --- */

@@ -21,7 +21,8 @@ void pool_share_refresh(struct pool_share *share, struct config *config);
 
 /* pool.c */
 void pool_serve(struct pool_share *share);                              /* Waiters get what can be had. */
-void pool_refuse_waiters(struct pool_share *share);                     /* With share->last_error. */
+/* Waiters for a connection that is logged in with `login_state`, or all of them, hear share->last_error. */
+void pool_refuse_waiters(struct pool_share *share, const struct state *login_state, bool all);
 void pool_keep(struct backend *backend);                                /* Clean and unowned: to a waiter, a sibling, or idle. */
 void pool_detach(struct backend *backend);                              /* Out of its list and its counts. */
 void pool_attach(struct backend *backend, struct pool_share *share, enum backend_state state);
@@ -30,6 +31,7 @@ bool pool_evict_idle(struct pool_share *share, enum close_reason reason);
 /* pool_open.c */
 void pool_open_for_waiters(struct pool_share *share);
 void pool_open_minimum(struct pool_share *share);
+void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
 
 /* pool_lend.c */
 void pool_marks_update(struct pool_share *share);                       /* After idle or waiters changed. */
@@ -43,5 +45,6 @@ extern const struct backend_sink backend_unowned_sink;
 
 /* backend.c */
 void backend_event(unsigned what, void *arg);
+void pool_forget_cancels(struct worker *worker);
 
 #endif

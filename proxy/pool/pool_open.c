@@ -11,7 +11,9 @@
 #include "pool_internal.h"
 
 struct pool_opening {
+	struct list link;
 	struct pool_share *share;
+	struct state *login_state;      /* A reference. */
 	struct pool_host *host;
 	unsigned generation, host_index;
 };
@@ -24,14 +26,36 @@ static bool may_get_better(const char *sqlstate)
 		|| strncmp(sqlstate, "58", 2) == 0;
 }
 
+/* The server minds what this client wants at its startup, not the login: a bad value, an unknown parameter, one that
+ * only a superuser may set. */
+static bool is_about_settings(const char *sqlstate)
+{
+	return strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "42", 2) == 0;
+}
+
+static void opening_free(struct pool_opening *opening)
+{
+	list_remove(&opening->link);
+	state_unref(&opening->login_state);
+	mem_free(opening);
+}
+
+void pool_forget_openings(struct pool_share *share)
+{
+	LIST_FOREACH(link, next, &share->openings)
+		opening_free(LIST_MEMBER(link, struct pool_opening, link));
+}
+
 static void next_host(struct pool_share *share, unsigned tried)
 {
 	/* Only one of those who found out moves it on. */
 	atomic_compare_exchange_strong(&share->pool->primary, &tried, tried + 1);
 }
 
-static void note_failure(struct pool_share *share, struct server_opened *opened)
+static void note_failure(struct pool_share *share, struct server_opened *opened, const struct state *login_state)
 {
+	bool settings = login_state && opened->from_server && is_about_settings(opened->error.sqlstate);
+
 	share->stats.login_failures++;
 	share->last_error = opened->error;
 	buf_fini(&share->last_error_body);
@@ -41,8 +65,10 @@ static void note_failure(struct pool_share *share, struct server_opened *opened)
 	share->retry_at_us = share->refused ? 0 : worker_now(share->worker) + share->settings.server_login_retry_us;
 	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
 		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
-	if (share->refused && atomic_load(&share->pool->live) == 0)
-		pool_refuse_waiters(share);
+	if (settings)
+		pool_refuse_waiters(share, login_state, false);
+	else if (share->refused && atomic_load(&share->pool->live) == 0)
+		pool_refuse_waiters(share, NULL, true);
 }
 
 static bool is_standby(const struct pool_share *share, const struct server *server)
@@ -88,9 +114,9 @@ static void opened_cb(struct server_opened *opened, void *arg)
 			server_free(&opened->server);
 			error_set(&opened->error, "57P03", "the server at \"%s\" is a standby", opening->host->name);
 		}
-		note_failure(share, opened);
+		note_failure(share, opened, opening->login_state);
 	}
-	mem_free(opening);
+	opening_free(opening);
 }
 
 static struct server_target *target_for(const struct pool_share *share, const struct config_host *host,
@@ -121,7 +147,11 @@ static bool open_one(struct pool_share *share, const struct pool_waiter *waiter,
 	struct pool_opening *opening = NEW(struct pool_opening);
 	struct server_target *target = target_for(share, at, waiter);
 
-	*opening = (struct pool_opening){ share, host, share->generation, primary };
+	*opening = (struct pool_opening){
+		.share = share, .login_state = state_ref(target->login_state), .host = host, .generation = share->generation,
+		.host_index = primary,
+	};
+	list_push_back(&share->openings, &opening->link);
 	share->opening++;
 	server_open(target, share->worker->loop, opened_cb, opening);
 	server_target_unref(&target);

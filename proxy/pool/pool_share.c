@@ -107,6 +107,7 @@ static struct pool_share *share_new(struct worker *worker, const struct pool_key
 	list_init(&share->lent);
 	list_init(&share->cleaning);
 	list_init(&share->waiters);
+	list_init(&share->openings);
 	list_init(&share->welcomes);
 	use_snapshot(share, key->config, key->database);
 	use_credentials(share, key->credentials);
@@ -143,6 +144,7 @@ static void share_free(struct pool_share *share)
 	close_all(&share->cleaning, CLOSE_SERVER_SHUTDOWN);
 	close_all(&share->lent, CLOSE_SERVER_SHUTDOWN);
 	CHECK(list_empty(&share->waiters));
+	pool_forget_openings(share);
 	atomic_store(&share->pool->marks[share->worker->index].share, NULL);
 	buf_fini(&share->last_error_body);
 	credentials_unref(&share->credentials);
@@ -159,6 +161,7 @@ void pool_worker_finish(struct worker *worker)
 	LIST_FOREACH(link, next, &worker->shares)
 		share_free(LIST_MEMBER(link, struct pool_share, link));
 	list_init(&worker->shares);
+	pool_forget_cancels(worker);
 }
 
 void pool_worker_adopt(struct worker *worker, struct config *config)

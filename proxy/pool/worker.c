@@ -69,6 +69,7 @@ static void prepare(struct loop *loop, void *arg)
 	worker->loop = loop;
 	worker->receive_buffer = mem_alloc(WORKER_RECEIVE_SIZE);
 	list_init(&worker->shares);
+	list_init(&worker->cancels);
 	list_init(&worker->sessions);
 	worker_now(worker);
 	hooks->prepare(worker);
@@ -100,7 +101,7 @@ void workers_start(struct config *config, const struct worker_hooks *given)
 		worker_count = (unsigned)i + 1;
 	}
 	for (unsigned i = 0; i < worker_count; i++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "worker-%u", i);
 		threads[i] = thread_start(name, prepare, finish, workers[i]);
@@ -109,6 +110,9 @@ void workers_start(struct config *config, const struct worker_hooks *given)
 
 void workers_stop(void)
 {
+	/* While one ends it may still write to another. */
+	for (unsigned i = 0; i < worker_count; i++)
+		thread_join(threads[i]);
 	for (unsigned i = 0; i < worker_count; i++)
 		thread_stop(&threads[i]);
 	for (unsigned i = 0; i < worker_count; i++)
@@ -122,6 +126,14 @@ struct publication {
 	struct worker *worker;
 	struct config *config;
 };
+
+static void drop_publication(struct loop_letter *letter)
+{
+	struct publication *publication = CONTAINER_OF(letter, struct publication, letter);
+
+	config_unref(&publication->config);
+	mem_free(publication);
+}
 
 static void adopt(struct loop_letter *letter)
 {
@@ -139,7 +151,7 @@ void workers_publish(struct config *config)
 	for (unsigned i = 0; i < worker_count; i++) {
 		struct publication *publication = NEW(struct publication);
 
-		publication->letter.deliver = adopt;
+		publication->letter = (struct loop_letter){ .deliver = adopt, .drop = drop_publication };
 		publication->worker = workers[i];
 		publication->config = config_ref(config);
 		loop_post(workers[i]->loop, &publication->letter);
@@ -154,6 +166,11 @@ struct tour {
 	worker_done_cb *done;
 	void *arg;
 };
+
+static void drop_tour(struct loop_letter *letter)
+{
+	mem_free(CONTAINER_OF(letter, struct tour, letter));
+}
 
 static void tour_ends(struct loop_letter *letter)
 {
@@ -177,7 +194,7 @@ void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *do
 {
 	struct tour *tour = NEW(struct tour);
 
-	*tour = (struct tour){ .letter.deliver = tour_stops, .home = home, .visit = visit, .done = done, .arg = arg };
+	*tour = (struct tour){ .letter = { .deliver = tour_stops, .drop = drop_tour }, .home = home, .visit = visit, .done = done, .arg = arg };
 	loop_post(workers[0]->loop, &tour->letter);
 }
 
@@ -196,6 +213,11 @@ static void woken(struct loop_letter *letter)
 	mem_free(wake);
 }
 
+static void drop_wake(struct loop_letter *letter)
+{
+	mem_free(CONTAINER_OF(letter, struct wake, letter));
+}
+
 void workers_wake(uint64_t mask, worker_visit_cb *visit, void *arg)
 {
 	for (unsigned i = 0; i < worker_count; i++) {
@@ -203,7 +225,7 @@ void workers_wake(uint64_t mask, worker_visit_cb *visit, void *arg)
 			continue;
 		struct wake *wake = NEW(struct wake);
 
-		*wake = (struct wake){ .letter.deliver = woken, .worker = workers[i], .visit = visit, .arg = arg };
+		*wake = (struct wake){ .letter = { .deliver = woken, .drop = drop_wake }, .worker = workers[i], .visit = visit, .arg = arg };
 		loop_post(workers[i]->loop, &wake->letter);
 	}
 }

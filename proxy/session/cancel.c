@@ -78,6 +78,14 @@ struct search {
 	unsigned next;
 };
 
+static void drop_search(struct loop_letter *letter)
+{
+	struct search *search = CONTAINER_OF(letter, struct search, letter);
+
+	login_cancel_free(&search->cancel);
+	mem_free(search);
+}
+
 static void pass_to_peer(struct worker *worker, const struct login_cancel *cancel)
 {
 	struct config *config = worker->config;
@@ -117,6 +125,6 @@ void session_receive_cancel(struct login_cancel *cancel)
 	struct search *search = NEW(struct search);
 
 	search->cancel = cancel;
-	search->letter.deliver = look_here;
+	search->letter = (struct loop_letter){ .deliver = look_here, .drop = drop_search };
 	loop_post(worker_at(0)->loop, &search->letter);
 }

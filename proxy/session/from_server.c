@@ -33,16 +33,36 @@ static void sink_undone(void *owner, const struct request *request)
 	prepared_undone(owner, request);
 }
 
+/* The server's own words, but it is the end: as a refused startup parameter is without a proxy. */
+static void put_as_fatal(struct buf *out, const char *body, size_t size)
+{
+	const char *end = body + size;
+	size_t begun = wire_begin(out, 'E');
+
+	while (body < end && *body) {
+		size_t field_size = strnlen(body, (size_t)(end - body)) + 1;
+
+		if (field_size > (size_t)(end - body))
+			break;
+		if (*body == 'S' || *body == 'V') {
+			buf_append_char(out, *body);
+			buf_append_cstring(out, "FATAL");
+		} else if (strchr("CMDH", *body)) {
+			buf_append(out, body, field_size);
+		}
+		body += field_size;
+	}
+	buf_append_char(out, '\0');
+	wire_end(out, begun);
+}
+
 static bool sink_error(void *owner, const struct request *request, const char *body, size_t size)
 {
 	struct session *session = owner;
 	struct buf rewritten = { 0 };
 
 	if (request->flags & REQUEST_SETUP) {
-		size_t begun = wire_begin(&session->setup_error, 'E');
-
-		buf_append(&session->setup_error, body, size);
-		wire_end(&session->setup_error, begun);
+		put_as_fatal(&session->setup_error, body, size);
 		session->backend->mute = true;
 		return true;
 	}

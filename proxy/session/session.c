@@ -102,23 +102,42 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	return session;
 }
 
-static void arrive(struct worker *worker, void *arg)
+struct arrival {
+	struct loop_letter letter;
+	struct worker *worker;
+	struct login_session *login;
+};
+
+static void arrive(struct loop_letter *letter)
 {
-	struct login_session *login = arg;
+	struct arrival *arrival = CONTAINER_OF(letter, struct arrival, letter);
+	struct worker *worker = arrival->worker;
 
 	worker_now(worker);
-	struct session *session = session_new(worker, login);
+	struct session *session = session_new(worker, arrival->login);
 
-	login_session_free(&login);
+	login_session_free(&arrival->login);
+	mem_free(arrival);
 	conn_attach(&session->conn, worker->loop, session_event, session);
 	session_begin(session);
 }
 
+static void drop_arrival(struct loop_letter *letter)
+{
+	struct arrival *arrival = CONTAINER_OF(letter, struct arrival, letter);
+
+	login_session_free(&arrival->login);
+	mem_free(arrival);
+}
+
 void session_receive(struct login_session *login)
 {
-	struct worker *worker = worker_least_loaded();
+	struct arrival *arrival = NEW(struct arrival);
 
-	workers_wake(UINT64_C(1) << worker->index, arrive, login);
+	arrival->letter = (struct loop_letter){ .deliver = arrive, .drop = drop_arrival };
+	arrival->worker = worker_least_loaded();
+	arrival->login = login;
+	loop_post(arrival->worker->loop, &arrival->letter);
 }
 
 /* --- The end --- */

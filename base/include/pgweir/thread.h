@@ -12,6 +12,8 @@ struct thread;
 typedef void thread_cb(struct loop *loop, void *arg);
 struct thread *thread_start(const char *name, thread_cb *prepare, thread_cb *finish, void *arg) MUST_USE;
 void thread_stop(struct thread **thread);       /* From another thread; waits for its end. NULL is fine. */
+/* The first half of thread_stop(): ends the thread but keeps its loop, to which others may still post. */
+void thread_join(struct thread *thread);
 struct loop *thread_loop(const struct thread *thread);
 
 #endif

@@ -91,7 +91,8 @@ struct pool_share {
 	struct list cleaning;
 	struct list waiters;            /* Oldest first. */
 	unsigned idle_count, lent_count, cleaning_count, waiter_count;
-	unsigned opening;               /* Attempts under way. */
+	struct list openings;           /* Attempts under way. */
+	unsigned opening;               /* How many of them. */
 	uint64_t retry_at_us;           /* After a failed login: not before. */
 	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */
 	struct buf last_error_body;

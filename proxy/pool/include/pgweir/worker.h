@@ -25,6 +25,7 @@ struct worker {
 	struct config *config;          /* A reference. */
 	char *receive_buffer;           /* What recv() fills; shared by all connections of this worker, one event at a time. */
 	struct list shares;             /* struct pool_share. */
+	struct list cancels;            /* In flight. */
 	struct map shares_by_key;
 	struct list sessions;           /* The session library's, as is: */
 	void *relay;
