@@ -7,7 +7,7 @@
 
 #include "hba_rule.h"
 #include "pgweir/mem.h"
-#include "problems.h"
+#include "auth_file.h"
 
 enum { HBA_RULES_MAX = 10000, HBA_WHY_SIZE = 256 };
 
@@ -30,11 +30,11 @@ static void add_rule(struct hba *hba, struct rules_line *line, const char *path,
 	struct hba_rule rule = { 0 };
 
 	if (line->problem) {
-		problems_add(problems, path, line->number, "%s", line->problem);
+		auth_file_problem(problems, path, line->number, "%s", line->problem);
 		return;
 	}
 	if (!hba_rule_parse(line, &rule, why, sizeof(why))) {
-		problems_add(problems, path, line->number, "%s", why);
+		auth_file_problem(problems, path, line->number, "%s", why);
 		hba_rule_fini(&rule);
 		return;
 	}
@@ -54,7 +54,7 @@ struct hba *hba_parse(const char *path, const char *text, size_t size, struct co
 		bool full = hba->count == HBA_RULES_MAX;
 
 		if (full)
-			problems_add(problems, path, line.number, "more than %d lines", HBA_RULES_MAX);
+			auth_file_problem(problems, path, line.number, "more than %d lines", HBA_RULES_MAX);
 		else
 			add_rule(hba, &line, path, problems);
 		rules_line_fini(&line);

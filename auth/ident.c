@@ -6,7 +6,7 @@
 
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
-#include "problems.h"
+#include "auth_file.h"
 #include "rules.h"
 
 enum { IDENT_ENTRIES_MAX = 10000 };
@@ -53,13 +53,13 @@ static bool compile(struct ident_entry *entry, const char *path, unsigned line, 
 
 	if (status) {
 		regerror(status, &entry->regex, reason, sizeof(reason));
-		problems_add(problems, path, line, "invalid regular expression \"%s\": %s", entry->system_name + 1, reason);
+		auth_file_problem(problems, path, line, "invalid regular expression \"%s\": %s", entry->system_name + 1, reason);
 		return false;
 	}
 	entry->is_regex = true;
 	if (!strstr(entry->user, "\\1") || entry->regex.re_nsub > 0)
 		return true;
-	problems_add(problems, path, line, "\"\\1\" needs a parenthesised part in the regular expression \"%s\"",
+	auth_file_problem(problems, path, line, "\"\\1\" needs a parenthesised part in the regular expression \"%s\"",
 		entry->system_name + 1);
 	return false;
 }
@@ -74,7 +74,7 @@ static bool check_line(const struct rules_line *line, const char *path, struct c
 		if (line->fields[i].count != 1)
 			problem = "a list is not possible here";
 	if (problem)
-		problems_add(problems, path, line->number, "%s", problem);
+		auth_file_problem(problems, path, line->number, "%s", problem);
 	return !problem;
 }
 
@@ -108,7 +108,7 @@ struct ident *ident_parse(const char *path, const char *text, size_t size, struc
 		if (ident->count < IDENT_ENTRIES_MAX)
 			add_entry(ident, &line, path, problems);
 		else
-			problems_add(problems, path, line.number, "more than %d entries", IDENT_ENTRIES_MAX);
+			auth_file_problem(problems, path, line.number, "more than %d entries", IDENT_ENTRIES_MAX);
 		rules_line_fini(&line);
 		if (ident->count == IDENT_ENTRIES_MAX && problems->count > before)
 			break;

@@ -10,7 +10,7 @@
 #include "ident.h"
 #include "pgweir/authenticator.h"
 #include "pgweir/mem.h"
-#include "problems.h"
+#include "auth_file.h"
 
 enum { MOCK_DIGITS = 32 };
 
@@ -76,7 +76,7 @@ static void load_users(struct auth_state *state, const struct config *config, st
 {
 	struct buf text = { 0 };
 
-	if (config->auth_file && problems_read_file(problems, config->auth_file, true, &text))
+	if (config->auth_file && auth_file_read(problems, config->auth_file, true, &text))
 		userlist_parse(&state->users, config->auth_file, text.bytes, text.size, problems);
 	buf_fini_secret(&text);
 }
@@ -87,11 +87,11 @@ static void load_hba(struct auth_state *state, const struct config *config, stru
 
 	if (!config->auth_hba_file) {
 		if (config->auth_type == AUTH_TYPE_HBA)
-			problems_add(problems, config->path ? config->path : "pgweir.ini", 0,
+			auth_file_problem(problems, config->path ? config->path : "pgweir.ini", 0,
 				"auth_type = hba needs auth_hba_file");
 		return;
 	}
-	if (problems_read_file(problems, config->auth_hba_file, false, &text))
+	if (auth_file_read(problems, config->auth_hba_file, false, &text))
 		state->hba = hba_parse(config->auth_hba_file, text.bytes, text.size, problems);
 	buf_fini(&text);
 }
@@ -100,7 +100,7 @@ static void load_ident(struct auth_state *state, const struct config *config, st
 {
 	struct buf text = { 0 };
 
-	if (config->auth_ident_file && problems_read_file(problems, config->auth_ident_file, false, &text))
+	if (config->auth_ident_file && auth_file_read(problems, config->auth_ident_file, false, &text))
 		state->ident = ident_parse(config->auth_ident_file, text.bytes, text.size, problems);
 	buf_fini(&text);
 }

@@ -4,7 +4,7 @@
 
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
-#include "problems.h"
+#include "auth_file.h"
 #include "secrets.h"
 
 enum { USER_MAX = 1024, SECRET_MAX = 4096 };
@@ -123,6 +123,6 @@ void userlist_parse(struct userlist *userlist, const char *path, const char *tex
 			continue;
 		const char *wrong = read_line(userlist, line);
 		if (wrong)
-			problems_add(problems, path, number, "%s", wrong);
+			auth_file_problem(problems, path, number, "%s", wrong);
 	}
 }

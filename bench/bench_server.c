@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "bench_conn.h"
-#include "server_reply.h"
+#include "server_command.h"
 
 #define THREADS_MAX 16
 #define EVENTS_PER_TURN 256
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	conn_raise_descriptor_limit();
-	reply_prepare_rows(settings.row_bytes);
+	command_prepare_rows(settings.row_bytes);
 	if (settings.certificate && settings.key)
 		load_certificate(settings.certificate, settings.key);
 	listener = conn_listen("127.0.0.1", settings.port);

@@ -1,91 +1,9 @@
 #include "server_reply.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define OID_INT4 23
-#define OID_TEXT 25
-#define KEEP_STATUS 0
-
-/* A command is what its first word says. The last row is for everything else. */
-static const struct command {
-	const char *word;
-	const char *tag;
-	bool rows;
-	char status_after;
-} commands[] = {
-	{ "BEGIN", "BEGIN", false, 'T' },
-	{ "START", "START TRANSACTION", false, 'T' },
-	{ "COMMIT", "COMMIT", false, 'I' },
-	{ "END", "COMMIT", false, 'I' },
-	{ "ROLLBACK", "ROLLBACK", false, 'I' },
-	{ "ABORT", "ROLLBACK", false, 'I' },
-	{ "SET", "SET", false, KEEP_STATUS },
-	{ "RESET", "RESET", false, KEEP_STATUS },
-	{ "DISCARD", "DISCARD ALL", false, KEEP_STATUS },
-	{ "DEALLOCATE", "DEALLOCATE ALL", false, KEEP_STATUS },
-	{ "CLOSE", "CLOSE CURSOR ALL", false, KEEP_STATUS },
-	{ "LISTEN", "LISTEN", false, KEEP_STATUS },
-	{ "UNLISTEN", "UNLISTEN", false, KEEP_STATUS },
-	{ "SHOW", "SHOW", true, KEEP_STATUS },
-	{ NULL, "SELECT 1", true, KEEP_STATUS },
-};
-
-/* Sent at login, and again when a SET names one. NULL: the session's own. */
-static const struct reported {
-	const char *name;
-	const char *value;
-} reported[] = {
-	{ "server_version", "15.0" },
-	{ "server_encoding", "UTF8" },
-	{ "client_encoding", "UTF8" },
-	{ "DateStyle", "ISO, MDY" },
-	{ "IntervalStyle", "postgres" },
-	{ "TimeZone", "Etc/UTC" },
-	{ "integer_datetimes", "on" },
-	{ "standard_conforming_strings", "on" },
-	{ "is_superuser", "off" },
-	{ "session_authorization", NULL },
-	{ "application_name", NULL },
-	{ "default_transaction_read_only", "off" },
-	{ "in_hot_standby", "off" },
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct bytes row_description;
-static struct bytes data_row;
-
-void reply_prepare_rows(size_t row_bytes)
-{
-	char *value = malloc(row_bytes + 1);
-	size_t length = row_bytes > 0 ? row_bytes : 1;
-	size_t begun_at = wire_begin(&row_description, 'T');
-
-	if (!value)
-		exit(1);
-	memset(value, 'x', row_bytes);
-	if (row_bytes == 0)
-		value[0] = '1';
-	bytes_append_u16(&row_description, 1);
-	bytes_append_string(&row_description, "?column?");
-	bytes_append_u32(&row_description, 0);
-	bytes_append_u16(&row_description, 0);
-	bytes_append_u32(&row_description, row_bytes > 0 ? OID_TEXT : OID_INT4);
-	bytes_append_u16(&row_description, row_bytes > 0 ? UINT16_MAX : 4);     /* -1: of varying width */
-	bytes_append_u32(&row_description, UINT32_MAX);
-	bytes_append_u16(&row_description, 0);
-	wire_end(&row_description, begun_at);
-
-	begun_at = wire_begin(&data_row, 'D');
-	bytes_append_u16(&data_row, 1);
-	bytes_append_u32(&data_row, (uint32_t)length);
-	bytes_append(&data_row, value, length);
-	wire_end(&data_row, begun_at);
-	free(value);
-}
+#include "server_command.h"
 
 static void append_ready(const struct reply_session *session, struct bytes *out)
 {
@@ -93,22 +11,6 @@ static void append_ready(const struct reply_session *session, struct bytes *out)
 
 	bytes_append(out, &session->status, 1);
 	wire_end(out, begun_at);
-}
-
-static void append_parameter(const char *name, const char *value, struct bytes *out)
-{
-	size_t begun_at = wire_begin(out, 'S');
-
-	bytes_append_string(out, name);
-	bytes_append_string(out, value);
-	wire_end(out, begun_at);
-}
-
-static void copy_value(char *into, const char *value, size_t length)
-{
-	length = length < REPLY_VALUE_BYTES ? length : REPLY_VALUE_BYTES - 1;
-	memcpy(into, value, length);
-	into[length] = 0;
 }
 
 static void read_startup(struct reply_session *session, const struct wire_message *message)
@@ -119,15 +21,10 @@ static void read_startup(struct reply_session *session, const struct wire_messag
 
 	while ((name = wire_string_at(message, &offset)) && *name && (value = wire_string_at(message, &offset))) {
 		if (strcmp(name, "user") == 0)
-			copy_value(session->user, value, strlen(value));
+			command_copy_value(session->user, value, strlen(value));
 		else if (strcmp(name, "application_name") == 0)
-			copy_value(session->application_name, value, strlen(value));
+			command_copy_value(session->application_name, value, strlen(value));
 	}
-}
-
-static const char *own_value(const struct reply_session *session, const char *name)
-{
-	return strcmp(name, "application_name") == 0 ? session->application_name : session->user;
 }
 
 void reply_to_startup(struct reply_session *session, const struct wire_message *message, uint32_t process_id,
@@ -140,11 +37,7 @@ void reply_to_startup(struct reply_session *session, const struct wire_message *
 	begun_at = wire_begin(out, 'R');
 	bytes_append_u32(out, 0);
 	wire_end(out, begun_at);
-	for (size_t i = 0; i < COUNT(reported); i++) {
-		const char *value = reported[i].value;
-
-		append_parameter(reported[i].name, value ? value : own_value(session, reported[i].name), out);
-	}
+	command_report_all(session, out);
 	begun_at = wire_begin(out, 'K');
 	bytes_append_u32(out, process_id);
 	bytes_append_u32(out, process_id * 2654435761u);
@@ -152,119 +45,11 @@ void reply_to_startup(struct reply_session *session, const struct wire_message *
 	append_ready(session, out);
 }
 
-static const char *skip_blank(const char *at, const char *end)
-{
-	while (at < end && (isspace((unsigned char)*at) || *at == ';'))
-		at++;
-	return at;
-}
-
-static size_t word_length(const char *at, const char *end)
-{
-	const char *from = at;
-
-	while (at < end && (isalnum((unsigned char)*at) || *at == '_' || *at == '.'))
-		at++;
-	return (size_t)(at - from);
-}
-
-static bool is_word(const char *at, size_t length, const char *word)
-{
-	return strlen(word) == length && strncasecmp(at, word, length) == 0;
-}
-
-static uint8_t command_of(const char *text, const char *end)
-{
-	size_t length;
-	uint8_t i = 0;
-
-	text = skip_blank(text, end);
-	length = word_length(text, end);
-	while (commands[i].word && !is_word(text, length, commands[i].word))
-		i++;
-	return i;
-}
-
-static void run_command(struct reply_session *session, const struct command *command, bool describe,
-			struct bytes *out)
-{
-	if (command->rows) {
-		if (describe)
-			bytes_append(out, bytes_data(&row_description), bytes_length(&row_description));
-		bytes_append(out, bytes_data(&data_row), bytes_length(&data_row));
-	}
-	wire_string_message(out, 'C', command->tag);
-	if (command->status_after != KEEP_STATUS)
-		session->status = command->status_after;
-}
-
-/* SET name TO|= value: PostgreSQL reports some parameters to the client, and poolers rely on it. */
-static void report_setting(struct reply_session *session, const char *text, const char *end, struct bytes *out)
-{
-	const char *name = skip_blank(text + strlen("SET"), end);
-	size_t length = word_length(name, end);
-	const char *value = name + length;
-	const char *value_end = end;
-	size_t i = 0;
-
-	if (is_word(name, length, "SESSION")) {
-		name = skip_blank(value, end);
-		length = word_length(name, end);
-		value = name + length;
-	}
-	while (i < COUNT(reported) && !is_word(name, length, reported[i].name))
-		i++;
-	if (i == COUNT(reported))
-		return;
-	value = skip_blank(value, end);
-	value += value < end && *value == '=' ? 1 : word_length(value, end);
-	value = skip_blank(value, end);
-	while (value_end > value && isspace((unsigned char)value_end[-1]))
-		value_end--;
-	if (value_end - value >= 2 && *value == '\'') {
-		value++;
-		value_end--;
-	}
-	if (strcmp(reported[i].name, "application_name") == 0)
-		copy_value(session->application_name, value, (size_t)(value_end - value));
-	append_parameter(reported[i].name, reported[i].value ? reported[i].value : own_value(session, reported[i].name),
-			 out);
-}
-
-/* Up to a semicolon outside quotes. */
-static const char *statement_end(const char *at, const char *end)
-{
-	char quote = 0;
-
-	for (; at < end; at++) {
-		if (quote)
-			quote = *at == quote ? 0 : quote;
-		else if (*at == '\'' || *at == '"')
-			quote = *at;
-		else if (*at == ';')
-			return at;
-	}
-	return end;
-}
-
 static bool on_query(struct reply_session *session, const struct wire_message *message, struct bytes *out)
 {
-	const char *at = (const char *)message->body;
-	const char *end = at + (message->length > 0 ? message->length - 1 : 0);
-	bool empty = true;
+	const char *text = (const char *)message->body;
 
-	for (at = skip_blank(at, end); at < end; at = skip_blank(at, end)) {
-		const char *stop = statement_end(at, end);
-		const struct command *command = &commands[command_of(at, stop)];
-
-		run_command(session, command, true, out);
-		if (command->word && strcmp(command->word, "SET") == 0)
-			report_setting(session, at, stop, out);
-		at = stop;
-		empty = false;
-	}
-	if (empty)
-		wire_empty_message(out, 'I');
+	command_run_text(session, text, text + (message->length > 0 ? message->length - 1 : 0), out);
 	append_ready(session, out);
 	return true;
 }
@@ -319,9 +104,7 @@ static bool on_describe(struct reply_session *session, const struct wire_message
 		bytes_append_u16(out, 0);
 		wire_end(out, begun_at);
 	}
-	if (commands[slots[slot_of(name)]].rows)
-		bytes_append(out, bytes_data(&row_description), bytes_length(&row_description));
-	else
+	if (!command_describe(slots[slot_of(name)], out))
 		wire_empty_message(out, 'n');
 	return true;
 }
@@ -333,7 +116,7 @@ static bool on_execute(struct reply_session *session, const struct wire_message 
 
 	if (!portal)
 		return false;
-	run_command(session, &commands[session->portals[slot_of(portal)]], false, out);
+	command_run(session, session->portals[slot_of(portal)], out);
 	return true;
 }
 

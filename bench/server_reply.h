@@ -1,5 +1,5 @@
-/* What the bench server answers: a message in, its reply appended. Knows the protocol's shape and a dozen
- * commands by their first word; computes nothing. Not for correctness tests: nothing ever fails here. */
+/* What the bench server answers: a message in, its reply appended. Knows the protocol's shape and
+ * computes nothing. Not for correctness tests: nothing ever fails here. */
 #ifndef BENCH_SERVER_REPLY_H
 #define BENCH_SERVER_REPLY_H
 
@@ -12,14 +12,11 @@
  * together share a slot, which could at worst describe a COMMIT as a SELECT. */
 struct reply_session {
 	char status;                                    /* 'I' or 'T', as ReadyForQuery has it. */
-	uint8_t statements[REPLY_NAME_SLOTS];           /* Indices into the table of commands. */
+	uint8_t statements[REPLY_NAME_SLOTS];           /* Numbers of server_command.h. */
 	uint8_t portals[REPLY_NAME_SLOTS];
 	char application_name[REPLY_VALUE_BYTES];
 	char user[REPLY_VALUE_BYTES];
 };
-
-/* The rows that every SELECT returns. Shared, read-only after reply_prepare_rows(). */
-void reply_prepare_rows(size_t row_bytes);
 
 /* Fills in the session from a startup packet (its body) and appends everything up to ReadyForQuery. */
 void reply_to_startup(struct reply_session *session, const struct wire_message *message, uint32_t process_id,

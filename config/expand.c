@@ -49,13 +49,10 @@ static bool cut_behind_quote(char *text, struct error *error)
 	return true;
 }
 
-bool value_cut_comment(char *text, struct error *error)
+static bool cut_plain(char *text, struct error *error)
 {
 	char open = '\0';
 
-	text += strspn(text, " \t");
-	if (is_quote(*text))
-		return cut_behind_quote(text, error);
 	for (char *at = text; *at; at++) {
 		if (is_quote(*at) && (!open || open == *at))
 			open = open ? '\0' : *at;
@@ -70,22 +67,34 @@ bool value_cut_comment(char *text, struct error *error)
 	return true;
 }
 
-bool value_unquote(char *text)
+bool value_cut_comment(char *text, enum value_form *form, struct error *error)
+{
+	text += strspn(text, " \t");
+	if (!*text || *text == ';')
+		return cut_plain(text, error);
+	if (is_quote(*text) && *form != VALUE_PLAIN) {
+		*form = VALUE_QUOTED;
+		return cut_behind_quote(text, error);
+	}
+	if (*form == VALUE_QUOTED)
+		return error_set(error, NULL, "the value above is quoted, and so must be all of its lines");
+	*form = VALUE_PLAIN;
+	return cut_plain(text, error);
+}
+
+void value_unquote(char *text)
 {
 	size_t size = strlen(text);
-	bool quoted = size >= 2 && is_quote(*text) && text[size - 1] == *text;
+	char quote = *text;
 	char *out = text;
 
-	if (!quoted)
-		return false;
-	char quote = *text;
-
+	if (size < 2 || !is_quote(quote) || text[size - 1] != quote)
+		return;
 	for (const char *at = text + 1; at < text + size - 1; at++) {
 		*out++ = *at == HIDDEN_SEMICOLON ? ';' : *at;
 		at += *at == quote;
 	}
 	*out = '\0';
-	return true;
 }
 
 /* Appends the value of the variable whose name starts at `text`; returns what follows the brace, or NULL. */

@@ -47,7 +47,7 @@ struct reader {
 	char *key;
 	struct place key_place;
 	struct buf value;
-	bool piece_was_quoted;
+	enum value_form form;
 };
 
 static void read_bytes(struct source *source, struct reader *outer, const char *path, char *bytes, size_t size, mode_t mode,
@@ -143,21 +143,20 @@ static bool begin_value(struct reader *reader, const char *name)
 	reader->setting = setting;
 	reader->key = mem_strdup(name);
 	reader->key_place = reader->place;
-	reader->piece_was_quoted = false;
 	reserve_value(&reader->value);
 	return true;
 }
 
-/* Lines of a value are joined by a blank, neighbours in quotes by nothing. */
+/* Lines of a value are joined by a blank, quoted ones by nothing. */
 static void add_piece(struct reader *reader, const char *text)
 {
 	char *piece = mem_secret_dup(text);
-	bool quoted = value_unquote(piece);
 
-	if (reader->value.size && *piece && !(quoted && reader->piece_was_quoted))
+	if (reader->form == VALUE_QUOTED)
+		value_unquote(piece);
+	if (reader->value.size && *piece && reader->form != VALUE_QUOTED)
 		buf_append_char(&reader->value, ' ');
 	buf_append_text(&reader->value, piece);
-	reader->piece_was_quoted = quoted;
 	mem_secret_free(piece);
 }
 
@@ -229,6 +228,7 @@ static void read_header(struct reader *reader, char *line)
 {
 	struct error error;
 	enum section_kind kind;
+	enum value_form form = VALUE_EMPTY;
 	char *word = line + 1 + strspn(line + 1, " \t");
 	char *name = word + strcspn(word, " \t]");
 	char *close = name + strspn(name, " \t");
@@ -239,7 +239,7 @@ static void read_header(struct reader *reader, char *line)
 	reader->in_bad_section = true;
 	reader->line_place = LINE_OUTSIDE;
 	close = quoted ? strrchr(close, ']') : strchr(close, ']');
-	if (!close || !value_cut_comment(close + 1, &error) || close[1 + strspn(close + 1, " \t")]) {
+	if (!close || !value_cut_comment(close + 1, &form, &error) || close[1 + strspn(close + 1, " \t")]) {
 		problems_error(reader->source->problems, &reader->place, "a section's header has the form [kind] or [kind NAME]");
 		return;
 	}
@@ -304,6 +304,7 @@ static void read_include(struct reader *reader, char *text)
 {
 	struct buf expanded = { 0 };
 	struct error error;
+	enum value_form form = VALUE_EMPTY;
 	bool literal;
 
 	finish_value(reader);
@@ -313,7 +314,7 @@ static void read_include(struct reader *reader, char *text)
 		problems_error(reader->source->problems, &reader->place, "%%include is not allowed here");
 		return;
 	}
-	bool ok = value_cut_comment(text, &error);
+	bool ok = value_cut_comment(text, &form, &error);
 
 	for (size_t size = strlen(text); size && (text[size - 1] == ' ' || text[size - 1] == '\t'); size--)
 		text[size - 1] = '\0';
@@ -364,7 +365,7 @@ static bool check_continuation(struct reader *reader, char *line, struct error *
 
 		if (known)
 			error_set(error, NULL, "\"%s =\" is indented, which makes it a part of the value above; remove the blanks before it, "
-				"or quote the line", key);
+				"or quote the whole value", key);
 		mem_free(key);
 		if (known)
 			return false;
@@ -377,10 +378,10 @@ static bool check_continuation(struct reader *reader, char *line, struct error *
 		if (known)
 			return error_set(error, NULL, "the header is indented, which makes it a part of the value above");
 	}
-	return value_cut_comment(line, error);
+	return value_cut_comment(line, &reader->form, error);
 }
 
-static bool check_key_line(char *line, struct error *error)
+static bool check_key_line(struct reader *reader, char *line, struct error *error)
 {
 	size_t value_at, size = key_size(line, &value_at);
 
@@ -388,7 +389,8 @@ static bool check_key_line(char *line, struct error *error)
 		return error_set(error, NULL, "neither a [section] nor a key = value");
 	if (size > KEY_SIZE_MAX)
 		return error_set(error, NULL, "there is no key with so long a name");
-	return value_cut_comment(line + value_at, error);
+	reader->form = VALUE_EMPTY;
+	return value_cut_comment(line + value_at, &reader->form, error);
 }
 
 static bool check_characters(const char *line, size_t size, struct error *error)
@@ -434,7 +436,7 @@ static const char *prepare(struct reader *reader, char *line, size_t size, size_
 		return "[section]";
 	}
 	reader->line_place = LINE_IN_VALUE;
-	if (check_key_line(text, &error))
+	if (check_key_line(reader, text, &error))
 		return text;
 	problems_error(reader->source->problems, &reader->place, "%s", error.text);
 	reader->line_place = LINE_IN_BAD_VALUE;

@@ -152,7 +152,7 @@ static void resolve_host(const struct resolution *resolution, const struct secti
 
 	if (!host->value)
 		return;
-	if (!hosts_parse(host->value, database->port, &hosts, &count, &error)) {
+	if (!hosts_parse(host->value, database->port ? database->port : 5432, &hosts, &count, &error)) {
 		problems_error(resolution->problems, &host->place, "host: %s", error.text);
 		return;
 	}

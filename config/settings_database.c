@@ -23,7 +23,7 @@ const struct setting settings_database[] = {
 	  .summary = "The server, instead of a cluster.",
 	  .detail = "Makes a cluster of its own, which databases with the same host, port and TLS share. Several nodes may be "
 	            "given as in [cluster] hosts." },
-	{ .name = "port", AS_PORT(struct config_database, port), .default_text = "5432", .min = 1, .max = 65535,
+	{ .name = "port", AS_PORT(struct config_database, port), .inherits = "5432", .min = 1, .max = 65535,
 	  .summary = "Port of host." },
 	{ .name = "dbname", AS_TEXT(struct config_database, dbname), .inherits = "the name that the client asked for",
 	  .applies = APPLIES_NEW_CONNECTIONS,

@@ -62,6 +62,17 @@ void snapshot_override(struct snapshot *snapshot, const char *key, const char *v
 	snapshot->overrides[snapshot->override_count++] = (struct override){ mem_strdup(key), mem_strdup(value) };
 }
 
+void snapshot_drop_overrides(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->override_count; i++) {
+		mem_free(snapshot->overrides[i].key);
+		mem_free(snapshot->overrides[i].value);
+	}
+	mem_free(snapshot->overrides);
+	snapshot->overrides = NULL;
+	snapshot->override_count = 0;
+}
+
 static void free_array(enum section_kind kind, void *array, size_t count)
 {
 	size_t size = section_types[kind].size;
@@ -91,11 +102,7 @@ static void snapshot_free(struct snapshot *snapshot)
 	free_array(SECTION_SECRET, config->secrets, config->secret_count);
 	free_array(SECTION_PROVISION, config->provisions, config->provision_count);
 	free_array(SECTION_PEERS, config->peers, config->peer_count);
-	for (size_t i = 0; i < snapshot->override_count; i++) {
-		mem_free(snapshot->overrides[i].key);
-		mem_free(snapshot->overrides[i].value);
-	}
-	mem_free(snapshot->overrides);
+	snapshot_drop_overrides(snapshot);
 	section_clear(SECTION_PGWEIR, config);
 	mem_free(config->path);
 	mem_free(snapshot);

@@ -25,5 +25,6 @@ struct snapshot *snapshot_new(const char *path);
 void snapshot_index(struct snapshot *snapshot);
 const struct snapshot *snapshot_of(const struct config *config);
 void snapshot_override(struct snapshot *snapshot, const char *key, const char *value);
+void snapshot_drop_overrides(struct snapshot *snapshot);
 
 #endif

@@ -120,8 +120,8 @@ static bool parse_port(const struct setting *setting, const struct setting_base 
 
 static void format_port(const struct setting *setting, const void *field, struct buf *out)
 {
-	(void)setting;
-	buf_printf(out, "%u", *(const uint16_t *)field);
+	if (*(const uint16_t *)field || setting->default_text)
+		buf_printf(out, "%u", *(const uint16_t *)field);
 }
 
 static bool parse_mode(const struct setting *setting, const struct setting_base *base, const char *text, void *field,

@@ -53,13 +53,15 @@ static void log_problems(const struct config_problems *problems)
 		log_error("configuration", LOG_TEXT("problem", problems->texts[i]));
 }
 
-static void note_change(const char *key, bool needs_restart, void *arg)
+static void note_change(const struct config_change *change, void *arg)
 {
+	const char *key = change->key ? change->key : change->came ? "(new)" : "(gone)";
+
 	(void)arg;
-	if (needs_restart)
-		log_warning("setting changed, takes effect after a restart", LOG_TEXT("key", key));
+	if (change->needs_restart)
+		log_warning("setting changed, takes effect after a restart", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
 	else
-		log_info("setting changed", LOG_TEXT("key", key));
+		log_info("setting changed", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
 }
 
 static bool use_logging(const struct config *config)

@@ -1,5 +1,7 @@
 #include "pgweir/backend.h"
 
+#include <stdatomic.h>
+
 #include "pgweir/mem.h"
 #include "pool_internal.h"
 
@@ -11,9 +13,11 @@ struct cancel_ticket {
 
 struct backend *backend_new(struct server *server, struct pool_share *share)
 {
+	static _Atomic uint64_t last_id;
 	struct backend *backend = NEW(struct backend);
 	uint64_t lifetime_us = share->settings.server_lifetime_us;
 
+	backend->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	backend->server = server;
 	backend->share = share;
 	backend->worker = share->worker;

@@ -173,7 +173,9 @@ void pool_worker_reconnect(struct worker *worker, struct pool_database *database
 	LIST_FOREACH(link, next, &worker->shares) {
 		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 
-		if (!database || share->pool->database == database)
-			share->generation++;
+		if (database && share->pool->database != database)
+			continue;
+		share->generation++;
+		close_all(&share->idle, CLOSE_SERVER_RECONNECT);
 	}
 }

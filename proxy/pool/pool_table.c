@@ -9,6 +9,7 @@
 
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct map pools, databases, users, hosts;
+static bool all_paused;                 /* Under the mutex. */
 
 struct pool_database *pool_database_find(const char *name)
 {
@@ -27,6 +28,7 @@ static struct pool_database *database_get_locked(const char *name)
 	database = NEW(struct pool_database);
 	database->name = mem_strdup(name);
 	quota_init(&database->quota, QUOTA_UNLIMITED);
+	atomic_init(&database->paused, all_paused);
 	map_put_text(&databases, name, database);
 	return database;
 }
@@ -170,6 +172,32 @@ void pool_database_foreach(pool_database_cb *callback, void *arg)
 	pthread_mutex_lock(&table_mutex);
 	map_foreach(&databases, visit_database, &visit);
 	pthread_mutex_unlock(&table_mutex);
+}
+
+static bool pause_one(const void *key, size_t size, void *value, void *arg)
+{
+	struct pool_database *database = value;
+	const bool *paused = arg;
+
+	(void)key, (void)size;
+	atomic_store(&database->paused, *paused);
+	return true;
+}
+
+void pool_pause_all(bool paused)
+{
+	pthread_mutex_lock(&table_mutex);
+	all_paused = paused;
+	map_foreach(&databases, pause_one, &paused);
+	pthread_mutex_unlock(&table_mutex);
+}
+
+bool pool_all_paused(void)
+{
+	pthread_mutex_lock(&table_mutex);
+	bool paused = all_paused;
+	pthread_mutex_unlock(&table_mutex);
+	return paused;
 }
 
 static bool free_pool(const void *key, size_t size, void *value, void *arg)

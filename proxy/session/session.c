@@ -62,6 +62,13 @@ static void choose_settings(struct session *session, struct login_session *login
 	session->waiter.replication = session->replication;
 }
 
+uint64_t session_next_id(void)
+{
+	static _Atomic uint64_t last;
+
+	return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
 static struct session *session_new(struct worker *worker, struct login_session *login)
 {
 	struct session *session = NEW(struct session);
@@ -70,6 +77,7 @@ static struct session *session_new(struct worker *worker, struct login_session *
 		.user = login->user, .credentials = login->credentials, .replication = login->replication != NULL,
 	};
 
+	session->id = session_next_id();
 	session->worker = worker;
 	session->share = pool_share_find(worker, &key);
 	session->share->session_count++;

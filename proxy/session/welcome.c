@@ -2,6 +2,7 @@
  *
  * In transaction mode the parameters depend on the pool and on what the client asked for at startup; they are learned
  * from a server connection once and then sent as one prepared packet. */
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -130,8 +131,24 @@ void session_prepare_welcome(struct session *session)
 		conn_want_read(&session->backend->server->conn, true);
 }
 
+static void refuse_disabled(struct session *session)
+{
+	struct buf body = { 0 };
+	struct error error;
+
+	error_set(&error, close_reason_row(CLOSE_CLIENT_DATABASE_DISABLED)->sqlstate, "database \"%s\" is disabled",
+		session->share->database_name);
+	wire_put_error(&body, &(struct wire_error){ .severity = "FATAL", .sqlstate = error.sqlstate, .message = error.text });
+	session_close(session, CLOSE_CLIENT_DATABASE_DISABLED, &body);
+	buf_fini(&body);
+}
+
 void session_begin(struct session *session)
 {
+	if (atomic_load_explicit(&session->share->pool->database->disabled, memory_order_relaxed)) {
+		refuse_disabled(session);
+		return;
+	}
 	const struct welcome *welcome = session->mode == POOL_MODE_SESSION ? NULL : find(session->share, session);
 
 	if (welcome) {

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -247,6 +248,49 @@ static void a_peer_that_shut_down_is_reported_as_closed(void **state)
 	close_side(&side);
 }
 
+/* A client that waits for a server: what it sends stays with the kernel, but its going away is news. */
+static void closed_only_hears_the_peer_go_and_nothing_else(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	loop_io_watch_closed(&side.io);
+	loop_io_read(&side.io, true);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_closed_only(&side.io);
+	loop_io_closed_only(&side.io);
+	run_for(20);
+	assert_int_equal(side.calls, 0);
+	close(side.fds[1]);
+	side.fds[1] = -1;
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_CLOSED);
+	close_side(&side);
+}
+
+static void reading_resumes_after_closed_only(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	loop_io_watch_closed(&side.io);
+	loop_io_closed_only(&side.io);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_read(&side.io, true);
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_READ);
+	loop_io_closed_only(&side.io);
+	loop_io_read(&side.io, false);
+	close(side.fds[1]);
+	side.fds[1] = -1;
+	side.calls = 0;
+	run_for(20);
+	assert_int_equal(side.calls, 0);
+	close_side(&side);
+}
+
 static void a_kick_calls_back_though_nothing_is_readable(void **state)
 {
 	struct side side;
@@ -419,6 +463,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_readable_descriptor_calls_back_while_reading_is_wanted, start, stop),
 		cmocka_unit_test_setup_teardown(an_unwanted_descriptor_stays_silent, start, stop),
 		cmocka_unit_test_setup_teardown(a_peer_that_shut_down_is_reported_as_closed, start, stop),
+		cmocka_unit_test_setup_teardown(closed_only_hears_the_peer_go_and_nothing_else, start, stop),
+		cmocka_unit_test_setup_teardown(reading_resumes_after_closed_only, start, stop),
 		cmocka_unit_test_setup_teardown(a_kick_calls_back_though_nothing_is_readable, start, stop),
 		cmocka_unit_test_setup_teardown(a_kick_from_within_a_callback_waits_for_the_next_turn, start, stop),
 		cmocka_unit_test_setup_teardown(a_kick_dies_with_its_descriptor, start, stop),

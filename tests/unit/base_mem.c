@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+
 #include <string.h>
 
 #include "pgweir/mem.h"
@@ -19,6 +20,19 @@ static void new_memory_is_zeroed(void **state)
 	assert_memory_equal(array, zeros, 400);
 	mem_free(memory);
 	mem_free(array);
+}
+
+static void aligned_memory_shares_no_cache_line(void **state)
+{
+	static const char zeros[100];
+
+	(void)state;
+	char *first = mem_alloc_aligned(1), *second = mem_alloc_aligned(100);
+	assert_int_equal((uintptr_t)first % 64, 0);
+	assert_int_equal((uintptr_t)second % 64, 0);
+	assert_memory_equal(second, zeros, sizeof(zeros));
+	mem_free(first);
+	mem_free(second);
 }
 
 static void an_allocation_of_nothing_is_still_a_pointer(void **state)
@@ -86,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_memory_is_zeroed),
+		cmocka_unit_test(aligned_memory_shares_no_cache_line),
 		cmocka_unit_test(an_allocation_of_nothing_is_still_a_pointer),
 		cmocka_unit_test(copies_of_null_stay_null),
 		cmocka_unit_test(strndup_copies_exactly_that_many_bytes),

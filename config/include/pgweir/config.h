@@ -80,7 +80,7 @@ struct config_database {
 	char *dbname;                               /* On the server; NULL in "*": the name the client asked for. */
 	const struct config_cluster *cluster;
 	char *cluster_name, *host;                 /* As written, one of them NULL; use `cluster`. */
-	uint16_t port;
+	uint16_t port;                              /* Of `host`; 0 where it was not set: 5432. */
 	char *user, *password, *secret;            /* Forced server login, each may be NULL. */
 	char *auth_user, *auth_query, *auth_dbname;  /* Merged with [pgweir]'s; auth_user NULL: no auth_query. */
 	char *connect_query;

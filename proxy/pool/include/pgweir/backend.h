@@ -49,6 +49,7 @@ struct backend_sink {
 };
 
 struct backend {
+	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
 	struct server *server;
 	struct pool_share *share;
 	struct worker *worker;

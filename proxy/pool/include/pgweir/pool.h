@@ -168,6 +168,9 @@ struct pool_database *pool_database_find(const char *name);
 struct pool_database *pool_database_get(const char *name);
 typedef void pool_database_cb(struct pool_database *database, void *arg);
 void pool_database_foreach(pool_database_cb *visit, void *arg);
+/* Pauses or resumes every database, those whose names are used later too. Any thread; wakes nobody. */
+void pool_pause_all(bool paused);
+bool pool_all_paused(void);
 void pools_free(void);          /* After the workers have stopped. */
 
 #endif

@@ -38,6 +38,7 @@ const char *session_pin_name(enum session_pin pin);
 
 struct session {
 	struct list link;               /* worker->sessions */
+	uint64_t id;                    /* Never used again. For people: SHOW CLIENTS, KILL_CLIENT. */
 	struct worker *worker;
 	struct conn conn;
 	struct pool_share *share;
@@ -80,6 +81,9 @@ extern const struct worker_hooks session_worker_hooks;
 void session_receive(struct login_session *login);
 /* A CancelRequest. Any thread. */
 void session_receive_cancel(struct login_cancel *cancel);
+
+/* The next client's. Any thread. */
+uint64_t session_next_id(void);
 
 /* --- On the session's own worker --- */
 

@@ -1,4 +1,4 @@
-#include "problems.h"
+#include "auth_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static void append(char ***texts, size_t *count, char *text)
 	(*texts)[(*count)++] = text;
 }
 
-void problems_add(struct config_problems *problems, const char *path, unsigned line, const char *format, ...)
+void auth_file_problem(struct config_problems *problems, const char *path, unsigned line, const char *format, ...)
 {
 	va_list args;
 
@@ -36,7 +36,7 @@ void problems_add(struct config_problems *problems, const char *path, unsigned l
 	va_end(args);
 }
 
-void problems_warn(struct config_problems *problems, const char *path, const char *format, ...)
+void auth_file_warn(struct config_problems *problems, const char *path, const char *format, ...)
 {
 	va_list args;
 
@@ -48,19 +48,19 @@ void problems_warn(struct config_problems *problems, const char *path, const cha
 static bool check_mode(struct config_problems *problems, const char *path, const struct stat *status, bool secret)
 {
 	if (!S_ISREG(status->st_mode)) {
-		problems_add(problems, path, 0, "is not a regular file");
+		auth_file_problem(problems, path, 0, "is not a regular file");
 		return false;
 	}
 	if (status->st_size > FILE_MAX_BYTES) {
-		problems_add(problems, path, 0, "is larger than %d bytes", FILE_MAX_BYTES);
+		auth_file_problem(problems, path, 0, "is larger than %d bytes", FILE_MAX_BYTES);
 		return false;
 	}
 	if (status->st_mode & S_IWOTH) {
-		problems_add(problems, path, 0, "everybody may write to it: refused (chmod o-w)");
+		auth_file_problem(problems, path, 0, "everybody may write to it: refused (chmod o-w)");
 		return false;
 	}
 	if (secret && status->st_mode & S_IROTH)
-		problems_warn(problems, path, "everybody may read the passwords in it (chmod o-r)");
+		auth_file_warn(problems, path, "everybody may read the passwords in it (chmod o-r)");
 	return true;
 }
 
@@ -82,13 +82,13 @@ static bool read_all(int fd, struct buf *text)
 	}
 }
 
-bool problems_read_file(struct config_problems *problems, const char *path, bool secret, struct buf *text)
+bool auth_file_read(struct config_problems *problems, const char *path, bool secret, struct buf *text)
 {
 	struct stat status;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &status) != 0) {
-		problems_add(problems, path, 0, "%s", strerror(errno));
+		auth_file_problem(problems, path, 0, "%s", strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -98,7 +98,7 @@ bool problems_read_file(struct config_problems *problems, const char *path, bool
 	if (done)
 		buf_reserve(text, (size_t)status.st_size + 2 * READ_AT_ONCE);
 	if (done && !read_all(fd, text)) {
-		problems_add(problems, path, 0, "%s", strerror(errno));
+		auth_file_problem(problems, path, 0, "%s", strerror(errno));
 		done = false;
 	}
 	close(fd);

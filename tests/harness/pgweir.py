@@ -1,0 +1,157 @@
+"""The proxy under test: its pgweir.ini from Python dicts, its process, its log, its admin console."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+from .postgres import PASSWORDS
+from .process import ROOT, accepts, die_with_parent, end, free_port, new_folder, remove_folder, wait_until
+from .target import Target
+
+SANITIZER_REPORT = re.compile(r"(ERROR|WARNING): (Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error: ")
+
+
+def binary() -> pathlib.Path:
+    if os.environ.get("PGWEIR_BIN"):
+        return pathlib.Path(os.environ["PGWEIR_BIN"]).resolve()
+    for preset in ("asan", "dev", "release"):
+        path = ROOT / "build" / preset / "pgweir"
+        if path.exists():
+            return path
+    raise AssertionError("no pgweir is built; say where it lies with PGWEIR_BIN, or build a preset")
+
+
+def sanitized() -> bool:
+    """True when memory and speed of this build say nothing about the real one."""
+    program = binary().read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
+
+
+def ini(sections: dict[str, dict]) -> str:
+    """pgweir.ini's text. Values are written as they are, so quote what needs it."""
+    lines = []
+    for title, body in sections.items():
+        lines.append(f"[{title}]")
+        lines += [f"{key} = {value}" for key, value in body.items() if value is not None]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def userlist(passwords: dict[str, str]) -> str:
+    return "".join('"%s" "%s"\n' % (name.replace('"', '""'), password.replace('"', '""')) for name, password in passwords.items())
+
+
+class Pgweir(Target):
+    """One process. Sections given by a test win over the defaults below, key by key."""
+
+    running: "set[Pgweir]" = set()          # For the watchdog.
+
+    def __init__(self, sections: dict[str, dict], users: dict[str, str] | None = None, open_files: int | None = None):
+        self.folder = new_folder("proxy")
+        self.port = free_port()
+        self.open_files = open_files
+        self.ini_path = self.folder / "pgweir.ini"
+        self.log_path = self.folder / "pgweir.log"
+        self.sections = {title: dict(body) for title, body in sections.items()}
+        self.sections = {"pgweir": {**self.defaults(), **self.sections.pop("pgweir", {})}, **self.sections}
+        self.users = dict(PASSWORDS if users is None else users)
+        self.process: subprocess.Popen | None = None
+
+    def defaults(self) -> dict:
+        return {
+            "listen_addr": "127.0.0.1", "listen_port": self.port, "unix_socket_dir": "", "threads": 2,
+            "auth_type": "scram-sha-256", "auth_file": "userlist.txt", "admin_users": "admin", "stats_users": "stats",
+            "http_listen": "", "health_listen": "", "drain_delay": "0s", "drain_timeout": "5s",
+        }
+
+    def write(self) -> None:
+        auth_file = self.folder / "userlist.txt"
+        auth_file.write_text(userlist(self.users))
+        auth_file.chmod(0o600)
+        self.ini_path.write_text(ini(self.sections))
+        self.ini_path.chmod(0o600)
+
+    def command(self) -> list[str]:
+        # prlimit, not setrlimit in the child: it needs no code between fork and exec.
+        limit = ["prlimit", f"--nofile={self.open_files}:{self.open_files}", "--"] if self.open_files else []
+        return [*limit, str(binary()), "-c", str(self.ini_path)]
+
+    def start(self, wait: bool = True) -> "Pgweir":
+        self.write()
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            cwd=self.folder, env=self.environment(),
+                                            preexec_fn=die_with_parent(signal.SIGKILL))
+        Pgweir.running.add(self)
+        if wait:
+            wait_until(self._accepts, 20, "pgweir accepts connections")
+        return self
+
+    def environment(self) -> dict[str, str]:
+        suppressions = ROOT / "tests" / "harness" / "tsan.supp"
+        return {
+            "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+            "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1"
+                            + (f":suppressions={suppressions}" if suppressions.exists() else ""),
+            **os.environ,
+        }
+
+    def _accepts(self) -> bool:
+        assert self.process.poll() is None, f"pgweir ended with {self.process.returncode}\n{self.log()[-4000:]}"
+        if self.sections["pgweir"]["listen_addr"]:
+            return accepts("127.0.0.1", self.port)
+        return (pathlib.Path(self.sections["pgweir"]["unix_socket_dir"]) / f".s.PGSQL.{self.port}").exists()
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def check_log(self) -> None:
+        """No sanitizer has complained."""
+        found = SANITIZER_REPORT.search(self.log())
+        assert not found, f"a sanitizer complains:\n{self.log()[max(found.start() - 200, 0):found.start() + 6000]}"
+
+    def reload(self) -> None:
+        """Writes the sections as they are now and sends SIGHUP. What follows is up to the test to wait for."""
+        self.write()
+        self.process.send_signal(signal.SIGHUP)
+
+    def stop(self, timeout_s: float = 30) -> None:
+        """SIGTERM; the drain must end with status 0 and no complaint."""
+        if self.process is None:
+            return
+        process, self.process = self.process, None
+        Pgweir.running.discard(self)
+        try:
+            status = end(process, signal.SIGTERM, timeout_s)
+            self.check_log()
+            assert status == 0, f"pgweir ended with {status}\n{self.log()[-4000:]}"
+        finally:
+            remove_folder(self.folder)
+
+    def admin(self, user: str = "admin", database: str = "pgweir", **more):
+        """The console, through psycopg2 in autocommit mode."""
+        return self.connect2(database, user, sslmode=more.pop("sslmode", "prefer"), **more)
+
+    def show(self, what: str) -> list[dict]:
+        """The rows of a SHOW, by column name."""
+        connection = self.admin()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(f"SHOW {what}")
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row)) for row in cursor.fetchall()]
+        finally:
+            connection.close()
+
+    def pool(self, database: str, user: str = "app") -> dict:
+        """One row of SHOW POOLS, or an empty one."""
+        return next((row for row in self.show("POOLS") if (row["database"], row["user"]) == (database, user)), {})
+
+    def memory_kib(self) -> int:
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))

@@ -1,0 +1,187 @@
+"""The fixtures of all tests under tests/: one cluster and one shared proxy per run, and a maker of further proxies."""
+import os
+import resource
+import signal
+import threading
+
+import pytest
+
+from . import target
+from .pgbouncer import PgBouncer
+from .pgweir import Pgweir, sanitized
+from .postgres import Cluster
+
+TEST_TIMEOUT_S = int(os.environ.get("PGWEIR_TEST_TIMEOUT_S", "120"))
+
+MARKS = {
+    "pooler": "applies to a pooler, not to a direct connection",
+    "ours": "applies to pgweir only",
+    "memory": "measures memory: says nothing under a sanitizer",
+    "threaded": "worth running under the thread sanitizer",
+}
+
+
+def pytest_configure(config):
+    for name, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_runtest_setup(item):
+    kind = target.kind()
+    if kind == "direct" and item.get_closest_marker("pooler"):
+        pytest.skip("needs a pooler")
+    if kind != "pgweir" and item.get_closest_marker("ours"):
+        pytest.skip("needs pgweir")
+    if kind == "pgweir" and item.get_closest_marker("memory") and sanitized():
+        pytest.skip("memory under a sanitizer says nothing")
+
+
+class TookTooLong(Exception):
+    """A test hangs."""
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """Ends a test that hangs. Where it hangs inside a C library no exception gets in: there its proxy is killed."""
+    def interrupt(*_):
+        raise TookTooLong(f"still running after {TEST_TIMEOUT_S} s")
+
+    def kill_proxies():
+        for proxy in list(Pgweir.running):
+            if proxy.alive():
+                proxy.process.kill()
+
+    watchdog = threading.Timer(TEST_TIMEOUT_S + 10, kill_proxies)
+    watchdog.daemon = True
+    watchdog.start()
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(TEST_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        watchdog.cancel()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for proxy in getattr(item, "funcargs", {}).values():
+            if isinstance(proxy, Pgweir):
+                report.sections.append(("end of the proxy's log", proxy.log()[-6000:]))
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    made = Cluster()
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def replicas(cluster):
+    return cluster.start_replicas(2)
+
+
+def database(cluster, **more) -> dict:
+    """A [database] section that leads to the primary."""
+    return {"host": cluster.primary.host, "port": cluster.primary.port, **more}
+
+
+def tls_settings(cluster) -> dict:
+    certificates = cluster.certificates
+    return {"client_tls_sslmode": "prefer", "client_tls_cert_file": certificates.server_cert,
+            "client_tls_key_file": certificates.server_key, "server_tls_sslmode": "verify-full",
+            "server_tls_ca_file": certificates.ca}
+
+
+def shared_sections(cluster) -> dict[str, dict]:
+    """The proxy that most tests share: TLS and SCRAM on both sides, every pool mode."""
+    return {
+        "pgweir": {"pool_mode": "transaction", "default_pool_size": 10, "max_client_conn": 5000, **tls_settings(cluster)},
+        "database app": database(cluster, dbname="app"),
+        "database session": database(cluster, dbname="app", pool_mode="session", pool_size=20),
+        "database statement": database(cluster, dbname="app", pool_mode="statement"),
+        "database one": database(cluster, dbname="app", pool_size=1),
+        "database bench": database(cluster, dbname="bench"),
+        "database bench_session": database(cluster, dbname="bench", pool_mode="session", pool_size=20),
+        "database other": database(cluster, dbname="other"),
+        "database nowhere": database(cluster, dbname="there_is_no_such_database"),
+    }
+
+
+def make(sections: dict[str, dict], **more):
+    kind = target.kind()
+    if kind == "direct":
+        return target.Direct(sections)
+    return (PgBouncer if kind == "pgbouncer" else Pgweir)(sections, **more)
+
+
+class Shared:
+    """The shared proxy, started on first use and again when a test brought it down."""
+
+    def __init__(self, cluster):
+        self.cluster, self.proxy = cluster, None
+
+    def get(self):
+        if self.proxy is None:
+            self.proxy = make(shared_sections(self.cluster))
+            if target.kind() != "direct":
+                self.proxy.start()
+        return self.proxy
+
+    def check(self) -> None:
+        if not isinstance(self.proxy, Pgweir):
+            return
+        proxy = self.proxy
+        if not proxy.alive():
+            self.proxy = None
+            raise AssertionError(f"the proxy died with {proxy.process.returncode}\n{proxy.log()[-8000:]}")
+        proxy.check_log()
+
+
+@pytest.fixture(scope="session")
+def shared(cluster):
+    holder = Shared(cluster)
+    yield holder
+    if holder.proxy is not None:
+        holder.proxy.stop()
+
+
+@pytest.fixture
+def pgweir(shared):
+    yield shared.get()
+    shared.check()
+
+
+@pytest.fixture
+def start_pgweir(cluster):
+    """start_pgweir(sections, users=…): a proxy of the test's own. Databases without a host lead to the primary."""
+    started = []
+
+    def start(sections: dict[str, dict] | None = None, *, wait: bool = True, **more):
+        sections = {title: dict(body) for title, body in (sections or {}).items()}
+        for title, body in sections.items():
+            if title.startswith("database ") and not {"host", "cluster"} & set(body):
+                body.update(database(cluster))
+        if not any(title.startswith("database ") for title in sections):
+            sections["database app"] = database(cluster)
+        proxy = make(sections, **more)
+        if isinstance(proxy, Pgweir):
+            started.append(proxy)
+            proxy.start(wait)
+        return proxy
+
+    yield start
+    failures = []
+    for proxy in started:
+        try:
+            proxy.stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)

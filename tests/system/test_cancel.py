@@ -1,0 +1,270 @@
+"""A cancel request reaches exactly the query it was meant for, or nobody."""
+import contextlib
+import threading
+import time
+
+import psycopg
+import pytest
+
+from harness import raw
+from harness.postgres import PASSWORDS
+from harness.process import free_port, wait_until
+
+
+def send_cancel(target, pid: int, key: bytes, tls: bool = False) -> None:
+    """As PQcancel does: a connection of its own, and then waits for the other side to close it."""
+    client = raw.Client(target.host, target.port)
+    if tls:
+        assert client.request_tls() == b"S"
+    client.send(raw.cancel_request(pid, key))
+    with contextlib.suppress(raw.Closed, OSError):
+        client.receive_exactly(1)
+    client.close()
+
+
+def is_running(cluster, marker: str) -> bool:
+    return bool(cluster.primary.sql(
+        "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s AND pid <> pg_backend_pid()",
+        parameters=[f"%{marker}%"]))
+
+
+def start_sleep(client: raw.Client, cluster, marker: str) -> None:
+    client.send(raw.query(f"SELECT pg_sleep(60) /* {marker} */"))
+    wait_until(lambda: is_running(cluster, marker), what=f"{marker} runs")
+
+
+@pytest.mark.threaded
+@pytest.mark.parametrize("mode", ["app", "session"])
+def test_libpq_cancels_its_running_query(pgweir, cluster, mode):
+    connection = pgweir.connect(mode)
+    failure = []
+
+    def work():
+        try:
+            connection.execute("SELECT pg_sleep(60) /* libpq cancel */")
+        except psycopg.errors.QueryCanceled as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: is_running(cluster, "libpq cancel"))
+    connection.cancel()
+    thread.join(10)
+    assert failure and failure[0].sqlstate == "57014"
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+    connection.close()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("mode", ["app", "session"])
+def test_a_cancel_request_may_come_over_tls_or_not(pgweir, cluster, mode, tls):
+    client = pgweir.raw(mode, tls=True)
+    start_sleep(client, cluster, "raw cancel")
+    send_cancel(pgweir, client.pid, client.key, tls)
+    assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    assert client.value("SELECT 1") == "1"
+    client.close()
+
+
+@pytest.mark.parametrize("what", ["pid", "key"])
+def test_a_cancel_with_a_wrong_pid_or_key_does_nothing(pgweir, cluster, what):
+    client = pgweir.raw("app")
+    client.send(raw.query("SELECT 'survived', pg_sleep(0.5) /* wrong cancel */"))
+    wait_until(lambda: is_running(cluster, "wrong cancel"))
+    wrong_key = bytes([client.key[0] ^ 1]) + client.key[1:]
+    send_cancel(pgweir, client.pid ^ 1 if what == "pid" else client.pid, wrong_key if what == "key" else client.key)
+    assert raw.rows_of(client.read_until_ready())[0][0] == "survived"
+    client.close()
+
+
+def test_a_cancel_of_an_idle_client_does_nothing(pgweir):
+    client = pgweir.raw("one")
+    assert client.value("SELECT 1") == "1"
+    send_cancel(pgweir, client.pid, client.key)
+    assert client.value("SELECT pg_sleep(0.05)::text || 'fine'") == "fine"
+    client.close()
+
+
+@pytest.mark.threaded
+def test_a_stale_cancel_never_hits_the_next_client_on_the_same_server_connection(pgweir):
+    """pgdog#1505: between the two the server connection changes hands."""
+    first, second = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(30):
+        assert first.value("SELECT 1") == "1"
+        canceller = threading.Thread(target=send_cancel, args=(pgweir, first.pid, first.key))
+        canceller.start()
+        assert second.value("SELECT pg_sleep(0.01)::text || 'mine'") == "mine"
+        canceller.join()
+    first.close()
+    second.close()
+
+
+@pytest.mark.threaded
+def test_a_cancel_that_races_the_end_of_its_query_hits_nobody_else(pgweir):
+    """The server connection must not be lent out while a cancel for its last borrower is in flight."""
+    first, second = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(30):
+        first.send(raw.query("SELECT pg_sleep(0.01)"))
+        second.send(raw.query("SELECT pg_sleep(0.01)::text || 'mine'"))
+        canceller = threading.Thread(target=send_cancel, args=(pgweir, first.pid, first.key))
+        canceller.start()
+        first.read_until_ready()                # Cancelled or not: both are right.
+        assert raw.rows_of(second.read_until_ready()) == [["mine"]]
+        canceller.join()
+    first.close()
+    second.close()
+
+
+@pytest.mark.pooler
+def test_a_queued_client_can_cancel(pgweir, cluster):
+    """With the pool full the query has no server connection yet; the cancel must not get lost (pgdog#1362)."""
+    holder, queued = pgweir.raw("one"), pgweir.raw("one")
+    start_sleep(holder, cluster, "pool holder")
+    queued.send(raw.query("SELECT 'queued'"))
+    wait_until(lambda: pgweir.pool("one")["cl_waiting"] == 1, what="the second client waits")
+    send_cancel(pgweir, queued.pid, queued.key)
+    assert raw.error_of(queued.read_until_ready())["C"] == "57014"
+    assert is_running(cluster, "pool holder")
+    send_cancel(pgweir, holder.pid, holder.key)
+    assert raw.error_of(holder.read_until_ready())["C"] == "57014"
+    assert queued.value("SELECT 'later'") == "later"
+    holder.close()
+    queued.close()
+
+
+@pytest.mark.pooler
+def test_a_queued_transaction_that_is_cancelled_never_runs(pgweir, cluster):
+    cluster.primary.sql("DROP TABLE IF EXISTS never; CREATE TABLE never (n int); GRANT ALL ON never TO app", "app")
+    holder, queued = pgweir.raw("one"), pgweir.raw("one")
+    start_sleep(holder, cluster, "pool holder")
+    queued.send(raw.extended("INSERT INTO never VALUES (1)"))
+    wait_until(lambda: pgweir.pool("one")["cl_waiting"] == 1)
+    send_cancel(pgweir, queued.pid, queued.key)
+    assert raw.error_of(queued.read_until_ready())["C"] == "57014"
+    send_cancel(pgweir, holder.pid, holder.key)
+    holder.read_until_ready()
+    assert holder.value("SELECT count(*) FROM never") == "0"
+    holder.close()
+    queued.close()
+
+
+@pytest.mark.pooler
+def test_one_of_1000_queued_clients_is_cancelled_and_the_others_are_not(pgweir, cluster):
+    holder = pgweir.raw("one")
+    clients = [pgweir.raw("one") for _ in range(1000)]
+    start_sleep(holder, cluster, "pool holder")
+    for client in clients:
+        client.send(raw.query("SELECT 'answered'"))
+    wait_until(lambda: pgweir.pool("one")["cl_waiting"] == 1000, 20, "all wait")
+    middle = clients[500]
+    send_cancel(pgweir, middle.pid, middle.key)
+    assert raw.error_of(middle.read_until_ready())["C"] == "57014"
+    send_cancel(pgweir, holder.pid, holder.key)
+    holder.read_until_ready()
+    for client in clients:
+        if client is not middle:
+            assert raw.rows_of(client.read_until_ready()) == [["answered"]]
+        client.close()
+    holder.close()
+
+
+@pytest.mark.ours
+def test_a_cancel_that_reaches_a_peer_is_passed_on(start_pgweir, cluster):
+    """Several processes behind one address: the cancel may land in the wrong one."""
+    ports = [free_port(), free_port()]
+    peers = {str(number + 1): f"host=127.0.0.1 port={port}" for number, port in enumerate(ports)}
+    first, second = (start_pgweir({
+        "pgweir": {"listen_port": port, "peer_id": number + 1}, "peers": peers, "database app": {"pool_size": 2},
+    }) for number, port in enumerate(ports))
+    first.port, second.port = ports
+    for home, other in ((first, second), (second, first)):
+        client = home.raw("app")
+        start_sleep(client, cluster, "peer cancel")
+        send_cancel(other, client.pid, client.key)
+        assert raw.error_of(client.read_until_ready())["C"] == "57014"
+        client.close()
+
+
+@pytest.mark.ours
+def test_a_cancel_for_nobody_does_not_travel_between_peers_for_ever(start_pgweir):
+    ports = [free_port(), free_port()]
+    peers = {str(number + 1): f"host=127.0.0.1 port={port}" for number, port in enumerate(ports)}
+    first, second = (start_pgweir({
+        "pgweir": {"listen_port": port, "peer_id": number + 1}, "peers": peers, "database app": {},
+    }) for number, port in enumerate(ports))
+    first.port, second.port = ports
+    for number in range(1, 4):
+        for at in (first, second):
+            send_cancel(at, number << 20 | 77, b"\1\2\3\4")
+    assert first.raw("app").value("SELECT 1") == "1" and second.raw("app").value("SELECT 1") == "1"
+
+
+@pytest.mark.ours
+def test_protocol_3_2_clients_get_a_long_cancel_key_that_works(pgweir, cluster):
+    client = pgweir.raw("app", version=raw.PROTOCOL_3_2)
+    assert client.negotiated is None and 4 < len(client.key) <= 256
+    start_sleep(client, cluster, "long key")
+    send_cancel(pgweir, client.pid, client.key[:4])
+    send_cancel(pgweir, client.pid, client.key[:-1] + bytes([client.key[-1] ^ 1]))
+    assert is_running(cluster, "long key")
+    send_cancel(pgweir, client.pid, client.key)
+    assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    client.close()
+
+
+@pytest.mark.pooler
+def test_vanished_clients_cost_no_query_and_no_server_connection(pgweir, cluster):
+    """A client that dies in the middle of a query: cancel, drain, roll back, reuse."""
+    backend = pgweir.raw("one").value("SELECT pg_backend_pid()")
+    for beginning in ("", "BEGIN; SELECT 1; "):
+        client = pgweir.raw("one")
+        client.send(raw.query(f"{beginning}SELECT pg_sleep(60) /* vanished */"))
+        wait_until(lambda: is_running(cluster, "vanished"))
+        client.close()
+        began = time.monotonic()
+        wait_until(lambda: not is_running(cluster, "vanished"), 5, "the query is gone")
+        assert time.monotonic() - began < 3
+        survivor = pgweir.raw("one")
+        assert survivor.value("SELECT pg_backend_pid()") == backend
+        assert survivor.value("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND pid = pg_backend_pid()") == "0"
+        survivor.close()
+
+
+@pytest.mark.pooler
+def test_a_client_that_vanishes_inside_a_transaction_is_rolled_back(pgweir, cluster):
+    cluster.primary.sql("DROP TABLE IF EXISTS abandoned; CREATE TABLE abandoned (n int); GRANT ALL ON abandoned TO app", "app")
+    for mode in ("one", "session"):
+        client = pgweir.raw(mode)
+        client.ask("BEGIN")
+        client.ask("INSERT INTO abandoned VALUES (1)")
+        client.close()
+        other = pgweir.raw(mode)
+        assert other.value("SELECT count(*) FROM abandoned") == "0"
+        other.close()
+        wait_until(lambda: not cluster.primary.sql(
+            "SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'abandoned'", "app"),
+            what="its locks are gone")
+
+
+def test_a_client_that_vanishes_with_rows_in_flight_leaves_a_clean_server_connection(pgweir):
+    """pgagroal: the next client received rows of the one that died."""
+    for _ in range(5):
+        client = pgweir.raw("one")
+        client.send(raw.query("SELECT 'stale' || n, repeat('x', 1000) FROM generate_series(1, 100000) n"))
+        client.read_until("D", 3)
+        client.close()
+        other = pgweir.raw("one")
+        assert raw.rows_of(other.ask("SELECT 'fresh'")) == [["fresh"]]
+        other.close()
+
+
+def test_a_client_that_vanishes_inside_copy_in_loads_nothing(pgweir, cluster):
+    cluster.primary.sql("DROP TABLE IF EXISTS half; CREATE TABLE half (n int); GRANT ALL ON half TO app", "app")
+    client = pgweir.raw("one")
+    client.send(raw.query("COPY half FROM STDIN"))
+    client.read_until("G")
+    client.send(raw.copy_data(b"1\n2\n"))
+    client.close()
+    other = pgweir.raw("one")
+    assert other.value("SELECT count(*) FROM half") == "0"
+    other.close()

@@ -1,0 +1,332 @@
+"""The process: start, reload, drain, scarcity, many clients, replicas."""
+import pathlib
+import resource
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness import pgweir as pgweir_module
+from harness import raw
+from harness.plugin import database, tls_settings
+from harness.postgres import PASSWORDS, bin_folder
+from harness.process import run, wait_until
+
+pytestmark = pytest.mark.ours
+
+
+def test_sigterm_closes_idle_clients_with_57P01_and_exits_0(start_pgweir):
+    proxy = start_pgweir()
+    clients = [proxy.raw("app") for _ in range(20)]
+    proxy.process.send_signal(signal.SIGTERM)
+    for client in clients:
+        error = raw.error_of(client.read_to_end())
+        assert (error["S"], error["C"]) == ("FATAL", "57P01")
+    assert proxy.process.wait(10) == 0
+
+
+def test_sigterm_lets_a_running_transaction_end(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "drain_timeout": "20s"}})
+    client = proxy.raw("app")
+    client.ask("BEGIN")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert client.value("SELECT 'still'") == "still"
+    client.ask("COMMIT")
+    assert raw.error_of(client.read_to_end())["C"] == "57P01"
+    assert proxy.process.wait(10) == 0
+
+
+def test_sigterm_ends_what_does_not_end_by_drain_timeout(start_pgweir, cluster):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "drain_timeout": "1s"}})
+    client = proxy.raw("app")
+    client.ask("BEGIN")
+    client.send(raw.query("SELECT pg_sleep(60) /* drained */"))
+    wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%/* drained */' AND state = 'active' AND pid <> pg_backend_pid()"))
+    proxy.process.send_signal(signal.SIGTERM)
+    assert raw.error_of(client.read_to_end())["C"] == "57P01"
+    assert proxy.process.wait(15) == 0
+
+
+def test_clients_are_still_accepted_during_drain_delay(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"drain_delay": "2s", "drain_timeout": "5s"}})
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.raw("app").value("SELECT 1") == "1"
+    assert proxy.process.wait(15) == 0
+
+
+def test_reload_adds_a_database_and_disturbs_no_session(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}})
+    inside, idle = proxy.raw("app"), proxy.raw("app")
+    inside.ask("BEGIN")
+    pid = inside.value("SELECT pg_backend_pid()")
+    with pytest.raises(raw.ServerError):
+        proxy.raw("added")
+    proxy.sections["database added"] = {**proxy.sections["database app"], "dbname": "app"}
+    proxy.users["newcomer"] = "x"
+    proxy.reload()
+
+    def added():
+        try:
+            return proxy.raw("added").value("SELECT 1") == "1"
+        except raw.ServerError:
+            return False
+
+    wait_until(added, what="the new database is served")
+    assert inside.value("SELECT pg_backend_pid()") == pid and idle.value("SELECT 1") == "1"
+    inside.close()
+    idle.close()
+
+
+def test_reload_of_a_removed_database_lets_its_sessions_end(start_pgweir):
+    proxy = start_pgweir({"database app": {}, "database gone": {"dbname": "app"}})
+    client = proxy.raw("gone")
+    client.ask("BEGIN")
+    del proxy.sections["database gone"]
+    proxy.reload()
+
+    def removed():
+        try:
+            proxy.raw("gone")
+            return False
+        except raw.ServerError as error:
+            return error.sqlstate == "3D000"
+
+    wait_until(removed, what="new clients are told 3D000")
+    assert client.value("SELECT 1") == "1"
+    client.ask("COMMIT")
+    client.close()
+
+
+def test_a_reload_with_a_mistake_changes_nothing_and_says_where(start_pgweir):
+    proxy = start_pgweir()
+    proxy.sections["pgweir"]["pool_mod"] = "session"
+    proxy.reload()
+    wait_until(lambda: "pool_mod" in proxy.log(), what="the log names the key")
+    assert "pool_mode" in proxy.log() and proxy.raw("app").value("SELECT 1") == "1"
+
+
+def test_a_changed_password_is_taken_by_reload(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"auth_type": "md5"}, "database app": {"user": "app", "password": PASSWORDS["app"]}})
+    proxy.users["other"] = "changed"
+    proxy.reload()
+
+    def changed():
+        try:
+            proxy.raw("app", "other", password="changed").close()
+            return True
+        except raw.ServerError:
+            return False
+
+    wait_until(changed, what="the new password is right")
+    with pytest.raises(raw.ServerError):
+        proxy.raw("app", "other", password=PASSWORDS["other"])
+
+
+def test_check_names_every_mistake_at_once(tmp_path):
+    ini = tmp_path / "pgweir.ini"
+    ini.write_text("[pgweir]\npool_mod = transaction\nlisten_port = high\n[database app]\nhst = x\n")
+    result = run([pgweir_module.binary(), "check", "-c", ini], check=False)
+    said = result.stdout + result.stderr
+    assert result.returncode == 1
+    assert "pgweir.ini:2" in said and "pool_mode" in said and "pgweir.ini:3" in said and "pgweir.ini:5" in said
+
+
+def test_the_command_line_answers_help_version_and_misuse():
+    program = pgweir_module.binary()
+    assert "Usage" in run([program, "--help"]).stdout or "usage" in run([program, "--help"]).stdout
+    assert "pgweir" in run([program, "--version"]).stdout
+    assert run([program, "--nonsense"], check=False).returncode == 2
+    assert run([program, "-c", "/nonexistent/pgweir.ini"], check=False).returncode == 1
+
+
+def test_a_port_in_use_is_said_clearly(start_pgweir):
+    first = start_pgweir()
+    second = start_pgweir({"pgweir": {"listen_port": first.port}}, wait=False)
+    assert second.process.wait(15) == 1
+    assert str(first.port) in second.log()
+    second.process = None
+
+
+def test_accept_is_paused_when_descriptors_run_out_and_resumed_after(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"max_client_conn": 40, "default_pool_size": 2, "threads": 1}}, open_files=80)
+    kept = proxy.raw("app")
+    crowd = []
+    for _ in range(120):
+        sock = socket.socket()
+        sock.settimeout(0.2)
+        try:
+            sock.connect((proxy.host, proxy.port))
+        except TimeoutError:
+            pass
+        crowd.append(sock)
+    assert kept.value("SELECT 'served'") == "served"
+    used = cpu_seconds(proxy)
+    time.sleep(1)
+    assert cpu_seconds(proxy) - used < 0.5          # It does not spin on accept().
+    for sock in crowd:
+        sock.close()
+
+    def works():
+        try:
+            proxy.raw("app", timeout_s=2).close()
+            return True
+        except (raw.ServerError, raw.Closed, OSError):
+            return False
+
+    wait_until(works, 20, "new clients are accepted again")
+    kept.close()
+
+
+def cpu_seconds(proxy) -> float:
+    fields = pathlib.Path(f"/proc/{proxy.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def idle_clients(proxy, count: int, tls: bool) -> float:
+    """KiB per idle client; each of them answers a query afterwards."""
+    context = raw.insecure_context()
+    warm = [proxy.raw("app", tls=tls) for _ in range(50)]
+    for client in warm:
+        client.ask("SELECT 1")
+    before_kib = proxy.memory_kib()
+    clients = []
+    for _ in range(count):
+        client = raw.Client(proxy.host, proxy.port, timeout_s=60)
+        if tls:
+            client.request_tls(context)
+        client.login("app", "app", PASSWORDS["app"])
+        clients.append(client)
+    time.sleep(0.5)
+    per_client_kib = (proxy.memory_kib() - before_kib) / count
+    for client in clients:
+        assert client.value("SELECT 1") == "1"
+        client.close()
+    for client in warm:
+        client.close()
+    return per_client_kib
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("transport,count,limit_kib", [("plain", 10000, 1), ("tls", 3000, 20)], ids=["plain", "tls"])
+def test_idle_clients_cost_little_memory_and_all_answer_afterwards(start_pgweir, cluster, transport, count, limit_kib):
+    count = min(count, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500))
+    proxy = start_pgweir({"pgweir": {**tls_settings(cluster), "auth_type": "md5", "max_client_conn": count + 200, "pool_mode": "transaction",
+                                     "default_pool_size": 10}})
+    per_client_kib = idle_clients(proxy, count, transport == "tls")
+    print(f"{transport}: {per_client_kib:.2f} KiB per idle client")
+    assert per_client_kib < limit_kib
+
+
+def test_a_thousand_idle_clients_all_answer(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"auth_type": "md5", "max_client_conn": 2000, "pool_mode": "transaction", "default_pool_size": 5}})
+    idle_clients(proxy, 1000, False)
+
+
+@pytest.mark.threaded
+def test_server_connections_are_shared_by_all_workers_within_one_budget(start_pgweir, cluster, tmp_path):
+    proxy = start_pgweir({"pgweir": {"threads": 4, "pool_mode": "transaction"}, "database bench": {"dbname": "app", "pool_size": 3}})
+    script = tmp_path / "who.sql"
+    script.write_text("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app';\n")
+    load = subprocess.Popen([bin_folder() / "pgbench", "-n", "-c", "40", "-j", "2", "-T", "3", "-f", script, proxy.conninfo("bench", sslmode="prefer")],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    most = 0
+    while load.poll() is None:
+        pool = proxy.pool("bench")
+        most = max(most, sum(int(value) for name, value in pool.items() if name.startswith("sv_")))
+        time.sleep(0.05)
+    assert load.returncode == 0, load.stderr.read()
+    assert 1 <= most <= 3
+
+
+@pytest.mark.threaded
+def test_no_waiting_client_starves(start_pgweir):
+    """One server connection, forty clients, four workers: everybody gets a share."""
+    proxy = start_pgweir({"pgweir": {"threads": 4, "pool_mode": "transaction"}, "database app": {"pool_size": 1}})
+    clients = [proxy.raw("app") for _ in range(40)]
+    for client in clients:
+        client.send(raw.query("SELECT 1") * 20)
+    for client in clients:
+        assert raw.rows_of(client.read_until_ready(20)) == [["1"]] * 20
+        client.close()
+
+
+@pytest.mark.threaded
+def test_clients_that_come_and_go_under_load_leave_nothing_behind(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"threads": 4, "pool_mode": "transaction"}, "database app": {"pool_size": 4}})
+    load = subprocess.Popen([bin_folder() / "pgbench", "-n", "-c", "8", "-T", "4", "-f", "/dev/stdin", proxy.conninfo("app", sslmode="prefer")],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    load.stdin.write("SELECT 1;\n")
+    load.stdin.close()
+    for number in range(150):
+        client = proxy.raw("app")
+        client.send(raw.query("SELECT pg_sleep(0.01)") if number % 3 else raw.query("BEGIN; SELECT 1"))
+        if number % 2:
+            client.read_until_ready()
+        client.close()
+        if number % 25 == 0:
+            proxy.reload()
+    assert load.wait(30) == 0, load.stderr.read()
+    assert proxy.raw("app").value("SELECT 1") == "1"
+    wait_until(lambda: proxy.pool("app")["sv_active"] == 0, what="no server connection is held")
+
+
+def test_caps_per_database_and_user_hold_over_all_pools(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "default_pool_size": 5, "query_wait_timeout": 20},
+                          "database app": {"max_db_connections": 2}})
+    clients = [proxy.raw("app", user) for user in ("app", "other") * 3]
+    for client in clients:
+        client.send(raw.query("SELECT pg_sleep(0.1)"))
+    for client in clients:
+        assert "E" not in raw.types(client.read_until_ready())
+    servers = [row for row in proxy.show("SERVERS") if row["database"] == "app"]
+    assert len(servers) <= 2
+
+
+def test_server_connections_age_out(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_lifetime": 1, "server_idle_timeout": 1}})
+    client = proxy.raw("app")
+    first = client.value("SELECT pg_backend_pid()")
+    wait_until(lambda: not proxy.show("SERVERS"), 15, "the idle connection is closed")
+    assert client.value("SELECT pg_backend_pid()") != first
+
+
+def test_min_pool_size_is_kept_ready(start_pgweir):
+    proxy = start_pgweir({"database app": {"min_pool_size": 3, "user": "app", "password": PASSWORDS["app"], "pool_size": 5}})
+    wait_until(lambda: len(proxy.show("SERVERS")) >= 3, 15, "three connections are open before anybody came")
+
+
+def test_a_cluster_of_three_hosts_serves_writes_from_its_primary(start_pgweir, cluster, replicas):
+    hosts = [f"{server.host}:{server.port}" for server in (*replicas, cluster.primary)]     # The primary stands last.
+    proxy = start_pgweir({"cluster main": {"hosts": ", ".join(hosts), "probe_user": "app", "probe_password": PASSWORDS["app"]},
+                          "database app": {"cluster": "main"}})
+    client = proxy.raw("app")
+    assert client.value("SELECT pg_is_in_recovery()") == "f"
+    assert client.ask("CREATE TABLE IF NOT EXISTS written_through_a_cluster (n int)")[-2].text() == "CREATE TABLE"
+    client.close()
+
+
+def test_a_full_disk_under_the_log_stops_nobody(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"logfile": "/dev/full"}})
+    for _ in range(20):
+        assert proxy.raw("app").value("SELECT 1") == "1"
+
+
+def test_json_log_lines_are_json(start_pgweir):
+    import json
+    proxy = start_pgweir({"pgweir": {"log_format": "json"}})
+    proxy.raw("app").close()
+    with pytest.raises(raw.ServerError):
+        proxy.raw("app", password="wrong", application_name='quo"te\n')
+    lines = [line for line in proxy.log().splitlines() if line]
+    assert lines and all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_a_wildcard_database_serves_any_name(start_pgweir, cluster):
+    proxy = start_pgweir({"database *": database(cluster)})
+    assert proxy.raw("app").value("SELECT current_database()") == "app"
+    assert proxy.raw("other", "other").value("SELECT current_database()") == "other"
+    with pytest.raises(raw.ServerError) as caught:
+        proxy.raw("no_such_database").value("SELECT 1")
+    assert caught.value.sqlstate == "3D000"

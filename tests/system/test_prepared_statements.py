@@ -1,0 +1,378 @@
+"""Protocol-level prepared statements in transaction mode: each client has its own names, whichever server it gets."""
+import pytest
+
+from harness import raw
+from harness.raw import bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse, sync
+
+# "one" has a single server connection: whatever two clients do meets there.
+ONE = pytest.mark.parametrize("database", ["one"])
+
+
+@pytest.fixture
+def pair(pgweir):
+    clients = pgweir.raw("one"), pgweir.raw("one")
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def run(client, name="", *values):
+    return client.ask(bind(*values, name=name) + execute() + sync())
+
+
+@pytest.mark.threaded
+def test_the_same_name_means_each_clients_own_statement(pair):
+    first, second = pair
+    first.ask(parse("SELECT 'first'", "s") + sync())
+    second.ask(parse("SELECT 'second'", "s") + sync())
+    for _ in range(3):
+        assert raw.rows_of(run(first, "s")) == [["first"]]
+        assert raw.rows_of(run(second, "s")) == [["second"]]
+
+
+def test_the_unnamed_statement_is_each_clients_own(pair):
+    first, second = pair
+    first.ask(parse("SELECT 'first'") + sync())
+    second.ask(parse("SELECT 'second'") + sync())
+    assert raw.rows_of(run(first)) == [["first"]]
+    assert raw.rows_of(run(second)) == [["second"]]
+
+
+def test_one_clients_statement_is_unknown_to_another(pair):
+    first, second = pair
+    first.ask(parse("SELECT 1", "mine") + sync())
+    error = raw.error_of(run(second, "mine"))
+    assert (error["C"], error["M"]) == ("26000", 'prepared statement "mine" does not exist')
+    assert raw.rows_of(run(first, "mine")) == [["1"]]
+
+
+def test_an_unknown_statement_is_26000_and_the_session_lives_on(pair):
+    client, _ = pair
+    for message in (bind(name="nope"), describe_statement("nope"), bind(name="nope") + execute() + describe_portal()):
+        replies = client.ask(message + sync())
+        assert raw.types(replies) == "EZ" and raw.error_of(replies)["C"] == "26000"
+    assert client.value("SELECT 1") == "1"
+    replies = client.ask(close_statement("nope") + sync())      # Closing what is not there is no error.
+    assert raw.types(replies) == "3Z"
+
+
+def test_a_missing_unnamed_statement_is_worded_as_postgresql_words_it(pair):
+    client, _ = pair
+    error = raw.error_of(client.ask(bind() + sync()))
+    assert (error["C"], error["M"]) == ("26000", "unnamed prepared statement does not exist")
+
+
+def test_redefinition_is_42P05_as_postgresql_words_it(pair):
+    client, _ = pair
+    client.ask(parse("SELECT 1", "again") + sync())
+    for sql in ("SELECT 1", "SELECT 2"):
+        error = raw.error_of(client.ask(parse(sql, "again") + sync()))
+        assert (error["S"], error["C"], error["M"]) == ("ERROR", "42P05", 'prepared statement "again" already exists')
+    assert raw.rows_of(run(client, "again")) == [["1"]]
+
+
+def test_redefinition_inside_a_transaction_leaves_it_failed(pair):
+    """Invariant: an error of the proxy's own inside a transaction aborts it on the server too."""
+    client, other = pair
+    client.ask(parse("SELECT 1", "again") + sync())
+    client.ask("BEGIN")
+    replies = client.ask(parse("SELECT 1", "again") + sync())
+    assert raw.error_of(replies)["C"] == "42P05" and client.status == "E"
+    assert raw.error_of(client.ask("SELECT 1"))["C"] == "25P02"
+    assert client.ask("COMMIT")[0].text() == "ROLLBACK"
+    assert other.value("SELECT 1") == "1"
+
+
+def test_an_error_of_the_proxys_own_in_a_pipeline_undoes_what_went_before(pair, cluster):
+    cluster.primary.sql("DROP TABLE IF EXISTS undone; CREATE TABLE undone (n int); GRANT ALL ON undone TO app", "app")
+    client, other = pair
+    replies = client.ask(parse("INSERT INTO undone VALUES (1)") + bind() + execute() + bind(name="nope") + execute() + sync())
+    assert raw.error_of(replies)["C"] == "26000" and client.status == "I"
+    assert other.value("SELECT count(*) FROM undone") == "0"
+
+
+def test_an_error_in_parse_leaves_the_name_free(pair):
+    client, other = pair
+    assert raw.error_of(client.ask(parse("SELECT broken", "s") + sync()))["C"] == "42703"
+    assert raw.error_of(run(client, "s"))["C"] == "26000"
+    assert raw.types(client.ask(parse("SELECT 'mended'", "s") + sync())) == "1Z"
+    assert raw.rows_of(run(client, "s")) == [["mended"]]
+    assert raw.error_of(run(other, "s"))["C"] == "26000"
+
+
+def test_a_parse_skipped_after_an_error_does_not_exist(pair):
+    client, _ = pair
+    replies = client.ask(parse("SELECT broken", "a") + parse("SELECT 1", "b") + sync())
+    assert raw.types(replies) == "EZ"
+    assert raw.error_of(run(client, "b"))["C"] == "26000"
+    assert raw.types(client.ask(parse("SELECT 2", "b") + sync())) == "1Z"
+
+
+def test_a_close_skipped_after_an_error_forgets_nothing(pair):
+    client, _ = pair
+    client.ask(parse("SELECT 'alive'", "s") + sync())
+    replies = client.ask(parse("SELECT broken") + close_statement("s") + sync())
+    assert raw.types(replies) == "EZ"
+    assert raw.rows_of(run(client, "s")) == [["alive"]]
+
+
+def test_a_parse_that_failed_in_an_aborted_transaction_does_not_keep_its_name(pair):
+    """supavisor#1175."""
+    client, _ = pair
+    client.ask("BEGIN")
+    client.ask("SELECT broken")
+    assert raw.error_of(client.ask(parse("SELECT 1", "s") + sync()))["C"] == "25P02"
+    client.ask("ROLLBACK")
+    assert raw.error_of(run(client, "s"))["C"] == "26000"
+    assert raw.types(client.ask(parse("SELECT 'now'", "s") + sync())) == "1Z"
+    assert raw.rows_of(run(client, "s")) == [["now"]]
+
+
+def test_a_parse_survives_the_rollback_of_its_transaction(pair):
+    client, _ = pair
+    client.ask("BEGIN")
+    client.ask(parse("SELECT 'kept'", "s") + sync())
+    client.ask("ROLLBACK")
+    assert raw.rows_of(run(client, "s")) == [["kept"]]
+
+
+def test_close_frees_the_name_of_its_client_only(pair):
+    first, second = pair
+    for client in pair:
+        client.ask(parse("SELECT 'shared text'", "s") + sync())
+    assert raw.types(first.ask(close_statement("s") + sync())) == "3Z"
+    assert raw.error_of(run(first, "s"))["C"] == "26000"
+    assert raw.rows_of(run(second, "s")) == [["shared text"]]
+    assert raw.types(first.ask(parse("SELECT 'new'", "s") + sync())) == "1Z"
+    assert raw.rows_of(run(first, "s")) == [["new"]]
+
+
+def test_close_and_parse_in_one_pipeline_redefine(pair):
+    client, _ = pair
+    client.ask(parse("SELECT 'old'", "s") + sync())
+    replies = client.ask(close_statement("s") + parse("SELECT 'new'", "s") + bind(name="s") + execute() + sync())
+    assert raw.types(replies) == "312DCZ" and raw.rows_of(replies) == [["new"]]
+
+
+def test_describe_of_a_statement_works_on_its_own(pair):
+    """supavisor#1174: a Describe alone needs the statement on whichever server it meets."""
+    first, second = pair
+    first.ask(parse("SELECT $1::int AS number, $2::text AS word", "s") + sync())
+    second.ask("BEGIN")
+    second.ask("COMMIT")
+    replies = first.ask(describe_statement("s") + sync())
+    assert raw.types(replies) == "tTZ"
+    assert replies[0].body == b"\0\2\0\0\0\x17\0\0\0\x19" and b"number\0" in replies[1].body and b"word\0" in replies[1].body
+
+
+@pytest.mark.threaded
+def test_statements_move_between_server_connections(pgweir):
+    """Ten server connections, and a client is on a different one whenever the others hold theirs."""
+    client = pgweir.raw("app")
+    client.ask(parse("SELECT $1::int * 2", "double") + sync())
+    holders = []
+    seen = set()
+    for n in range(6):
+        assert raw.rows_of(run(client, "double", n)) == [[str(2 * n)]]
+        seen.add(client.value("SELECT pg_backend_pid()"))
+        holder = pgweir.raw("app")
+        holder.ask("BEGIN")
+        holder.ask("SELECT 1")
+        holders.append(holder)
+    if pgweir.database("app") == "app" and hasattr(pgweir, "process"):
+        assert len(seen) > 1
+    for holder in holders:
+        holder.close()
+    client.close()
+
+
+@pytest.mark.ours
+def test_more_statements_than_the_limit_all_keep_working(start_pgweir, cluster):
+    """Least recently used ones leave the server connection, not the client."""
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "max_prepared_statements": 5}, "database app": {"pool_size": 1}})
+    client = proxy.raw("app")
+    for n in range(30):
+        client.ask(parse(f"SELECT {n}", f"s{n}") + sync())
+    for n in [*range(30), *reversed(range(30))]:
+        assert raw.rows_of(run(client, f"s{n}")) == [[str(n)]]
+    assert int(client.value("SELECT count(*) FROM pg_prepared_statements")) <= 5
+    big = b"".join(bind(name=f"s{n}") + execute() for n in range(30))
+    assert raw.rows_of(client.ask(big + sync())) == [[str(n)] for n in range(30)]
+    client.close()
+
+
+def test_two_executes_and_a_describe_under_one_sync(pair):
+    """pgdog#1508."""
+    client, _ = pair
+    client.ask(parse("SELECT $1::int", "s") + sync())
+    replies = client.ask(bind(1, name="s") + describe_portal() + execute() + bind(2, name="s") + execute() + sync())
+    assert raw.types(replies) == "2TDC2DCZ" and raw.rows_of(replies) == [["1"], ["2"]]
+
+
+def test_flush_then_execute_with_a_row_limit(pair):
+    """pgdog#1330 and #1332: the portal outlives the Flush, and the server connection stays with it."""
+    client, _ = pair
+    client.send(parse("SELECT generate_series(1, 5)", "s") + bind(name="s") + flush())
+    assert raw.types(client.read_until("2")) == "12"
+    client.send(execute(limit=2) + flush())
+    assert raw.types(client.read_until("s")) == "DDs"
+    client.send(execute(limit=2) + flush())
+    assert raw.types(client.read_until("s")) == "DDs"
+    replies = client.ask(execute() + sync())
+    assert raw.types(replies) == "DCZ" and raw.rows_of(replies) == [["5"]]
+
+
+def test_flush_after_each_message_is_answered_at_once(pair):
+    client, _ = pair
+    for message, answer in ((parse("SELECT 7", "f"), "1"), (describe_statement("f"), "tT"), (bind(name="f"), "2"),
+                            (describe_portal(), "T"), (execute(), "DC")):
+        client.send(message + flush())
+        assert raw.types(client.read_until(answer[-1])) == answer
+    assert raw.types(client.ask(sync())) == "Z"
+
+
+def test_closing_a_portal_does_not_close_its_statement(pair):
+    """pgdog#1338."""
+    client, _ = pair
+    client.ask(parse("SELECT 'alive'", "s") + sync())
+    replies = client.ask(bind(name="s", portal="p") + execute("p") + close_portal("p") + sync())
+    assert raw.types(replies) == "2DC3Z"
+    assert raw.rows_of(run(client, "s")) == [["alive"]]
+
+
+def test_named_portals_in_a_transaction_can_be_interleaved(pair):
+    client, other = pair
+    client.ask("BEGIN")
+    client.ask(parse("SELECT generate_series(1, 4)") + bind(portal="a") + bind(portal="b") + sync())
+    assert raw.rows_of(client.ask(execute("a", 2) + execute("b", 1) + execute("a", 2) + sync())) == [["1"], ["2"], ["1"], ["3"], ["4"]]
+    client.ask("COMMIT")
+    assert raw.error_of(client.ask(execute("a") + sync()))["C"] == "34000"
+    assert other.value("SELECT 1") == "1"
+
+
+def test_a_pipeline_without_a_commit_does_not_commit_early(pair, cluster):
+    """proxysql#5119: no Sync of the proxy's own."""
+    cluster.primary.sql("DROP TABLE IF EXISTS early; CREATE TABLE early (n int); GRANT ALL ON early TO app", "app")
+    client, other = pair
+    client.send(parse("INSERT INTO early VALUES (1)") + bind() + execute() + flush())
+    client.read_until("C")
+    assert cluster.primary.sql("SELECT count(*) FROM early", "app") == [(0,)]
+    replies = client.ask(parse("SELECT 1 / 0") + bind() + execute() + sync())
+    assert raw.error_of(replies)["C"] == "22012"
+    assert other.value("SELECT count(*) FROM early") == "0"
+
+
+def test_a_large_pipeline_is_answered_in_order(pair):
+    client, _ = pair
+    client.ask(parse("SELECT $1::int", "s") + sync())
+    count = 2000
+    replies = []
+    client.send(b"".join(bind(n, name="s") + execute() + sync() for n in range(count)))
+    replies = client.read_until_ready(count)
+    assert raw.rows_of(replies) == [[str(n)] for n in range(count)]
+
+
+def test_errors_reach_the_one_who_made_them(pair):
+    """pgdog#876."""
+    first, second = pair
+    assert raw.error_of(first.ask("PREPARE p AS SELECT broken"))["C"] == "42703"
+    assert raw.error_of(first.ask("EXECUTE p"))["C"] == "26000"
+    assert raw.rows_of(second.ask("SELECT 'fine'")) == [["fine"]]
+    assert raw.rows_of(first.ask("SELECT 'fine too'")) == [["fine too"]]
+
+
+def test_a_changed_result_type_is_prepared_again_unseen_outside_a_transaction(pair):
+    """0A000, cached plan must not change result type. Directly, the client sees the error."""
+    client, other = pair
+    client.ask("DROP TABLE IF EXISTS shape; CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)")
+    client.ask(parse("SELECT * FROM shape", "s") + sync())
+    assert raw.rows_of(run(client, "s")) == [["1"]]
+    other.ask("ALTER TABLE shape ADD b text DEFAULT 'new'")
+    replies = run(client, "s")
+    if "E" in raw.types(replies):
+        assert raw.error_of(replies)["C"] == "0A000"
+        pytest.skip("as a direct connection answers") if not has_process(client) else pytest.fail("0A000 reached the client")
+    assert raw.rows_of(replies) == [["1", "new"]]
+
+
+def has_process(client) -> bool:
+    from harness import target
+    return target.kind() == "pgweir"
+
+
+def test_a_changed_result_type_inside_a_transaction_is_the_servers_error(pair):
+    client, other = pair
+    client.ask("DROP TABLE IF EXISTS shape; CREATE TABLE shape (a int)")
+    client.ask(parse("SELECT * FROM shape", "s") + sync())
+    run(client, "s")
+    other.ask("ALTER TABLE shape ADD b text")
+    client.ask("BEGIN")
+    assert raw.error_of(run(client, "s"))["C"] == "0A000" and client.status == "E"
+    client.ask("ROLLBACK")
+
+
+def test_a_new_parse_of_the_same_text_after_ddl_sees_the_new_shape(pair):
+    client, other = pair
+    client.ask("DROP TABLE IF EXISTS shape; CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)")
+    client.ask(parse("SELECT * FROM shape", "before") + sync())
+    run(client, "before")
+    other.ask("ALTER TABLE shape ADD b text DEFAULT 'new'")
+    replies = client.ask(parse("SELECT * FROM shape", "after") + describe_statement("after") + bind(name="after") + execute() + sync())
+    assert raw.rows_of(replies) == [["1", "new"]]
+
+
+def test_one_text_with_different_parameter_types_stays_two_statements(pair):
+    first, second = pair
+    first.ask(parse("SELECT pg_typeof($1)::text", "s", (23,)) + sync())
+    second.ask(parse("SELECT pg_typeof($1)::text", "s", (25,)) + sync())
+    assert raw.rows_of(run(first, "s", 1)) == [["integer"]]
+    assert raw.rows_of(run(second, "s", 1)) == [["text"]]
+
+
+def test_one_text_under_different_settings_stays_two_statements(pgweir):
+    """Dates and paths are folded in when a statement is parsed; sharing it would give wrong rows."""
+    german, american = pgweir.raw("one", DateStyle="ISO, DMY"), pgweir.raw("one", DateStyle="ISO, MDY")
+    for client, answer in ((german, "2024-02-01"), (american, "2024-01-02")) * 2:
+        client.ask(close_statement("d") + parse("SELECT '1/2/2024'::date", "d") + sync())
+        assert raw.rows_of(run(client, "d")) == [[answer]]
+    for client, answer in ((german, "2024-02-01"), (american, "2024-01-02")):
+        assert raw.rows_of(run(client, "d")) == [[answer]]
+        client.close()
+
+
+@pytest.mark.parametrize("command", ["DEALLOCATE ALL", "DISCARD ALL"])
+def test_deallocate_all_and_discard_all_forget_the_clients_own_statements_only(pair, command):
+    first, second = pair
+    for client in pair:
+        client.ask(parse("SELECT 'kept'", "s") + sync())
+        run(client, "s")
+    assert "E" not in raw.types(first.ask(command))
+    assert raw.error_of(run(first, "s"))["C"] == "26000"
+    assert raw.rows_of(run(second, "s")) == [["kept"]]
+    assert raw.types(first.ask(parse("SELECT 'again'", "s") + sync())) == "1Z"
+    assert raw.rows_of(run(first, "s")) == [["again"]]
+
+
+@pytest.mark.ours
+def test_an_identical_parse_costs_no_round_trip(start_pgweir):
+    """The server connection knows the text already: nothing of it travels again."""
+    with raw.FakeServer() as server:
+        proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_tls_sslmode": "disable"},
+                              "database app": {"host": server.host, "port": server.port, "pool_size": 1}})
+        clients = [proxy.raw("app") for _ in range(10)]
+        for client in clients:
+            replies = client.ask(parse("SELECT 1", "s") + sync())
+            assert raw.types(replies) == "1Z"
+            assert raw.rows_of(run(client, "s")) == [["SELECT 1"]]
+            client.close()
+        assert sum(1 for each in server.seen if each.type == "P" and b"SELECT 1\0" in each.body) == 1
+
+
+def test_statement_names_that_look_like_the_proxys_own_are_just_names(pair):
+    """proxysql#6197."""
+    first, second = pair
+    for name in ("S_1", "pgweir_1", "PGBOUNCER_1", "__1", "p" * 63):
+        for number, client in enumerate((first, second)):
+            client.ask(parse(f"SELECT '{name} {number}'", name) + sync())
+        for number, client in enumerate((first, second)):
+            assert raw.rows_of(run(client, name)) == [[f"{name} {number}"]]

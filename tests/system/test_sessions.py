@@ -1,0 +1,356 @@
+"""What a session is told at its start, what ends it, and what its errors look like."""
+import os
+import signal
+import socket
+
+import psycopg
+import pytest
+
+from harness import raw
+from harness.process import wait_until
+
+MODES = pytest.mark.parametrize("mode", ["app", "session"])
+
+
+def login_error(target, database="app", user="app", password=None, tls=False, **parameters) -> dict:
+    with pytest.raises(raw.ServerError) as caught:
+        target.raw(database, user, password=password, tls=tls, **parameters)
+    return caught.value.fields
+
+
+def test_a_wrong_password_is_28P01(pgweir):
+    error = login_error(pgweir, password="wrong")
+    assert (error["S"], error["C"]) == ("FATAL", "28P01")
+    assert error["M"] == 'password authentication failed for user "app"'
+
+
+def test_an_unknown_user_is_refused_like_a_wrong_password(pgweir):
+    """Same fields, same messages, so that nobody can find out which users exist."""
+    known, unknown = login_error(pgweir, password="wrong"), login_error(pgweir, user="nobody", password="wrong")
+    assert unknown["M"].replace("nobody", "app") == known["M"]
+    assert {k: v for k, v in unknown.items() if k in "SVCDH"} == {k: v for k, v in known.items() if k in "SVCDH"}
+
+
+def test_an_unknown_database_is_3D000(pgweir):
+    error = login_error(pgweir, "no_such_database")
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "3D000", 'database "no_such_database" does not exist')
+
+
+@pytest.mark.pooler
+def test_a_database_that_only_the_server_does_not_know_is_3D000_too(pgweir):
+    try:
+        client = pgweir.raw("nowhere")
+    except raw.ServerError as error:
+        assert error.sqlstate == "3D000"
+        return
+    assert raw.error_of(client.ask("SELECT 1") if client else [])["C"] == "3D000"
+
+
+@MODES
+def test_every_parameter_that_postgresql_reports_is_reported(pgweir, cluster, mode):
+    direct = {name for name, in cluster.primary.sql("SELECT name FROM pg_settings WHERE name = ANY(%s)", parameters=[[
+        "server_version", "server_encoding", "client_encoding", "application_name", "is_superuser", "session_authorization",
+        "DateStyle", "IntervalStyle", "TimeZone", "integer_datetimes", "standard_conforming_strings"]])}
+    client = pgweir.raw(mode, application_name="reporter")
+    reported = {name.lower(): value for name, value in client.parameters.items()}
+    assert {name.lower() for name in direct} <= set(reported)
+    assert reported["application_name"] == "reporter" and reported["is_superuser"] == "off"
+    assert reported["session_authorization"] == "app"
+    client.close()
+
+
+@MODES
+def test_startup_parameters_are_taken(pgweir, mode):
+    client = pgweir.raw(mode, application_name="it's me", DateStyle="German, DMY", TimeZone="Asia/Tokyo", extra_float_digits="2",
+                        search_path="a,b", statement_timeout="12345", client_encoding="LATIN1")
+    shown = {name: client.value(f"SHOW {name}") for name in
+             ("application_name", "DateStyle", "TimeZone", "extra_float_digits", "search_path", "statement_timeout", "client_encoding")}
+    assert shown == {"application_name": "it's me", "DateStyle": "German, DMY", "TimeZone": "Asia/Tokyo", "extra_float_digits": "2",
+                     "search_path": "a,b", "statement_timeout": "12345ms", "client_encoding": "LATIN1"}
+    assert client.parameters["client_encoding"] == "LATIN1" and client.parameters["TimeZone"] == "Asia/Tokyo"
+    client.close()
+
+
+@MODES
+def test_options_are_taken_in_every_spelling(pgweir, mode):
+    for options in ("-c work_mem=7MB -cgeqo=off --enable-seqscan=off", r"-c work_mem=7MB --geqo=off -c enable\_seqscan=off".replace(r"\_", "_"),
+                    r"-c application_name=two\ words --work_mem=7MB --geqo=off --enable-seqscan=off"):
+        client = pgweir.raw(mode, options=options)
+        assert [client.value(f"SHOW {name}") for name in ("work_mem", "geqo", "enable_seqscan")] == ["7MB", "off", "off"]
+        if "two" in options:
+            assert client.value("SHOW application_name") == "two words"
+        client.close()
+
+
+@MODES
+def test_a_bad_startup_parameter_gets_the_servers_own_error(pgweir, mode):
+    error = login_error(pgweir, mode, work_mem="much")
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "22023", 'invalid value for parameter "work_mem": "much"')
+    error = login_error(pgweir, mode, no_such_setting="1")
+    assert (error["C"], error["M"]) == ("42704", 'unrecognized configuration parameter "no_such_setting"')
+
+
+@MODES
+def test_startup_parameters_of_one_client_do_not_reach_another(pgweir, mode):
+    mode = "one" if mode == "app" else mode
+    odd = pgweir.raw(mode, TimeZone="Asia/Tokyo", application_name="odd", search_path="pg_catalog")
+    plain = pgweir.raw(mode)
+    for _ in range(3):
+        assert odd.value("SHOW TimeZone") == "Asia/Tokyo" and odd.value("SHOW search_path") == "pg_catalog"
+        assert plain.value("SHOW TimeZone") == "UTC" and plain.value("SHOW search_path") == '"$user", public'
+        assert odd.value("SHOW application_name") == "odd" and plain.value("SHOW application_name") == ""
+    odd.close()
+    plain.close()
+
+
+def test_session_mode_tells_the_real_backend_pid(pgweir):
+    client = pgweir.raw("session")
+    assert client.value("SELECT pg_backend_pid()") == str(client.pid)
+    client.close()
+
+
+@pytest.mark.ours
+def test_transaction_mode_tells_a_pid_that_no_backend_can_have(pgweir):
+    first, second = pgweir.raw("app"), pgweir.raw("app")
+    assert first.pid > 1 << 22 and second.pid > 1 << 22 and first.pid != second.pid
+    first.close()
+    second.close()
+
+
+def test_session_mode_keeps_everything_for_its_client_and_nothing_for_the_next(pgweir):
+    client = pgweir.raw("session")
+    for sql in ("SET work_mem = '3MB'", "CREATE TEMP TABLE mine (n int)", "PREPARE p AS SELECT 7", "LISTEN somewhere",
+                "SELECT pg_advisory_lock(99)"):
+        assert "E" not in raw.types(client.ask(sql))
+    assert client.value("SHOW work_mem") == "3MB" and client.value("EXECUTE p") == "7"
+    client.send(raw.terminate())
+    client.close()
+    for _ in range(3):
+        other = pgweir.raw("session")
+        assert other.value("SHOW work_mem") == "4MB"
+        assert raw.error_of(other.ask("EXECUTE p"))["C"] == "26000"
+        assert raw.error_of(other.ask("SELECT * FROM mine"))["C"] == "42P01"
+        assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+        assert other.value("SELECT count(*) FROM pg_listening_channels()") == "0"
+        other.close()
+
+
+@pytest.mark.pooler
+def test_statement_mode_refuses_transactions(pgweir):
+    client = pgweir.raw("statement")
+    assert client.value("SELECT 1") == "1"
+    replies = client.send(raw.query("BEGIN")) or client.read_to_end()
+    assert "E" in raw.types(replies)
+    client.close()
+    assert pgweir.raw("statement").value("SELECT 2") == "2"
+
+
+@MODES
+def test_a_terminated_backend_answers_with_the_servers_own_57P01(pgweir, cluster, mode):
+    client = pgweir.raw(mode)
+    client.ask("BEGIN")
+    pid = client.value("SELECT pg_backend_pid()")
+    client.send(raw.query("SELECT pg_sleep(60)"))
+    wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", parameters=[int(pid)]))
+    cluster.primary.sql("SELECT pg_terminate_backend(%s)", parameters=[int(pid)])
+    error = raw.error_of(client.read_to_end())
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "57P01", "terminating connection due to administrator command")
+    client.close()
+    other = pgweir.raw(mode)
+    assert other.value("SELECT 1") == "1"
+    other.close()
+
+
+@pytest.mark.pooler
+def test_a_backend_terminated_while_idle_is_noticed_before_it_is_lent(pgweir, cluster):
+    client = pgweir.raw("one")
+    for _ in range(5):
+        pid = client.value("SELECT pg_backend_pid()")
+        cluster.primary.sql("SELECT pg_terminate_backend(%s, 5000)", parameters=[int(pid)])
+        assert client.value("SELECT 1") == "1"
+    client.close()
+
+
+def test_a_killed_backend_gives_its_client_a_clear_error_and_the_pool_recovers(start_pgweir, cluster):
+    """kill -9 makes the postmaster restart all backends; the client must be told, not hang."""
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "database app": {"pool_size": 2}})
+    client, bystander = proxy.raw("app"), proxy.raw("app")
+    assert bystander.value("SELECT 1") == "1"
+    client.ask("BEGIN")
+    pid = int(client.value("SELECT pg_backend_pid()"))
+    client.send(raw.query("SELECT pg_sleep(60)"))
+    wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", parameters=[pid]))
+    os.kill(pid, signal.SIGKILL)
+    replies = client.read_to_end()
+    if hasattr(proxy, "process"):
+        error = raw.error_of(replies)
+        assert error["S"] == "FATAL" and error["C"][:2] in ("08", "57") and error["M"]
+    client.close()
+    wait_until(lambda: server_answers(cluster), 30, "the server is back")
+
+    def works():
+        try:
+            other = proxy.raw("app")
+        except (raw.ServerError, raw.Closed):
+            return False
+        try:
+            return other.value("SELECT 1") == "1"
+        except (raw.ServerError, raw.Closed):
+            return False
+        finally:
+            other.close()
+
+    wait_until(works, 20, "the pool works again")
+    if hasattr(proxy, "process"):
+        assert bystander.value("SELECT 2") == "2"    # An idle client of a transaction pool noticed nothing.
+    bystander.close()
+
+
+def server_answers(cluster) -> bool:
+    try:
+        cluster.primary.sql("SELECT 1")
+        return True
+    except psycopg.OperationalError:
+        return False
+
+
+@pytest.mark.pooler
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+def test_idle_clients_survive_a_server_restart(start_pgweir, cluster, signum):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_login_retry": 1}, "database app": {"pool_size": 5}})
+    clients = [proxy.raw("app", timeout_s=40) for _ in range(10)]
+    for client in clients:
+        assert client.value("SELECT 1") == "1"
+    cluster.primary.restart(signum)
+    for client in clients:
+        assert client.value("SELECT 2") == "2"
+        client.close()
+
+
+@pytest.mark.pooler
+def test_a_query_waits_while_the_server_is_down(start_pgweir, cluster):
+    """A failed login must not throw out clients while waiting can still help."""
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_login_retry": 1, "query_wait_timeout": 60},
+                          "database app": {"pool_size": 5}})
+    client = proxy.raw("app", timeout_s=60)
+    assert client.value("SELECT 1") == "1"
+    cluster.primary.stop()
+    try:
+        client.send(raw.query("SELECT 'waited'"))
+        wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, what="the client waits")
+    finally:
+        cluster.primary.start()
+    assert raw.rows_of(client.read_until_ready()) == [["waited"]]
+    client.close()
+
+
+@pytest.mark.pooler
+def test_waiting_too_long_ends_with_a_clear_error(start_pgweir, cluster):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "query_wait_timeout": 1}, "database app": {"pool_size": 1}})
+    holder, waiter = proxy.raw("app"), proxy.raw("app")
+    holder.ask("BEGIN")
+    waiter.send(raw.query("SELECT 1"))
+    replies = waiter.read_to_end() if proxy.__class__.__name__ == "PgBouncer" else waiter.read_until("E")
+    error = raw.error_of(replies)
+    assert "query_wait_timeout" in error["M"] + error.get("H", "") + error.get("D", "")
+    assert holder.value("SELECT 1") == "1"
+    holder.close()
+    waiter.close()
+
+
+@pytest.mark.pooler
+@pytest.mark.parametrize("setting,sql", [
+    ("query_timeout", "SELECT pg_sleep(30)"),
+    ("idle_transaction_timeout", None),
+    ("client_idle_timeout", None),
+])
+def test_timeouts_end_what_they_name(start_pgweir, cluster, setting, sql):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", setting: 1}, "database app": {"pool_size": 1}})
+    client = proxy.raw("app")
+    if setting != "client_idle_timeout":
+        client.ask("BEGIN")
+    if sql:
+        client.send(raw.query(sql))
+    error = raw.error_of(client.read_until("E"))
+    assert error["M"] and error["C"] != "XX000"
+    client.close()
+    assert proxy.raw("app").value("SELECT 1") == "1"
+
+
+@MODES
+def test_a_query_and_a_terminate_in_one_write_run_to_the_end(pgweir, cluster, mode):
+    cluster.primary.sql("DROP TABLE IF EXISTS last_words; CREATE TABLE last_words (n int); GRANT ALL ON last_words TO app", "app")
+    client = pgweir.raw(mode)
+    client.send(raw.query("SELECT pg_sleep(0.1); INSERT INTO last_words VALUES (1)") + raw.terminate())
+    client.read_to_end()
+    client.close()
+    wait_until(lambda: cluster.primary.sql("SELECT count(*) FROM last_words", "app")[0][0] == 1, what="the row is there")
+
+
+@MODES
+def test_a_query_followed_by_a_half_close_is_answered(pgweir, mode):
+    client = pgweir.raw(mode)
+    client.send(raw.query("SELECT 'answered'"))
+    client.sock.shutdown(socket.SHUT_WR)
+    assert raw.rows_of(client.read_to_end()) == [["answered"]]
+    client.close()
+
+
+@pytest.mark.ours
+def test_protocol_3_2_is_spoken_and_later_ones_are_negotiated(pgweir):
+    client = pgweir.raw("app", version=raw.PROTOCOL_3_2)
+    assert client.negotiated is None and client.value("SELECT 1") == "1"
+    client.close()
+    client = pgweir.raw("app", version=3 << 16 | 9)
+    assert client.negotiated.body[:4] == b"\0\0\0\2" or client.negotiated.body[:4] == (raw.PROTOCOL_3_2).to_bytes(4, "big")
+    assert client.value("SELECT 1") == "1"
+    client.close()
+
+
+def test_unknown_protocol_options_are_negotiated_away(pgweir):
+    client = pgweir.raw("app", **{"_pq_.no_such_option": "1"})
+    assert client.negotiated is not None and b"_pq_.no_such_option\0" in client.negotiated.body
+    assert client.value("SELECT 1") == "1"
+    client.close()
+
+
+def test_protocol_2_is_refused(pgweir):
+    client = raw.Client(pgweir.host, pgweir.port)
+    client.send(raw.startup({"user": "app", "database": "app"}, 2 << 16))
+    first = client.receive_exactly(1)
+    assert first == b"E"
+    client.close()
+
+
+@pytest.mark.ours
+def test_gssenc_is_declined_and_tls_or_plain_may_follow(pgweir):
+    client = raw.Client(pgweir.host, pgweir.port)
+    client.send(raw.gssenc_request())
+    assert client.receive_exactly(1) == b"N"
+    assert client.request_tls() == b"S"
+    client.login("app", pgweir.database("app"), "app-secret")
+    assert client.value("SELECT 1") == "1"
+    client.close()
+
+
+def test_unix_sockets_work_with_authentication(start_pgweir, tmp_path):
+    proxy = start_pgweir({"pgweir": {"unix_socket_dir": tmp_path}})
+    if not hasattr(proxy, "process"):
+        pytest.skip("a socket of the proxy's own")
+    tmp_path.chmod(0o777)
+    with psycopg.connect(proxy.conninfo("app", host=str(tmp_path), sslmode="disable")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(proxy.conninfo("app", host=str(tmp_path), sslmode="disable", password="wrong"))
+
+
+def test_odd_names_and_passwords_work(pgweir):
+    with pgweir.connect("app", "späte user") as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("späte user",)
+
+
+def test_different_users_never_share_a_server_connection(pgweir):
+    for user in ("app", "other", "md5user", "plainuser") * 2:
+        client = pgweir.raw("app", user)
+        assert client.value("SELECT current_user || ' ' || session_user") == f"{user} {user}"
+        client.close()
