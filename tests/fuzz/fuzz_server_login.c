@@ -47,7 +47,7 @@ static void listen_abstract(char *host, size_t size)
 
 static struct config *load_config(const char *host)
 {
-	char path[] = "/tmp/pgweir-fuzz-XXXXXX";
+	char path[] = P_tmpdir "/pgweir-fuzz-XXXXXX";
 	struct config_problems problems = { 0 };
 	int fd = mkstemp(path);
 	FILE *file = fdopen(fd, "w");

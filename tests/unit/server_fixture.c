@@ -159,7 +159,7 @@ static int listen_somewhere(uint16_t *port)
 
 static struct config *load_config(const char *host, uint16_t port, const char *pgweir_lines, const char *database_lines)
 {
-	char path[] = "/tmp/pgweir-server-XXXXXX";
+	char path[] = P_tmpdir "/pgweir-server-XXXXXX";
 	struct config_problems problems = { 0 };
 	int fd = mkstemp(path);
 	FILE *file = fdopen(fd, "w");
