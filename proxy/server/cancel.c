@@ -72,13 +72,40 @@ static void close_all(struct cancel *cancel)
 	conn_close(&cancel->conn);
 }
 
+static void free_reply(struct loop_letter *letter)
+{
+	mem_free(CONTAINER_OF(letter, struct cancel_reply, letter));
+}
+
+static void deliver(struct loop_letter *letter)
+{
+	struct cancel_reply *reply = CONTAINER_OF(letter, struct cancel_reply, letter);
+
+	reply->callback(reply->arg);
+	free_reply(letter);
+}
+
+/* Posts it, or frees it where nobody is to be told. NULL is fine. */
+static void part_with_reply(struct cancel_reply *reply, bool post)
+{
+	if (!reply)
+		return;
+	struct loop *loop = reply->loop;
+
+	if (post)
+		loop_post(loop, &reply->letter);
+	else
+		free_reply(&reply->letter);
+	loop_unref(loop);
+}
+
 static void free_cancel(struct cancel *cancel)
 {
+	part_with_reply(cancel->reply, false);
 	server_target_unref(&cancel->target);
 	config_unref(&cancel->config);
 	buf_fini_secret(&cancel->packet);
 	mem_free(cancel->host);
-	mem_free(cancel->reply);
 	mem_free(cancel);
 }
 
@@ -88,14 +115,6 @@ static void drop(struct login_work *work)
 
 	close_all(cancel);
 	free_cancel(cancel);
-}
-
-static void deliver(struct loop_letter *letter)
-{
-	struct cancel_reply *reply = CONTAINER_OF(letter, struct cancel_reply, letter);
-
-	reply->callback(reply->arg);
-	mem_free(reply);
 }
 
 /* The one end. `why` is for the log. */
@@ -113,8 +132,7 @@ static void finish(struct cancel *cancel, const char *why)
 		login_work_end(&cancel->work);
 		free_cancel(cancel);
 	}
-	if (reply)
-		loop_post(reply->loop, &reply->letter);
+	part_with_reply(reply, true);
 }
 
 static void took_too_long(void *arg)
@@ -235,7 +253,8 @@ void server_cancel(const struct server *server, struct loop *reply_loop, server_
 		wire_put_cancel(&cancel->packet, server->pid, server->key, server->key_size);
 	cancel->reply = NEW(struct cancel_reply);
 	cancel->reply->letter.deliver = deliver;
-	cancel->reply->loop = reply_loop;
+	cancel->reply->letter.drop = free_reply;
+	cancel->reply->loop = loop_ref(reply_loop);
 	cancel->reply->callback = callback;
 	cancel->reply->arg = arg;
 	login_work_start(&cancel->work);

@@ -1,8 +1,7 @@
 /* Failure story: nothing fails here but the order of things at the end. Work may be handed in while the threads are
  * being stopped: everything is entered in its thread's list under the mutex, together with the letter that starts it,
- * so that what is in the list when a thread ends is all there is, and what comes later is dropped at once.
- *
- * Replies go to loops of other threads: those must not end before login_threads_stop() has returned. */
+ * so that what is in the list when a thread ends is all there is, and what comes later is dropped at once. What has not
+ * begun by then still lies in the loop's mailbox, and is dropped with that. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -40,7 +39,8 @@ static void drop_all(struct loop *loop, void *arg)
 
 	(void)loop;
 	while ((work = take_first(arg)))
-		work->drop(work);
+		if (work->begun)
+			work->drop(work);
 }
 
 void login_threads_start(int count)
@@ -105,12 +105,21 @@ static void begin(struct loop_letter *letter)
 {
 	struct login_work *work = CONTAINER_OF(letter, struct login_work, letter);
 
+	work->begun = true;
 	work->begin(work);
+}
+
+static void drop_unread(struct loop_letter *letter)
+{
+	struct login_work *work = CONTAINER_OF(letter, struct login_work, letter);
+
+	work->drop(work);
 }
 
 void login_work_start(struct login_work *work)
 {
 	work->letter.deliver = begin;
+	work->letter.drop = drop_unread;
 	list_init(&work->link);
 	pthread_mutex_lock(&mutex);
 	if (!accepting) {

@@ -10,8 +10,11 @@ struct login_work {
 	struct list link;
 	struct loop *loop;                              /* From `begin` on. */
 	struct loop_letter letter;
+	bool begun;
 	void (*begin)(struct login_work *work);         /* On the login thread. */
-	void (*drop)(struct login_work *work);          /* The threads are stopping: free it, tell nobody. */
+	/* The threads are stopping: free it, tell nobody. On the login thread while its loop is still there; on any
+	 * thread, and without a loop, if it was never begun. */
+	void (*drop)(struct login_work *work);
 };
 
 /* Any thread. */

@@ -6,7 +6,8 @@
  *    both (allow, prefer). A wrong password is not tried again: it would be counted twice against whoever guards it.
  *  - server_connect_timeout ends it wherever it is. Of that time each address gets its share.
  *  - A lookup cannot be called off: an attempt that ends during one stays until the resolver has answered.
- *  - When the login threads stop, attempts are freed and nobody is told. */
+ *  - When the login threads stop, attempts are freed and nobody is told. A reply to a loop that is gone by then is
+ *    freed with the connection in it. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,14 +64,13 @@ void attempt_enter(struct attempt *attempt, enum attempt_state state)
 
 /* --- The end of an attempt --- */
 
-static void free_reply(struct reply **reply)
+static void free_reply(struct loop_letter *letter)
 {
-	if (!*reply)
-		return;
-	server_free(&(*reply)->opened.server);
-	buf_fini(&(*reply)->opened.error_body);
-	mem_free(*reply);
-	*reply = NULL;
+	struct reply *reply = CONTAINER_OF(letter, struct reply, letter);
+
+	server_free(&reply->opened.server);
+	buf_fini(&reply->opened.error_body);
+	mem_free(reply);
 }
 
 static void deliver(struct loop_letter *letter)
@@ -79,7 +79,19 @@ static void deliver(struct loop_letter *letter)
 
 	reply->callback(&reply->opened, reply->arg);
 	reply->opened.server = NULL;    /* The callee's. */
-	free_reply(&reply);
+	free_reply(letter);
+}
+
+/* Posts it, or frees it where nobody is to be told. */
+static void part_with_reply(struct reply *reply, bool post)
+{
+	struct loop *loop = reply->loop;
+
+	if (post)
+		loop_post(loop, &reply->letter);
+	else
+		free_reply(&reply->letter);
+	loop_unref(loop);
 }
 
 static void close_login(struct attempt *attempt)
@@ -94,8 +106,9 @@ static void close_login(struct attempt *attempt)
 
 static void free_attempt(struct attempt *attempt)
 {
+	if (attempt->reply)
+		part_with_reply(attempt->reply, false);
 	server_target_unref(&attempt->target);
-	free_reply(&attempt->reply);
 	mem_free(attempt);
 }
 
@@ -120,15 +133,14 @@ static void answer(struct attempt *attempt)
 		login_work_end(&attempt->work);
 		free_attempt(attempt);
 	}
-	loop_post(reply->loop, &reply->letter);
+	part_with_reply(reply, true);
 }
 
-/* The login threads are stopping; the loop is still there. */
 static void drop(struct login_work *work)
 {
 	struct attempt *attempt = CONTAINER_OF(work, struct attempt, work);
 
-	if (attempt->work.loop && attempt->state != ATTEMPT_QUEUED) {
+	if (attempt->state != ATTEMPT_QUEUED) {
 		loop_timer_stop(&attempt->timer);
 		loop_timer_stop(&attempt->address_timer);
 	}
@@ -136,31 +148,12 @@ static void drop(struct login_work *work)
 	free_attempt(attempt);
 }
 
-static void hand_over(struct loop_letter *letter)
-{
-	struct attempt *attempt = CONTAINER_OF(letter, struct attempt, work.letter);
-	struct server_opened *opened = &attempt->reply->opened;
-
-	if (attempt->ready_turn == loop_turn(attempt->work.loop)) {
-		loop_post(attempt->work.loop, letter);
-		return;
-	}
-	opened->server = attempt->server;
-	attempt->server = NULL;
-	/* What the first of sslmode's two ways may have left. */
-	opened->error = (struct error){ 0 };
-	opened->from_server = false;
-	buf_fini(&opened->error_body);
-	answer(attempt);
-}
-
-/* libevent tells the kernel of a descriptor that was removed only at the start of its next turn. Until then nobody
- * else may have it, or close it, so that a letter to this loop itself comes first. */
 void attempt_succeed(struct attempt *attempt)
 {
 	struct server *server = attempt->server;
+	struct server_opened *opened = &attempt->reply->opened;
 
-	loop_timer_stop(&attempt->timer);
+	attempt->server = NULL;
 	conn_detach(&attempt->conn);
 	conn_move(&server->conn, &attempt->conn);
 	server->early = attempt->in;
@@ -168,9 +161,10 @@ void attempt_succeed(struct attempt *attempt)
 	if (!server->early.size)
 		buf_fini(&server->early);
 	server->opened_us = clock_now_us();
-	attempt->ready_turn = loop_turn(attempt->work.loop);
-	attempt->work.letter.deliver = hand_over;
-	loop_post(attempt->work.loop, &attempt->work.letter);
+	/* The first of sslmode's two ways may have left an error. */
+	buf_fini(&opened->error_body);
+	*opened = (struct server_opened){ .server = server };
+	answer(attempt);
 }
 
 /* `"db1:5432" (10.0.0.7)`, or the socket's path. */
@@ -385,7 +379,8 @@ void server_open(struct server_target *target, struct loop *reply_loop, server_o
 	attempt->target = server_target_ref(target);
 	attempt->reply = NEW(struct reply);
 	attempt->reply->letter.deliver = deliver;
-	attempt->reply->loop = reply_loop;
+	attempt->reply->letter.drop = free_reply;
+	attempt->reply->loop = loop_ref(reply_loop);
 	attempt->reply->callback = callback;
 	attempt->reply->arg = arg;
 	dial_init(&attempt->dial);

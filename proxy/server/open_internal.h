@@ -37,7 +37,6 @@ struct attempt {
 	struct buf in;                  /* Received and not yet taken; at most a message and a chunk. */
 	size_t received;
 	struct server *server;          /* Filled in as its values come. */
-	uint64_t ready_turn;            /* The loop's, when it was complete. */
 };
 
 void attempt_enter(struct attempt *attempt, enum attempt_state state);

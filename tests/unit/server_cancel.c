@@ -138,6 +138,22 @@ static void a_server_that_is_gone_is_answered_for(void **unused)
 	fixture_stop();
 }
 
+/* A server that gave no key cannot be asked. */
+static void without_a_key_nothing_is_sent(void **unused)
+{
+	(void)unused;
+	fixture_start(serving_logins_and_cancels, NULL, NULL);
+	fixture_open();
+	struct server *server = fixture_take();
+
+	server->key_size = 0;
+	server_cancel(server, fixture_loop(), cancelled, &cancel);
+	assert_true(wait_for(&cancel.answered, 5000));
+	assert_int_equal(fixture_connections(), 1);
+	server_free(&server);
+	fixture_stop();
+}
+
 static void a_peer_gets_the_request_as_it_is(void **unused)
 {
 	char key[32];
@@ -173,6 +189,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_connection_may_be_freed_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_server_that_does_not_close_costs_cancel_wait_timeout, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_server_that_is_gone_is_answered_for, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_a_key_nothing_is_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_peer_gets_the_request_as_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(cancels_end_with_the_login_threads, set_up, tear_down),
 	};

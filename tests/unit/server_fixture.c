@@ -25,7 +25,7 @@ static struct {
 	uint16_t port;
 	pthread_t acceptor;
 	pthread_t connections[CONNECTIONS_MAX];
-	_Atomic unsigned connection_count;
+	_Atomic unsigned connection_count, scripts_ended;
 
 	struct thread *worker;
 	struct config *config;
@@ -124,6 +124,7 @@ static void *serve(void *arg)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	fixture.script(fd);
 	close(fd);
+	atomic_fetch_add(&fixture.scripts_ended, 1);
 	return NULL;
 }
 
@@ -158,7 +159,7 @@ static int listen_somewhere(uint16_t *port)
 
 static struct config *load_config(const char *host, uint16_t port, const char *pgweir_lines, const char *database_lines)
 {
-	char path[] = "/tmp/pgweir-server-XXXXXX";
+	char path[] = P_tmpdir "/pgweir-server-XXXXXX";
 	struct config_problems problems = { 0 };
 	int fd = mkstemp(path);
 	FILE *file = fdopen(fd, "w");
@@ -199,6 +200,7 @@ void fixture_start_at(fake_script *script, const char *host, uint16_t port, cons
 	fixture.script = script;
 	fixture.listening = listen_somewhere(&fixture.port);
 	atomic_store(&fixture.connection_count, 0);
+	atomic_store(&fixture.scripts_ended, 0);
 	atomic_store(&fixture.answers, 0);
 	fixture.opened = (struct server_opened){ 0 };
 	sem_init(&fixture.answered, 0, 0);
@@ -234,6 +236,17 @@ void fixture_stop(void)
 	server_target_unref(&fixture.target);
 	config_unref(&fixture.config);
 	sem_destroy(&fixture.answered);
+}
+
+void fixture_stop_worker(void)
+{
+	thread_stop(&fixture.worker);
+}
+
+void fixture_wait_for_scripts(void)
+{
+	while (atomic_load(&fixture.scripts_ended) < atomic_load(&fixture.connection_count))
+		usleep(1000);
 }
 
 struct server_target *fixture_target(void)

@@ -36,6 +36,8 @@ void fixture_start(fake_script *script, const char *pgweir_lines, const char *da
 void fixture_start_at(fake_script *script, const char *host, uint16_t port, const char *pgweir_lines,
 	const char *database_lines);
 void fixture_stop(void);                                /* Waits for the scripts. */
+void fixture_stop_worker(void);                         /* The thread that waits for replies, ahead of the rest. */
+void fixture_wait_for_scripts(void);                    /* Until no script runs. */
 
 struct server_target *fixture_target(void);             /* For changes before the first opening. */
 void fixture_login_state(const char *name, const char *value);

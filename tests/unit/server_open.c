@@ -176,6 +176,7 @@ static void notices_are_ignored_and_early_bytes_kept(void **unused)
 /* --- connect_query --- */
 
 static _Atomic bool query_fails;
+static _Atomic char status_after_query = 'I';
 
 static void running_the_connect_query(int fd)
 {
@@ -191,7 +192,7 @@ static void running_the_connect_query(int fd)
 		buf_append(&buf, "T\0\0\0\006\0\0" "D\0\0\0\006\0\0" "C\0\0\0\015SELECT 1\0", 28);
 		wire_put_parameter_status(&buf, "in_hot_standby", "on");
 	}
-	wire_put_ready_for_query(&buf, 'I');
+	wire_put_ready_for_query(&buf, status_after_query);
 	fake_send_buf(fd, &buf);
 	fake_wait_end(fd);
 }
@@ -215,6 +216,17 @@ static void a_connect_query_that_fails_fails_the_opening(void **unused)
 	fixture_start(running_the_connect_query, NULL, "server_tls_sslmode = disable\nconnect_query = select 1");
 	assert_failed(fixture_open(), "22012", "by zero");
 	fixture_stop();
+}
+
+static void a_connect_query_must_not_leave_a_transaction_open(void **unused)
+{
+	(void)unused;
+	query_fails = false;
+	status_after_query = 'T';
+	fixture_start(running_the_connect_query, NULL, "server_tls_sslmode = disable\nconnect_query = select 1");
+	assert_failed(fixture_open(), "25001", "connect_query leaves a transaction open");
+	fixture_stop();
+	status_after_query = 'I';
 }
 
 /* --- Servers that refuse, or are none --- */
@@ -434,6 +446,31 @@ static void nobody_is_told_when_the_login_threads_stop(void **unused)
 	fixture_stop();
 }
 
+static _Atomic bool may_answer;
+
+static void answering_when_told(int fd)
+{
+	while (!atomic_load(&may_answer))
+		usleep(1000);
+	trusting(fd);
+}
+
+/* Workers may end first: the connection that nobody takes is closed. */
+static void a_reply_to_a_loop_that_is_gone_is_freed(void **unused)
+{
+	(void)unused;
+	may_answer = false;
+	fixture_start(answering_when_told, NULL, NULL);
+	fixture_open_start();
+	while (fixture_connections() < 1)
+		usleep(1000);
+	fixture_stop_worker();
+	may_answer = true;
+	fixture_wait_for_scripts();
+	assert_int_equal(fixture_answers(), 0);
+	fixture_stop();
+}
+
 static void login_threads_take_turns(void **unused)
 {
 	(void)unused;
@@ -459,6 +496,7 @@ int main(void)
 		cmocka_unit_test(notices_are_ignored_and_early_bytes_kept),
 		cmocka_unit_test(connect_query_runs_before_the_connection_is_given),
 		cmocka_unit_test(a_connect_query_that_fails_fails_the_opening),
+		cmocka_unit_test(a_connect_query_must_not_leave_a_transaction_open),
 		cmocka_unit_test(a_refusal_is_passed_on_in_the_servers_own_words),
 		cmocka_unit_test(garbage_is_an_error),
 		cmocka_unit_test(a_server_that_talks_without_end_is_left),
@@ -470,6 +508,7 @@ int main(void)
 		cmocka_unit_test(each_address_of_a_name_is_tried),
 		cmocka_unit_test(a_silent_server_costs_server_connect_timeout),
 		cmocka_unit_test(nobody_is_told_when_the_login_threads_stop),
+		cmocka_unit_test(a_reply_to_a_loop_that_is_gone_is_freed),
 		cmocka_unit_test(login_threads_take_turns),
 	};
 

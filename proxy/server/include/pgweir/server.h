@@ -74,8 +74,7 @@ void server_cancel_peer(struct config *config, const char *host, uint16_t port, 
 /* --- The login threads, shared with the clients' logins --- */
 
 void login_threads_start(int count);
-/* Attempts and cancels under way are given up and nobody is told; what is asked for later is dropped. Loops that wait
- * for replies must live until this has returned. */
+/* Attempts and cancels under way are given up and nobody is told; what is asked for later is dropped. */
 void login_threads_stop(void);
 struct loop *login_threads_next(void);          /* Any thread; round robin. */
 int login_threads_count(void);
