@@ -43,6 +43,13 @@ static void include_one(struct reader *reader, const char *path)
 		read_file(source, reader, path, &reader->place, reader->section);
 }
 
+/* A folder that is not there matches nothing; one that cannot be read might hold what was meant. */
+static int stop_unless_absent(const char *path, int failed)
+{
+	(void)path;
+	return failed != ENOENT && failed != ENOTDIR;
+}
+
 static void include_pattern(struct reader *reader, const char *pattern)
 {
 	glob_t found = { 0 };
@@ -52,10 +59,13 @@ static void include_pattern(struct reader *reader, const char *pattern)
 		include_one(reader, pattern);
 		return;
 	}
+	int failed = glob(pattern, 0, stop_unless_absent, &found);
+
 	/* A pattern may match nothing: a folder for drop-ins is often empty. */
-	if (glob(pattern, 0, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			include_one(reader, found.gl_pathv[i]);
+	if (failed && failed != GLOB_NOMATCH)
+		problems_error(reader->source->problems, &reader->place, "%%include: cannot look for %s", pattern);
+	for (size_t i = 0; !failed && i < found.gl_pathc; i++)
+		include_one(reader, found.gl_pathv[i]);
 	globfree(&found);
 }
 
