@@ -101,8 +101,18 @@ bool hosts_parse(const char *text, uint16_t default_port, struct config_host **h
 		hosts_free(&list, &found);
 		return false;
 	}
-	*hosts = list;
+	*hosts = mem_realloc(list, found * sizeof(*list));
 	*count = found;
+	return true;
+}
+
+bool hosts_equal(const struct config_host *a, size_t a_count, const struct config_host *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (a[i].port != b[i].port || a[i].weight != b[i].weight || strcmp(a[i].host, b[i].host) != 0)
+			return false;
 	return true;
 }
 

@@ -38,8 +38,12 @@ size_t nearest_distance(const char *a, const char *b)
 
 void nearest_offer(struct nearest *nearest, const char *candidate)
 {
+	size_t size = strlen(nearest->wanted), candidate_size = strlen(candidate);
+	size_t bound = 1 + size / 4;
+
+	if (candidate_size > size + bound || size > candidate_size + bound)
+		return;
 	size_t distance = nearest_distance(nearest->wanted, candidate);
-	size_t bound = 1 + strlen(nearest->wanted) / 4;
 
 	if (distance > bound || (nearest->best && distance >= nearest->best_distance))
 		return;

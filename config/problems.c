@@ -8,6 +8,7 @@
 
 enum { PROBLEMS_MAX = 200 };
 
+__attribute__((format(printf, 4, 0)))
 static void add(struct problems *problems, const struct place *place, bool warning, const char *format, va_list args)
 {
 	char *message = NULL;

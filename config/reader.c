@@ -2,58 +2,18 @@
  * looks at each before: inih, as distributions build it, cuts lines, section names and key names that are too long, cuts
  * values at a `;` inside quotes, takes an indented key for a part of the value above, and reports one bad line. Here all
  * of these are errors of their own, and inih only ever sees lines that it treats as meant. */
-#include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
+#include "reader.h"
+
 #include <ini.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "expand.h"
 #include "nearest.h"
 #include "pgweir/mem.h"
-#include "source.h"
 
 enum {
-	DEPTH_MAX = 8,
-	FILE_SIZE_MAX = 16 * 1024 * 1024,
-	FILES_MAX = 1000,
 	KEY_SIZE_MAX = 49,             /* inih's MAX_NAME less the NUL. */
 };
-
-enum line_place {
-	LINE_OUTSIDE,                  /* No key since the section's header: an indented line is a key. */
-	LINE_IN_VALUE,                 /* An indented line continues the value. */
-	LINE_IN_BAD_VALUE,             /* The same, but the key was refused: skip. */
-};
-
-struct reader {
-	struct source *source;
-	struct reader *outer;          /* The file that includes this one. */
-	const char *path;
-	char *at, *end;                /* What is left of the text. */
-	mode_t mode;                   /* Of the file; 0 for text from memory. */
-	bool mode_reported;
-	unsigned depth;
-	struct place place;
-	struct section *section;       /* NULL before the first header and after a bad one. */
-	bool in_bad_section;
-	enum line_place line_place;
-	bool continues;                /* The line that inih has now goes on with the value. */
-	/* The key whose value is being gathered. */
-	const struct setting *setting; /* NULL: none. */
-	char *key;
-	struct place key_place;
-	struct buf value;
-	enum value_form form;
-};
-
-static void read_bytes(struct source *source, struct reader *outer, const char *path, char *bytes, size_t size, mode_t mode,
-                       struct section *section);
-static void read_file(struct source *source, struct reader *outer, const char *path, const struct place *place,
-                      struct section *section);
 
 /* --- Keys and values, as inih delivers them --- */
 
@@ -79,7 +39,7 @@ static void reserve_value(struct buf *value)
 	buf_reserve(value, 4096);
 }
 
-static void finish_value(struct reader *reader)
+void reader_finish_value(struct reader *reader)
 {
 	struct buf expanded = { 0 };
 	struct error error;
@@ -166,7 +126,7 @@ static int on_pair(void *arg, const char *section, const char *name, const char 
 
 	(void)section;
 	if (!reader->continues) {
-		finish_value(reader);
+		reader_finish_value(reader);
 		if (!begin_value(reader, name))
 			reader->line_place = LINE_IN_BAD_VALUE;
 	}
@@ -234,7 +194,7 @@ static void read_header(struct reader *reader, char *line)
 	char *close = name + strspn(name, " \t");
 	bool quoted = *close == '"' || *close == '\'';
 
-	finish_value(reader);
+	reader_finish_value(reader);
 	reader->section = NULL;
 	reader->in_bad_section = true;
 	reader->line_place = LINE_OUTSIDE;
@@ -256,86 +216,6 @@ static void read_header(struct reader *reader, char *line)
 		return;
 	}
 	reader->section = open_section(reader, kind, name);
-}
-
-/* --- Includes --- */
-
-static bool is_open(const struct reader *reader, const char *path)
-{
-	for (; reader; reader = reader->outer)
-		if (strcmp(reader->path, path) == 0)
-			return true;
-	return false;
-}
-
-static void include_one(struct reader *reader, const char *path)
-{
-	struct source *source = reader->source;
-
-	if (is_open(reader, path))
-		problems_error(source->problems, &reader->place, "%%include: %s would include itself", path);
-	else if (reader->depth >= DEPTH_MAX)
-		problems_error(source->problems, &reader->place, "%%include: more than %d files deep", DEPTH_MAX);
-	else if (source->file_count >= FILES_MAX)
-		problems_error(source->problems, &reader->place, "%%include: more than %d files", FILES_MAX);
-	else
-		read_file(source, reader, path, &reader->place, reader->section);
-}
-
-static void include_pattern(struct reader *reader, const char *pattern)
-{
-	glob_t found = { 0 };
-	bool is_glob = strpbrk(pattern, "*?[") != NULL;
-
-	if (!is_glob) {
-		include_one(reader, pattern);
-		return;
-	}
-	/* A pattern may match nothing: a folder for drop-ins is often empty. */
-	if (glob(pattern, 0, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			include_one(reader, found.gl_pathv[i]);
-	globfree(&found);
-}
-
-/* `text` is what follows %include. An included file starts in the section that the line stands in, and the line that
- * follows it is in that section again. */
-static void read_include(struct reader *reader, char *text)
-{
-	struct buf expanded = { 0 };
-	struct error error;
-	enum value_form form = VALUE_EMPTY;
-	bool literal;
-
-	finish_value(reader);
-	reader->line_place = LINE_OUTSIDE;
-	text += strspn(text, " \t");
-	if (!reader->source->includes_allowed) {
-		problems_error(reader->source->problems, &reader->place, "%%include is not allowed here");
-		return;
-	}
-	bool ok = value_cut_comment(text, &form, &error);
-
-	for (size_t size = strlen(text); size && (text[size - 1] == ' ' || text[size - 1] == '\t'); size--)
-		text[size - 1] = '\0';
-	value_unquote(text);
-	ok = ok && value_expand(text, &expanded, &literal, &error);
-	if (ok && !expanded.size)
-		ok = error_set(&error, NULL, "a file must follow");
-	char *path = buf_take_text(&expanded);
-
-	if (!ok) {
-		problems_error(reader->source->problems, &reader->place, "%%include: %s", error.text);
-	} else if (*path == '/') {
-		include_pattern(reader, path);
-	} else {
-		const char *slash = strrchr(reader->path, '/');
-		char *joined = mem_printf("%.*s%s", slash ? (int)(slash - reader->path) + 1 : 0, reader->path, path);
-
-		include_pattern(reader, joined);
-		mem_free(joined);
-	}
-	mem_free(path);
 }
 
 /* --- Lines --- */
@@ -428,7 +308,7 @@ static const char *prepare(struct reader *reader, char *line, size_t size, size_
 		return "";
 	}
 	if (strncmp(text, "%include", 8) == 0 && (text[8] == ' ' || text[8] == '\t' || text[8] == '\0')) {
-		read_include(reader, text + 8);
+		reader_include(reader, text + 8);
 		return "[section]";    /* Makes inih forget the key before. */
 	}
 	if (*text == '[') {
@@ -470,16 +350,8 @@ static char *next_line(char *buffer, int capacity, void *stream)
 
 /* --- Files --- */
 
-static const char *keep_name(struct source *source, const char *path)
-{
-	source->files = mem_realloc(source->files, (source->file_count + 1) * sizeof(char *));
-	source->files[source->file_count] = mem_strdup(path);
-	return source->files[source->file_count++];
-}
-
-/* `bytes` has room for a NUL behind `size`. */
-static void read_bytes(struct source *source, struct reader *outer, const char *path, char *bytes, size_t size, mode_t mode,
-                       struct section *section)
+void reader_bytes(struct source *source, struct reader *outer, const char *path, char *bytes, size_t size, mode_t mode,
+                  struct section *section)
 {
 	struct reader reader = {
 		.source = source,
@@ -495,82 +367,9 @@ static void read_bytes(struct source *source, struct reader *outer, const char *
 	};
 	int failed = ini_parse_stream(next_line, &reader, on_pair, &reader);
 
-	finish_value(&reader);
+	reader_finish_value(&reader);
 	if (failed && source->problems->error_count == 0) {
 		reader.place.line = failed > 0 ? (unsigned)failed : 0;
 		problems_error(source->problems, &reader.place, "cannot be parsed");
 	}
-}
-
-/* The text of the file with a byte to spare, or NULL. */
-static char *slurp(int fd, size_t size_max, size_t *size)
-{
-	size_t capacity = 4096;
-	char *bytes = mem_alloc(capacity + 1);
-	ssize_t got;
-
-	*size = 0;
-	while ((got = read(fd, bytes + *size, capacity - *size)) > 0) {
-		*size += (size_t)got;
-		if (*size < capacity)
-			continue;
-		char *more = mem_alloc(capacity * 2 + 1);
-
-		memcpy(more, bytes, *size);
-		mem_wipe(bytes, *size);
-		mem_free(bytes);
-		bytes = more;
-		capacity *= 2;
-		if (capacity > size_max * 2)
-			break;
-	}
-	if (got == 0)
-		return bytes;
-	if (got > 0)
-		errno = EFBIG;
-	mem_wipe(bytes, *size);
-	mem_free(bytes);
-	return NULL;
-}
-
-static void read_file(struct source *source, struct reader *outer, const char *path, const struct place *place,
-                      struct section *section)
-{
-	struct stat status = { 0 };
-	size_t size = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *bytes = fd >= 0 && fstat(fd, &status) == 0 ? slurp(fd, FILE_SIZE_MAX, &size) : NULL;
-	int failed = errno;
-
-	if (fd >= 0)
-		close(fd);
-	if (!bytes) {
-		if (outer)
-			problems_error(source->problems, place, "%%include: cannot read %s: %s", path, strerror(failed));
-		else
-			problems_error(source->problems, place, "cannot be read: %s", strerror(failed));
-		return;
-	}
-	read_bytes(source, outer, keep_name(source, path), bytes, size, status.st_mode, section);
-	mem_wipe(bytes, size);
-	mem_free(bytes);
-}
-
-void source_read_file(struct source *source, const char *path)
-{
-	struct place place = { .file = path };
-
-	source->includes_allowed = true;
-	read_file(source, NULL, path, &place, NULL);
-}
-
-void source_read_text(struct source *source, const char *path, const char *text, size_t size)
-{
-	char *bytes = mem_alloc(size + 1);
-
-	if (size)
-		memcpy(bytes, text, size);
-	read_bytes(source, NULL, keep_name(source, path), bytes, size, 0, NULL);
-	mem_wipe(bytes, size);
-	mem_free(bytes);
 }

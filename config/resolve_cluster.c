@@ -105,41 +105,44 @@ static char *free_name(const struct config *config, const char *base)
 	return name;
 }
 
+static struct config_cluster *find_implicit(const struct config *config, const struct config_host *hosts, size_t count,
+                                            const struct config_tls *tls)
+{
+	for (size_t i = 0; i < config->cluster_count; i++) {
+		struct config_cluster *cluster = &config->clusters[i];
+
+		if (cluster->implicit && hosts_equal(cluster->hosts, cluster->host_count, hosts, count)
+		    && tls_equal(&cluster->server_tls, tls))
+			return cluster;
+	}
+	return NULL;
+}
+
+/* Takes `hosts`. */
 static const struct config_cluster *implicit_cluster(struct config *config, struct config_host *hosts, size_t count,
                                                      const struct config_tls *tls)
 {
+	struct config_cluster *cluster = find_implicit(config, hosts, count, tls);
 	struct buf text = { 0 };
 
-	hosts_format(hosts, count, &text);
-	char *wanted = buf_take_text(&text);
-	struct config_cluster *found = NULL;
-
-	for (size_t i = 0; i < config->cluster_count && !found; i++) {
-		struct config_cluster *cluster = &config->clusters[i];
-
-		if (!cluster->implicit || cluster->host_count != count || !tls_equal(&cluster->server_tls, tls))
-			continue;
-		hosts_format(cluster->hosts, cluster->host_count, &text);
-		char *has = buf_take_text(&text);
-
-		found = strcmp(has, wanted) == 0 ? cluster : NULL;
-		mem_free(has);
-	}
-	if (found) {
+	if (cluster) {
 		hosts_free(&hosts, &count);
-	} else {
-		found = &config->clusters[config->cluster_count];
-		section_init(SECTION_CLUSTER, found);
-		found->name = free_name(config, wanted);
-		found->hosts = hosts;
-		found->host_count = count;
-		found->implicit = true;
-		found->max_server_conn = config->max_server_conn;
-		tls_copy(&found->server_tls, tls);
-		config->cluster_count++;
+		return cluster;
 	}
-	mem_free(wanted);
-	return found;
+	hosts_format(hosts, count, &text);
+	char *name = buf_take_text(&text);
+
+	cluster = &config->clusters[config->cluster_count];
+	section_init(SECTION_CLUSTER, cluster);
+	cluster->name = free_name(config, name);
+	cluster->hosts = hosts;
+	cluster->host_count = count;
+	cluster->implicit = true;
+	cluster->max_server_conn = config->max_server_conn;
+	tls_copy(&cluster->server_tls, tls);
+	config->cluster_count++;
+	mem_free(name);
+	return cluster;
 }
 
 static void resolve_host(const struct resolution *resolution, const struct section *section,

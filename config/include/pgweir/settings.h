@@ -37,7 +37,8 @@ typedef void config_change_cb(const struct config_change *change, void *arg);
 void config_changes(const struct config *before, const struct config *after, config_change_cb *callback, void *arg);
 
 /* A new snapshot with a key of [pgweir] replaced, or NULL: unknown keys (42704), bad values (22023), and keys that need
- * a restart (55P02). The file is read again, together with what was set before; config_load() forgets all of that. */
+ * a restart (55P02). The file is read again, together with what was set before; config_load() forgets all of that. Not for
+ * snapshots from config_load_text(), whose file need not exist. `value` is taken as it is: no ${NAME}. */
 struct config *config_set(const struct config *old, const char *key, const char *value, struct error *error) MUST_USE;
 
 #endif
