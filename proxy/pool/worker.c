@@ -100,7 +100,7 @@ void workers_start(struct config *config, const struct worker_hooks *given)
 		worker_count = (unsigned)i + 1;
 	}
 	for (unsigned i = 0; i < worker_count; i++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "worker-%u", i);
 		threads[i] = thread_start(name, prepare, finish, workers[i]);
