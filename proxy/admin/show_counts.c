@@ -164,12 +164,6 @@ static const struct column user_columns[] = {
 };
 const struct table users_table = TABLE(user_columns);
 
-static const char *const pool_modes[] = {
-	[POOL_MODE_SESSION] = "session",
-	[POOL_MODE_TRANSACTION] = "transaction",
-	[POOL_MODE_STATEMENT] = "statement",
-};
-
 static void visit_users(struct job *job, struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->shares) {
@@ -184,7 +178,7 @@ static void put_user(struct result *result, const char *name, int pool_mode)
 {
 	result_begin(result);
 	result_text(result, name);
-	result_text(result, pool_mode == CONFIG_INHERIT ? NULL : pool_modes[pool_mode]);
+	result_text(result, pool_mode == CONFIG_INHERIT ? NULL : show_pool_mode((enum pool_mode)pool_mode));
 	result_end(result);
 }
 

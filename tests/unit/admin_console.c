@@ -313,8 +313,8 @@ static void a_shutdown_is_answered_before_it_begins(void **state)
 	int fd = fixture_connect("root");
 
 	(void)state;
-	fixture_query(fd, "shutdown");
-	assert_string_equal(fixture_types(fd), "CZ");
+	fixture_query(fd, "shutdown wait_for_clients; shutdown");
+	assert_string_equal(fixture_types(fd), "CCZ");
 	assert_int_equal(fakes.shutdowns, 1);
 	close(fd);
 }
