@@ -66,7 +66,7 @@ void authenticator_free(struct authenticator **authenticator)
 		return;
 	lookup_cancel(&gone->lookup);
 	credentials_unref(&gone->proved);
-	secrets_fini(&gone->secrets);
+	client_secrets_fini(&gone->secrets);
 	scram_server_fini(&gone->scram);
 	mem_secret_free(gone->answer);
 	mem_free(gone->mechanism);
@@ -105,12 +105,12 @@ enum auth_step authenticator_deny(struct authenticator *authenticator, const cha
 	return AUTH_DENIED;
 }
 
-void authenticator_doom(struct authenticator *authenticator, enum secret_kind kind, const char *detail)
+void authenticator_doom(struct authenticator *authenticator, enum stored_secret kind, const char *detail)
 {
 	char *secret = auth_state_mock_secret(authenticator->user, kind);
 
-	secrets_fini(&authenticator->secrets);
-	secrets_add(&authenticator->secrets, secret);
+	client_secrets_fini(&authenticator->secrets);
+	client_secrets_add(&authenticator->secrets, secret);
 	mem_secret_free(secret);
 	authenticator->doomed = true;
 	authenticator->detail = detail;
@@ -156,10 +156,10 @@ static enum auth_step begin_method(struct authenticator *authenticator)
 
 static void take_secrets(struct authenticator *authenticator, const struct lookup_answer *answer)
 {
-	secrets_fini(&authenticator->secrets);
+	client_secrets_fini(&authenticator->secrets);
 	authenticator->doomed = false;
 	if (answer->outcome == LOOKUP_FOUND)
-		secrets_add(&authenticator->secrets, answer->secret);
+		client_secrets_add(&authenticator->secrets, answer->secret);
 	authenticator->secrets_cached = answer->cached;
 }
 
@@ -304,7 +304,7 @@ enum auth_step authenticator_start(struct authenticator *authenticator)
 	if (!choose_method(authenticator) || !check_certificate(authenticator))
 		return authenticator_deny(authenticator, NULL);
 	if (!authenticator->method->needs_secrets ||
-		secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user) ||
+		client_secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user) ||
 		!may_look_up(authenticator))
 		return begin_method(authenticator);
 	return look_up(authenticator, PHASE_LOOKUP);

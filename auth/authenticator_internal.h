@@ -7,8 +7,8 @@
 #include "md5.h"
 #include "pgweir/authenticator.h"
 #include "scram.h"
-#include "secrets.h"
-#include "state.h"
+#include "client_secrets.h"
+#include "auth_state.h"
 
 enum auth_code {
 	AUTH_CODE_OK = 0,
@@ -54,7 +54,7 @@ struct authenticator {
 	struct lookup *lookup;
 
 	const struct auth_method *method;
-	struct secrets secrets;
+	struct client_secrets secrets;
 	bool secrets_cached;            /* From auth_query's cache. */
 	bool doomed;                    /* The secret is made up: nothing fits. */
 	const char *detail;             /* For the log only. */
@@ -77,6 +77,6 @@ enum auth_step authenticator_grant(struct authenticator *authenticator);
 enum auth_step authenticator_deny(struct authenticator *authenticator, const char *detail);     /* `error` is set. */
 enum auth_step authenticator_judge(struct authenticator *authenticator);
 /* A secret that nobody knows takes the place of the ones there are. */
-void authenticator_doom(struct authenticator *authenticator, enum secret_kind kind, const char *detail);
+void authenticator_doom(struct authenticator *authenticator, enum stored_secret kind, const char *detail);
 
 #endif

@@ -7,8 +7,8 @@
 
 #include "credentials_internal.h"
 #include "pgweir/mem.h"
-#include "secrets.h"
-#include "state.h"
+#include "client_secrets.h"
+#include "auth_state.h"
 
 static pthread_once_t fingerprint_once = PTHREAD_ONCE_INIT;
 static unsigned char fingerprint_key[SCRAM_KEY_SIZE];
@@ -105,11 +105,11 @@ static bool keys_fit(const struct credentials *proved, const char *stored)
 /* `stored` may be NULL, `proved` too. A plain password serves every method; else whatever is there. */
 static struct credentials *combine(const char *user, const char *stored, const struct credentials *proved)
 {
-	enum secret_kind kind = stored && stored[0] ? secret_kind(stored) : SECRET_SCRAM;
+	enum stored_secret kind = stored && stored[0] ? stored_secret_kind(stored) : STORED_SCRAM;
 	struct scram_keys keys;
-	const char *md5 = kind == SECRET_MD5 ? stored : NULL;
+	const char *md5 = kind == STORED_MD5 ? stored : NULL;
 
-	if (kind == SECRET_PLAIN)
+	if (kind == STORED_PLAIN)
 		return credentials_make(user, stored, NULL, NULL);
 	if (!proved)
 		return credentials_make(user, NULL, md5, NULL);

@@ -7,7 +7,7 @@
 
 #include "hba_rule.h"
 #include "pgweir/mem.h"
-#include "auth_file.h"
+#include "files.h"
 
 enum { HBA_RULES_MAX = 10000, HBA_WHY_SIZE = 256 };
 
@@ -24,17 +24,17 @@ void hba_free(struct hba **hba)
 	mem_free(gone);
 }
 
-static void add_rule(struct hba *hba, struct rules_line *line, const char *path, struct config_problems *problems)
+static void add_rule(struct hba *hba, struct auth_rules_line *line, const char *path, struct config_problems *problems)
 {
 	char why[HBA_WHY_SIZE];
 	struct hba_rule rule = { 0 };
 
 	if (line->problem) {
-		auth_file_problem(problems, path, line->number, "%s", line->problem);
+		files_problem(problems, path, line->number, "%s", line->problem);
 		return;
 	}
 	if (!hba_rule_parse(line, &rule, why, sizeof(why))) {
-		auth_file_problem(problems, path, line->number, "%s", why);
+		files_problem(problems, path, line->number, "%s", why);
 		hba_rule_fini(&rule);
 		return;
 	}
@@ -45,19 +45,19 @@ static void add_rule(struct hba *hba, struct rules_line *line, const char *path,
 struct hba *hba_parse(const char *path, const char *text, size_t size, struct config_problems *problems)
 {
 	struct hba *hba = NEW(struct hba);
-	struct rules_line line;
+	struct auth_rules_line line;
 	const char *at = text, *end = text + size;
 	size_t before = problems->count;
 	unsigned number = 0;
 
-	while (rules_next(&at, end, &number, &line)) {
+	while (auth_rules_next(&at, end, &number, &line)) {
 		bool full = hba->count == HBA_RULES_MAX;
 
 		if (full)
-			auth_file_problem(problems, path, line.number, "more than %d lines", HBA_RULES_MAX);
+			files_problem(problems, path, line.number, "more than %d lines", HBA_RULES_MAX);
 		else
 			add_rule(hba, &line, path, problems);
-		rules_line_fini(&line);
+		auth_rules_line_fini(&line);
 		if (full)
 			break;
 	}
@@ -86,26 +86,26 @@ static bool type_fits(enum hba_type type, const struct hba_client *client)
 }
 
 /* "replication" fits only such connections, and they fit nothing else, as in PostgreSQL. */
-static bool database_fits(const struct rules_word *word, const struct hba_client *client)
+static bool database_fits(const struct auth_rules_word *word, const struct hba_client *client)
 {
-	if (rules_is(word, "replication"))
+	if (auth_rules_is(word, "replication"))
 		return client->replication;
 	if (client->replication)
 		return false;
-	if (rules_is(word, "all"))
+	if (auth_rules_is(word, "all"))
 		return true;
-	if (rules_is(word, "sameuser"))
+	if (auth_rules_is(word, "sameuser"))
 		return strcmp(client->database, client->user) == 0;
 	return strcmp(word->text, client->database) == 0;
 }
 
-static bool user_fits(const struct rules_word *word, const struct hba_client *client)
+static bool user_fits(const struct auth_rules_word *word, const struct hba_client *client)
 {
-	return rules_is(word, "all") || strcmp(word->text, client->user) == 0;
+	return auth_rules_is(word, "all") || strcmp(word->text, client->user) == 0;
 }
 
-static bool any_fits(const struct rules_field *field, const struct hba_client *client,
-	bool (*fits)(const struct rules_word *word, const struct hba_client *client))
+static bool any_fits(const struct auth_rules_field *field, const struct hba_client *client,
+	bool (*fits)(const struct auth_rules_word *word, const struct hba_client *client))
 {
 	for (size_t i = 0; i < field->count; i++)
 		if (fits(&field->items[i], client))

@@ -9,7 +9,7 @@
 
 /* A line on its way to become a rule; `at` is the next field. */
 struct parse {
-	struct rules_line *line;
+	struct auth_rules_line *line;
 	struct hba_rule *rule;
 	size_t at;
 	char *why;
@@ -28,7 +28,7 @@ static bool wrong(struct parse *parse, const char *format, ...)
 	return false;
 }
 
-static void field_fini(struct rules_field *field)
+static void field_fini(struct auth_rules_field *field)
 {
 	for (size_t i = 0; i < field->count; i++)
 		mem_free(field->items[i].text);
@@ -43,15 +43,15 @@ void hba_rule_fini(struct hba_rule *rule)
 }
 
 /* The next field, or NULL. */
-static struct rules_field *next_field(struct parse *parse)
+static struct auth_rules_field *next_field(struct parse *parse)
 {
 	return parse->at < parse->line->count ? &parse->line->fields[parse->at++] : NULL;
 }
 
 /* The next field where no list is possible, or NULL with `why` set. */
-static const struct rules_word *next_word(struct parse *parse, const char *what)
+static const struct auth_rules_word *next_word(struct parse *parse, const char *what)
 {
-	const struct rules_field *field = next_field(parse);
+	const struct auth_rules_field *field = next_field(parse);
 
 	if (!field) {
 		wrong(parse, "the line ends before its %s", what);
@@ -72,7 +72,7 @@ static bool parse_type(struct parse *parse)
 		[HBA_TYPE_HOSTSSL] = "hostssl",
 		[HBA_TYPE_HOSTNOSSL] = "hostnossl",
 	};
-	const struct rules_word *word = next_word(parse, "connection type");
+	const struct auth_rules_word *word = next_word(parse, "connection type");
 
 	if (!word)
 		return false;
@@ -86,7 +86,7 @@ static bool parse_type(struct parse *parse)
 }
 
 /* Words with a meaning in PostgreSQL that a proxy cannot give them are better refused than never matched. */
-static bool check_name(struct parse *parse, const struct rules_word *word, const char *what)
+static bool check_name(struct parse *parse, const struct auth_rules_word *word, const char *what)
 {
 	if (word->quoted)
 		return true;
@@ -99,14 +99,14 @@ static bool check_name(struct parse *parse, const struct rules_word *word, const
 	return true;
 }
 
-static bool take_names(struct parse *parse, struct rules_field *names, const char *what)
+static bool take_names(struct parse *parse, struct auth_rules_field *names, const char *what)
 {
-	struct rules_field *field = next_field(parse);
+	struct auth_rules_field *field = next_field(parse);
 
 	if (!field)
 		return wrong(parse, "the line ends before its %s", what);
 	*names = *field;
-	*field = (struct rules_field){ 0 };
+	*field = (struct auth_rules_field){ 0 };
 	for (size_t i = 0; i < names->count; i++)
 		if (!check_name(parse, &names->items[i], what))
 			return false;
@@ -150,7 +150,7 @@ static bool parse_bits(struct parse *parse, const char *text)
 static bool parse_mask(struct parse *parse)
 {
 	struct hba_address *address = &parse->rule->address;
-	const struct rules_word *word = next_word(parse, "netmask (or write the address as address/bits)");
+	const struct auth_rules_word *word = next_word(parse, "netmask (or write the address as address/bits)");
 	int family;
 
 	if (!word)
@@ -165,15 +165,15 @@ static bool parse_mask(struct parse *parse)
 static bool parse_address(struct parse *parse)
 {
 	struct hba_address *address = &parse->rule->address;
-	const struct rules_word *word = next_word(parse, "address");
+	const struct auth_rules_word *word = next_word(parse, "address");
 
 	if (!word)
 		return false;
-	if (rules_is(word, "all")) {
+	if (auth_rules_is(word, "all")) {
 		address->all = true;
 		return true;
 	}
-	if (rules_is(word, "samehost") || rules_is(word, "samenet"))
+	if (auth_rules_is(word, "samehost") || auth_rules_is(word, "samenet"))
 		return wrong(parse, "%s is not supported: write the addresses", word->text);
 
 	char *text = mem_strdup(word->text);
@@ -211,7 +211,7 @@ static bool check_method(struct parse *parse)
 
 static bool parse_method(struct parse *parse)
 {
-	const struct rules_word *word = next_word(parse, "authentication method");
+	const struct auth_rules_word *word = next_word(parse, "authentication method");
 
 	if (!word)
 		return false;
@@ -257,7 +257,7 @@ static bool set_clientcert(struct parse *parse, const char *value)
 
 static bool parse_option(struct parse *parse)
 {
-	const struct rules_word *word = next_word(parse, "option");
+	const struct auth_rules_word *word = next_word(parse, "option");
 
 	if (!word)
 		return false;
@@ -268,7 +268,7 @@ static bool parse_option(struct parse *parse)
 	return wrong(parse, "option \"%s\" is not supported: map=… or clientcert=… expected", word->text);
 }
 
-bool hba_rule_parse(struct rules_line *line, struct hba_rule *rule, char *why, size_t why_size)
+bool hba_rule_parse(struct auth_rules_line *line, struct hba_rule *rule, char *why, size_t why_size)
 {
 	struct parse parse = { .line = line, .rule = rule, .why = why, .why_size = why_size };
 

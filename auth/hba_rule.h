@@ -3,7 +3,7 @@
 #define PGWEIR_HBA_RULE_H
 
 #include "hba.h"
-#include "rules.h"
+#include "auth_rules.h"
 
 enum hba_type { HBA_TYPE_LOCAL, HBA_TYPE_HOST, HBA_TYPE_HOSTSSL, HBA_TYPE_HOSTNOSSL };
 
@@ -15,7 +15,7 @@ struct hba_address {
 
 struct hba_rule {
 	enum hba_type type;
-	struct rules_field databases, users;
+	struct auth_rules_field databases, users;
 	struct hba_address address;
 	struct hba_verdict verdict;
 	char *map;
@@ -29,6 +29,6 @@ struct hba {
 void hba_rule_fini(struct hba_rule *rule);
 
 /* Takes databases and users out of `line`. False, and `why` says so: the line is wrong. */
-bool hba_rule_parse(struct rules_line *line, struct hba_rule *rule, char *why, size_t why_size) MUST_USE;
+bool hba_rule_parse(struct auth_rules_line *line, struct hba_rule *rule, char *why, size_t why_size) MUST_USE;
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
-#include "auth_file.h"
-#include "rules.h"
+#include "files.h"
+#include "auth_rules.h"
 
 enum { IDENT_ENTRIES_MAX = 10000 };
 
@@ -53,18 +53,18 @@ static bool compile(struct ident_entry *entry, const char *path, unsigned line, 
 
 	if (status) {
 		regerror(status, &entry->regex, reason, sizeof(reason));
-		auth_file_problem(problems, path, line, "invalid regular expression \"%s\": %s", entry->system_name + 1, reason);
+		files_problem(problems, path, line, "invalid regular expression \"%s\": %s", entry->system_name + 1, reason);
 		return false;
 	}
 	entry->is_regex = true;
 	if (!strstr(entry->user, "\\1") || entry->regex.re_nsub > 0)
 		return true;
-	auth_file_problem(problems, path, line, "\"\\1\" needs a parenthesised part in the regular expression \"%s\"",
+	files_problem(problems, path, line, "\"\\1\" needs a parenthesised part in the regular expression \"%s\"",
 		entry->system_name + 1);
 	return false;
 }
 
-static bool check_line(const struct rules_line *line, const char *path, struct config_problems *problems)
+static bool check_line(const struct auth_rules_line *line, const char *path, struct config_problems *problems)
 {
 	const char *problem = line->problem;
 
@@ -74,11 +74,11 @@ static bool check_line(const struct rules_line *line, const char *path, struct c
 		if (line->fields[i].count != 1)
 			problem = "a list is not possible here";
 	if (problem)
-		auth_file_problem(problems, path, line->number, "%s", problem);
+		files_problem(problems, path, line->number, "%s", problem);
 	return !problem;
 }
 
-static void add_entry(struct ident *ident, const struct rules_line *line, const char *path,
+static void add_entry(struct ident *ident, const struct auth_rules_line *line, const char *path,
 	struct config_problems *problems)
 {
 	struct ident_entry entry = { 0 };
@@ -99,17 +99,17 @@ static void add_entry(struct ident *ident, const struct rules_line *line, const 
 struct ident *ident_parse(const char *path, const char *text, size_t size, struct config_problems *problems)
 {
 	struct ident *ident = NEW(struct ident);
-	struct rules_line line;
+	struct auth_rules_line line;
 	const char *at = text, *end = text + size;
 	size_t before = problems->count;
 	unsigned number = 0;
 
-	while (rules_next(&at, end, &number, &line)) {
+	while (auth_rules_next(&at, end, &number, &line)) {
 		if (ident->count < IDENT_ENTRIES_MAX)
 			add_entry(ident, &line, path, problems);
 		else
-			auth_file_problem(problems, path, line.number, "more than %d entries", IDENT_ENTRIES_MAX);
-		rules_line_fini(&line);
+			files_problem(problems, path, line.number, "more than %d entries", IDENT_ENTRIES_MAX);
+		auth_rules_line_fini(&line);
 		if (ident->count == IDENT_ENTRIES_MAX && problems->count > before)
 			break;
 	}

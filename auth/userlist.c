@@ -4,8 +4,8 @@
 
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
-#include "auth_file.h"
-#include "secrets.h"
+#include "files.h"
+#include "client_secrets.h"
 
 enum { USER_MAX = 1024, SECRET_MAX = 4096 };
 
@@ -61,12 +61,12 @@ static const char *read_quoted(struct line *line, struct buf *value)
 	return "a double quote is not closed";
 }
 
-static void count_kind(struct userlist *userlist, enum secret_kind kind)
+static void count_kind(struct userlist *userlist, enum stored_secret kind)
 {
 	size_t *const counts[] = {
-		[SECRET_PLAIN] = &userlist->plain_count,
-		[SECRET_MD5] = &userlist->md5_count,
-		[SECRET_SCRAM] = &userlist->scram_count,
+		[STORED_PLAIN] = &userlist->plain_count,
+		[STORED_MD5] = &userlist->md5_count,
+		[STORED_SCRAM] = &userlist->scram_count,
 	};
 
 	++*counts[kind];
@@ -79,9 +79,9 @@ static const char *add_user(struct userlist *userlist, struct buf *user, struct 
 	if (user->size > USER_MAX || secret->size > SECRET_MAX)
 		return "the user name or password is too long";
 	char *text = mem_strndup(secret->bytes, secret->size);
-	enum secret_kind kind = secret_kind(text);
+	enum stored_secret kind = stored_secret_kind(text);
 
-	if (kind == SECRET_PLAIN && strncmp(text, SCRAM_PLAIN_MECHANISM "$", sizeof(SCRAM_PLAIN_MECHANISM)) == 0) {
+	if (kind == STORED_PLAIN && strncmp(text, SCRAM_PLAIN_MECHANISM "$", sizeof(SCRAM_PLAIN_MECHANISM)) == 0) {
 		mem_secret_free(text);
 		return "the SCRAM verifier is malformed";
 	}
@@ -123,6 +123,6 @@ void userlist_parse(struct userlist *userlist, const char *path, const char *tex
 			continue;
 		const char *wrong = read_line(userlist, line);
 		if (wrong)
-			auth_file_problem(problems, path, number, "%s", wrong);
+			files_problem(problems, path, number, "%s", wrong);
 	}
 }

@@ -59,7 +59,8 @@ static const struct column list_columns[] = {
 };
 const struct table lists_table = TABLE(list_columns);
 
-/* Each pool has its name among the sums, beside the counts. Nothing is kept for clients and servers that have gone, so that there are no free ones. */
+/* Each pool has its name among the sums, beside the counts. Nothing is kept for clients and servers that have gone, so
+ * that there are no free ones. */
 static void put_lists(struct job *job)
 {
 	const struct config *config = control_config();

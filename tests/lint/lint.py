@@ -42,7 +42,8 @@ HOMES = [
 # Where a neighbour's word is a comparison of secrets, time must not tell how much of it was right.
 SECRET_NAME = r"(?:\w*(?:password|passwd|proof|client_key|stored_key|server_key|verifier|secret_text))"
 
-FORBIDDEN = r"strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|rand|srand|strtok|alloca"
+FORBIDDEN = r"strcpy|strcat|sprintf|vsprintf|gets|rand|srand|strtok|alloca"
+NUMBERS = r"atoi|atol|atoll|atof"
 ALLOCATORS = r"malloc|calloc|realloc|reallocarray|free|strdup|strndup|asprintf|vasprintf"
 
 
@@ -295,9 +296,12 @@ RULES = [
     Rule("typedef-struct", "structs are called structs", is_c,
          matches(r"\btypedef\s+(struct|union|enum)\b[^(]*$", "typedef %s", code_lines),
          {"a.h": "typedef struct a a;"}, {"a.h": "typedef enum a a_cb(struct a *a); /* no typedef struct */"}),
-    Rule("forbidden", "no function that overruns, hides errors, or is not random", is_c,
+    Rule("numbers", "a number that is none is an error", is_own_code,
+         matches(rf"(?<![\w.>])({NUMBERS})\s*\(", "%s() takes anything for a number", code_lines),
+         {"a.c": "\tport = atoi(text);"}, {"a.c": "\tport = strtoul(text, &end, 10);", "bench/a.c": "\tn = atoi(x);"}),
+    Rule("forbidden", "no function that overruns, or is not random", is_c,
          matches(rf"(?<![\w.>])({FORBIDDEN})\s*\(", "%s() is not used here", code_lines),
-         {"a.c": "\tstrcpy(a, b);"}, {"a.c": '\tsnprintf(a, 3, "sprintf(x)"); /* strcpy() */ x->rand(); my_atoi(b);'}),
+         {"a.c": "\tstrcpy(a, b);"}, {"a.c": '\tsnprintf(a, 3, "sprintf(x)"); /* strcpy() */ x->rand(); my_rand(b);'}),
     Rule("allocators", "memory comes from mem.h", is_own_code, check_allocators,
          {"a.c": "\tfree(a);"}, {"base/mem.c": "\tfree(a);", "b.c": "\tmem_free(a); x->free(a); wheel_free (b);"}),
     Rule("secret-comparison", "secrets are compared in constant time", is_own_code, check_secret_comparison,

@@ -10,6 +10,16 @@
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
 
+/* Stands in for libcrypto's, and counts the secrets it sees wiped. */
+void OPENSSL_cleanse(void *memory, size_t size);
+static unsigned secrets_wiped;
+
+void OPENSSL_cleanse(void *memory, size_t size)
+{
+	secrets_wiped += size >= 7 && memcmp(memory, "hunter2", 7) == 0;
+	memset(memory, 0, size);
+}
+
 static void a_zeroed_buf_is_an_empty_one(void **state)
 {
 	struct buf buf = { 0 };
@@ -125,6 +135,27 @@ static void taken_text_belongs_to_the_caller(void **state)
 	mem_free(text);
 }
 
+/* Memory that a growing buf leaves is free for anyone to read. */
+static void a_growing_buf_leaves_no_secret_behind(void **state)
+{
+	struct buf buf = { 0 };
+	unsigned moves = 0;
+
+	(void)state;
+	secrets_wiped = 0;
+	buf_append_text(&buf, "hunter2");
+	for (unsigned i = 0; i < 5000; i++) {
+		size_t capacity = buf.capacity;
+
+		buf_append_char(&buf, '.');
+		moves += buf.capacity != capacity;
+	}
+	assert_true(moves > 3);
+	assert_int_equal(secrets_wiped, moves);
+	buf_fini_secret(&buf);
+	assert_int_equal(secrets_wiped, moves + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +166,7 @@ int main(void)
 		cmocka_unit_test(numbers_go_in_network_byte_order),
 		cmocka_unit_test(printf_appends_without_counting_a_nul),
 		cmocka_unit_test(drop_front_keeps_the_rest_in_order),
+		cmocka_unit_test(a_growing_buf_leaves_no_secret_behind),
 		cmocka_unit_test(taken_text_belongs_to_the_caller),
 	};
 

@@ -1,4 +1,4 @@
-#include "auth_file.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static void append(char ***texts, size_t *count, char *text)
 	(*texts)[(*count)++] = text;
 }
 
-void auth_file_problem(struct config_problems *problems, const char *path, unsigned line, const char *format, ...)
+void files_problem(struct config_problems *problems, const char *path, unsigned line, const char *format, ...)
 {
 	va_list args;
 
@@ -36,7 +36,7 @@ void auth_file_problem(struct config_problems *problems, const char *path, unsig
 	va_end(args);
 }
 
-void auth_file_warn(struct config_problems *problems, const char *path, const char *format, ...)
+void files_warning(struct config_problems *problems, const char *path, const char *format, ...)
 {
 	va_list args;
 
@@ -48,19 +48,19 @@ void auth_file_warn(struct config_problems *problems, const char *path, const ch
 static bool check_mode(struct config_problems *problems, const char *path, const struct stat *status, bool secret)
 {
 	if (!S_ISREG(status->st_mode)) {
-		auth_file_problem(problems, path, 0, "is not a regular file");
+		files_problem(problems, path, 0, "is not a regular file");
 		return false;
 	}
 	if (status->st_size > FILE_MAX_BYTES) {
-		auth_file_problem(problems, path, 0, "is larger than %d bytes", FILE_MAX_BYTES);
+		files_problem(problems, path, 0, "is larger than %d bytes", FILE_MAX_BYTES);
 		return false;
 	}
 	if (status->st_mode & S_IWOTH) {
-		auth_file_problem(problems, path, 0, "everybody may write to it: refused (chmod o-w)");
+		files_problem(problems, path, 0, "everybody may write to it: refused (chmod o-w)");
 		return false;
 	}
 	if (secret && status->st_mode & S_IROTH)
-		auth_file_warn(problems, path, "everybody may read the passwords in it (chmod o-r)");
+		files_warning(problems, path, "everybody may read the passwords in it (chmod o-r)");
 	return true;
 }
 
@@ -82,13 +82,13 @@ static bool read_all(int fd, struct buf *text)
 	}
 }
 
-bool auth_file_read(struct config_problems *problems, const char *path, bool secret, struct buf *text)
+bool files_read(struct config_problems *problems, const char *path, bool secret, struct buf *text)
 {
 	struct stat status;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &status) != 0) {
-		auth_file_problem(problems, path, 0, "%s", strerror(errno));
+		files_problem(problems, path, 0, "%s", strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -98,7 +98,7 @@ bool auth_file_read(struct config_problems *problems, const char *path, bool sec
 	if (done)
 		buf_reserve(text, (size_t)status.st_size + 2 * READ_AT_ONCE);
 	if (done && !read_all(fd, text)) {
-		auth_file_problem(problems, path, 0, "%s", strerror(errno));
+		files_problem(problems, path, 0, "%s", strerror(errno));
 		done = false;
 	}
 	close(fd);

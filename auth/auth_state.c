@@ -1,4 +1,4 @@
-#include "state.h"
+#include "auth_state.h"
 
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #include "ident.h"
 #include "pgweir/authenticator.h"
 #include "pgweir/mem.h"
-#include "auth_file.h"
+#include "files.h"
 
 enum { MOCK_DIGITS = 32 };
 
@@ -76,7 +76,7 @@ static void load_users(struct auth_state *state, const struct config *config, st
 {
 	struct buf text = { 0 };
 
-	if (config->auth_file && auth_file_read(problems, config->auth_file, true, &text))
+	if (config->auth_file && files_read(problems, config->auth_file, true, &text))
 		userlist_parse(&state->users, config->auth_file, text.bytes, text.size, problems);
 	buf_fini_secret(&text);
 }
@@ -87,11 +87,11 @@ static void load_hba(struct auth_state *state, const struct config *config, stru
 
 	if (!config->auth_hba_file) {
 		if (config->auth_type == AUTH_TYPE_HBA)
-			auth_file_problem(problems, config->path ? config->path : "pgweir.ini", 0,
+			files_problem(problems, config->path ? config->path : "pgweir.ini", 0,
 				"auth_type = hba needs auth_hba_file");
 		return;
 	}
-	if (auth_file_read(problems, config->auth_hba_file, false, &text))
+	if (files_read(problems, config->auth_hba_file, false, &text))
 		state->hba = hba_parse(config->auth_hba_file, text.bytes, text.size, problems);
 	buf_fini(&text);
 }
@@ -100,7 +100,7 @@ static void load_ident(struct auth_state *state, const struct config *config, st
 {
 	struct buf text = { 0 };
 
-	if (config->auth_ident_file && auth_file_read(problems, config->auth_ident_file, false, &text))
+	if (config->auth_ident_file && files_read(problems, config->auth_ident_file, false, &text))
 		state->ident = ident_parse(config->auth_ident_file, text.bytes, text.size, problems);
 	buf_fini(&text);
 }
@@ -123,13 +123,13 @@ bool auth_configure(struct config *config, struct config_problems *problems)
 
 /* --- Users that do not exist --- */
 
-enum secret_kind auth_state_mock_kind(const struct auth_state *state)
+enum stored_secret auth_state_mock_kind(const struct auth_state *state)
 {
 	const struct userlist *users = &state->users;
 
 	if (users->plain_count > users->scram_count && users->plain_count >= users->md5_count)
-		return SECRET_PLAIN;
-	return users->md5_count > users->scram_count ? SECRET_MD5 : SECRET_SCRAM;
+		return STORED_PLAIN;
+	return users->md5_count > users->scram_count ? STORED_MD5 : STORED_SCRAM;
 }
 
 static void make_mock_key(void)
@@ -195,12 +195,12 @@ static char *mock_scram(const char *user)
 	return scram_verifier_format(&verifier);
 }
 
-char *auth_state_mock_secret(const char *user, enum secret_kind kind)
+char *auth_state_mock_secret(const char *user, enum stored_secret kind)
 {
 	static char *(*const makers[])(const char *user) = {
-		[SECRET_PLAIN] = mock_plain,
-		[SECRET_MD5] = mock_md5,
-		[SECRET_SCRAM] = mock_scram,
+		[STORED_PLAIN] = mock_plain,
+		[STORED_MD5] = mock_md5,
+		[STORED_SCRAM] = mock_scram,
 	};
 
 	return makers[kind](user);

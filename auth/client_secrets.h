@@ -2,8 +2,8 @@
  *
  * A user mostly has one. Several are there for secrets that rotate, where the previous value is still taken for a
  * while: they are plain passwords, and any of them will do. */
-#ifndef PGWEIR_AUTH_SECRETS_H
-#define PGWEIR_AUTH_SECRETS_H
+#ifndef PGWEIR_CLIENT_SECRETS_H
+#define PGWEIR_CLIENT_SECRETS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,24 +12,24 @@
 #include "pgweir/config.h"
 #include "scram.h"
 
-enum secret_kind { SECRET_PLAIN, SECRET_MD5, SECRET_SCRAM };
+enum stored_secret { STORED_PLAIN, STORED_MD5, STORED_SCRAM };
 
-enum { SECRETS_MAX = 4 };
+enum { CLIENT_SECRETS_MAX = 4 };
 
-struct secrets {
+struct client_secrets {
 	size_t count;                   /* 0: no such user, or one without a password. */
-	char *texts[SECRETS_MAX];       /* Owned. */
+	char *texts[CLIENT_SECRETS_MAX];       /* Owned. */
 };
 
 struct auth_state;
 
 /* "md5" with 32 digits and a well-formed verifier are what they look like; all else is a plain password. */
-enum secret_kind secret_kind(const char *text) MUST_USE;
+enum stored_secret stored_secret_kind(const char *text) MUST_USE;
 
-void secrets_fini(struct secrets *secrets);
-void secrets_add(struct secrets *secrets, const char *text);    /* Copied; NULL and what exceeds the limit are not. */
+void client_secrets_fini(struct client_secrets *secrets);
+void client_secrets_add(struct client_secrets *secrets, const char *text);    /* Copied; NULL and what exceeds the limit are not. */
 /* Of [user], else auth_file. False: there are none, and auth_query may know. */
-bool secrets_find(struct secrets *secrets, const struct auth_state *state, const struct config *config,
+bool client_secrets_find(struct client_secrets *secrets, const struct auth_state *state, const struct config *config,
 	const char *user) MUST_USE;
 
 #endif

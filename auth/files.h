@@ -1,18 +1,18 @@
 /* Problems of the files that belong to authentication, collected like those of pgweir.ini. */
-#ifndef PGWEIR_AUTH_FILE_H
-#define PGWEIR_AUTH_FILE_H
+#ifndef PGWEIR_AUTH_FILES_H
+#define PGWEIR_AUTH_FILES_H
 
 #include "pgweir/buf.h"
 #include "pgweir/check.h"
 #include "pgweir/config.h"
 
 /* "path:line: …"; line 0 is left out. */
-void auth_file_problem(struct config_problems *problems, const char *path, unsigned line, const char *format, ...)
+void files_problem(struct config_problems *problems, const char *path, unsigned line, const char *format, ...)
 	PRINTF_LIKE(4, 5);
-void auth_file_warn(struct config_problems *problems, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
+void files_warning(struct config_problems *problems, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The whole of a file of at most FILE_MAX_BYTES; a problem and false if it cannot be read, or if everybody may write
  * to it. `secret`: warns if everybody may read it. */
-bool auth_file_read(struct config_problems *problems, const char *path, bool secret, struct buf *text) MUST_USE;
+bool files_read(struct config_problems *problems, const char *path, bool secret, struct buf *text) MUST_USE;
 
 #endif

@@ -118,16 +118,16 @@ static bool plain_fits_scram(const char *password, const char *user, const char 
 static bool verify_plain(struct authenticator *authenticator)
 {
 	static bool (*const fits[])(const char *password, const char *user, const char *secret) = {
-		[SECRET_PLAIN] = plain_fits_plain,
-		[SECRET_MD5] = plain_fits_md5,
-		[SECRET_SCRAM] = plain_fits_scram,
+		[STORED_PLAIN] = plain_fits_plain,
+		[STORED_MD5] = plain_fits_md5,
+		[STORED_SCRAM] = plain_fits_scram,
 	};
-	const struct secrets *secrets = &authenticator->secrets;
+	const struct client_secrets *secrets = &authenticator->secrets;
 
 	for (size_t i = 0; i < secrets->count; i++) {
 		const char *secret = secrets->texts[i];
 
-		if (!fits[secret_kind(secret)](authenticator->answer, authenticator->user, secret))
+		if (!fits[stored_secret_kind(secret)](authenticator->answer, authenticator->user, secret))
 			continue;
 		authenticator->proved = credentials_make(authenticator->user, authenticator->answer, NULL, NULL);
 		return true;
@@ -140,7 +140,7 @@ static bool verify_plain(struct authenticator *authenticator)
 /* As PostgreSQL and PgBouncer: a user whose secret is a SCRAM verifier logs in with SCRAM under `md5` too. */
 static enum auth_step start_md5(struct authenticator *authenticator)
 {
-	if (secret_kind(authenticator->secrets.texts[0]) == SECRET_SCRAM) {
+	if (stored_secret_kind(authenticator->secrets.texts[0]) == STORED_SCRAM) {
 		authenticator->method = &auth_methods[HBA_SCRAM];
 		return authenticator->method->start(authenticator);
 	}
@@ -149,13 +149,13 @@ static enum auth_step start_md5(struct authenticator *authenticator)
 	return authenticator_challenge(authenticator, AUTH_CODE_MD5);
 }
 
-static bool md5_fits(const struct authenticator *authenticator, enum secret_kind kind, const char *secret)
+static bool md5_fits(const struct authenticator *authenticator, enum stored_secret kind, const char *secret)
 {
 	char stored[MD5_TEXT_SIZE], expected[MD5_TEXT_SIZE];
 
-	if (kind == SECRET_PLAIN && !md5_stored(secret, authenticator->user, stored))
+	if (kind == STORED_PLAIN && !md5_stored(secret, authenticator->user, stored))
 		return false;
-	bool fits = md5_answer(kind == SECRET_PLAIN ? stored : secret, authenticator->md5_salt, expected) &&
+	bool fits = md5_answer(kind == STORED_PLAIN ? stored : secret, authenticator->md5_salt, expected) &&
 		mem_equal_secret_text(authenticator->answer, expected);
 	mem_wipe(stored, sizeof(stored));
 	return fits;
@@ -163,14 +163,14 @@ static bool md5_fits(const struct authenticator *authenticator, enum secret_kind
 
 static bool verify_md5(struct authenticator *authenticator)
 {
-	const struct secrets *secrets = &authenticator->secrets;
+	const struct client_secrets *secrets = &authenticator->secrets;
 
 	for (size_t i = 0; i < secrets->count; i++) {
 		const char *secret = secrets->texts[i];
-		enum secret_kind kind = secret_kind(secret);
-		bool plain = kind == SECRET_PLAIN;
+		enum stored_secret kind = stored_secret_kind(secret);
+		bool plain = kind == STORED_PLAIN;
 
-		if (kind == SECRET_SCRAM || !md5_fits(authenticator, kind, secret))
+		if (kind == STORED_SCRAM || !md5_fits(authenticator, kind, secret))
 			continue;
 		authenticator->proved = credentials_make(authenticator->user, plain ? secret : NULL, plain ? NULL : secret, NULL);
 		return true;
@@ -182,8 +182,8 @@ static bool verify_md5(struct authenticator *authenticator)
 
 static enum auth_step start_scram(struct authenticator *authenticator)
 {
-	if (secret_kind(authenticator->secrets.texts[0]) == SECRET_MD5)
-		authenticator_doom(authenticator, SECRET_SCRAM, authenticator->doomed ? authenticator->detail :
+	if (stored_secret_kind(authenticator->secrets.texts[0]) == STORED_MD5)
+		authenticator_doom(authenticator, STORED_SCRAM, authenticator->doomed ? authenticator->detail :
 			"the stored secret is an md5 hash, which cannot serve scram-sha-256");
 	scram_server_mechanisms(&authenticator->scram, &authenticator->body);
 	return authenticator_challenge(authenticator, AUTH_CODE_SASL);
@@ -249,13 +249,13 @@ static enum auth_step answer_scram(struct authenticator *authenticator, const ch
 	return authenticator_judge(authenticator);
 }
 
-static bool scram_fits(struct authenticator *authenticator, enum secret_kind kind, const char *secret)
+static bool scram_fits(struct authenticator *authenticator, enum stored_secret kind, const char *secret)
 {
 	struct scram_server *server = &authenticator->scram;
 	struct scram_verifier verifier;
 	struct scram_keys keys;
 
-	if (kind == SECRET_PLAIN) {
+	if (kind == STORED_PLAIN) {
 		scram_cached_keys(secret, &server->salt, &keys);
 		scram_verifier_from_keys(&server->salt, &keys, &verifier);
 	} else if (!scram_verifier_parse(secret, &verifier)) {
@@ -263,7 +263,7 @@ static bool scram_fits(struct authenticator *authenticator, enum secret_kind kin
 	}
 	bool fits = scram_server_verify(server, &verifier, &keys, &authenticator->body);
 	/* A password serves every server; keys serve one with the same verifier. */
-	if (fits && kind == SECRET_PLAIN)
+	if (fits && kind == STORED_PLAIN)
 		authenticator->proved = credentials_make(authenticator->user, secret, NULL, NULL);
 	else if (fits)
 		authenticator->proved = credentials_make(authenticator->user, NULL, NULL, &keys);
@@ -274,10 +274,10 @@ static bool scram_fits(struct authenticator *authenticator, enum secret_kind kin
 
 static bool verify_scram(struct authenticator *authenticator)
 {
-	const struct secrets *secrets = &authenticator->secrets;
+	const struct client_secrets *secrets = &authenticator->secrets;
 
 	for (size_t i = 0; i < secrets->count; i++) {
-		if (!scram_fits(authenticator, secret_kind(secrets->texts[i]), secrets->texts[i]))
+		if (!scram_fits(authenticator, stored_secret_kind(secrets->texts[i]), secrets->texts[i]))
 			continue;
 		authenticator->code = AUTH_CODE_SASL_FINAL;
 		return true;

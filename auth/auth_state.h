@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "pgweir/config.h"
-#include "secrets.h"
+#include "client_secrets.h"
 #include "userlist.h"
 
 struct hba;
@@ -24,13 +24,13 @@ void auth_state_unref(struct auth_state **state);       /* NULL is fine. */
 
 /* What an unknown user appears to have: the kind most users have, so that neither the method asked for nor the time
  * it takes tells them from the others. */
-enum secret_kind auth_state_mock_kind(const struct auth_state *state) MUST_USE;
+enum stored_secret auth_state_mock_kind(const struct auth_state *state) MUST_USE;
 
 /* The salt for a plain password: the same for the same user as long as the process lives, whether the user exists or
  * not. */
 void auth_state_salt(const char *user, struct scram_salt *salt);
 /* The stored form of a password that nobody knows, the same for the same user. The caller's, mem_secret_free(). */
-char *auth_state_mock_secret(const char *user, enum secret_kind kind) MUST_USE;
+char *auth_state_mock_secret(const char *user, enum stored_secret kind) MUST_USE;
 
 void auth_state_forget(void);           /* Drops the current one: nobody is known from then on. */
 

@@ -1,26 +1,26 @@
-#include "rules.h"
+#include "auth_rules.h"
 
 #include <string.h>
 
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
 
-static void word_free(struct rules_word *word)
+static void word_free(struct auth_rules_word *word)
 {
 	mem_free(word->text);
 }
 
-void rules_line_fini(struct rules_line *line)
+void auth_rules_line_fini(struct auth_rules_line *line)
 {
 	for (size_t i = 0; i < line->count; i++) {
 		for (size_t j = 0; j < line->fields[i].count; j++)
 			word_free(&line->fields[i].items[j]);
 		mem_free(line->fields[i].items);
 	}
-	*line = (struct rules_line){ 0 };
+	*line = (struct auth_rules_line){ 0 };
 }
 
-bool rules_is(const struct rules_word *word, const char *keyword)
+bool auth_rules_is(const struct auth_rules_word *word, const char *keyword)
 {
 	return !word->quoted && strcmp(word->text, keyword) == 0;
 }
@@ -50,7 +50,7 @@ static bool is_blank(char c)
 }
 
 /* Up to a blank, a comma or a comment outside of quotes; quotes may stand in the middle. */
-static const char *read_word(const char **at, struct rules_word *word)
+static const char *read_word(const char **at, struct auth_rules_word *word)
 {
 	struct buf text = { 0 };
 	bool inside = false;
@@ -82,15 +82,15 @@ static void skip_blanks(const char **at)
 }
 
 /* Words joined by commas; blanks may follow a comma, as in PostgreSQL. */
-static const char *read_field(const char **at, struct rules_field *field)
+static const char *read_field(const char **at, struct auth_rules_field *field)
 {
 	for (;;) {
-		struct rules_word word = { 0 };
+		struct auth_rules_word word = { 0 };
 		const char *problem = read_word(at, &word);
 
 		if (!word.text[0] && !word.quoted && !problem)
 			problem = "a name is missing beside a comma";
-		if (field->count == RULES_ITEMS_MAX)
+		if (field->count == AUTH_RULES_ITEMS_MAX)
 			problem = "too many names in a list";
 		if (problem) {
 			word_free(&word);
@@ -105,13 +105,13 @@ static const char *read_field(const char **at, struct rules_field *field)
 	}
 }
 
-static const char *read_fields(const char *at, struct rules_line *line)
+static const char *read_fields(const char *at, struct auth_rules_line *line)
 {
 	for (;;) {
 		skip_blanks(&at);
 		if (!*at || *at == '#')
 			return NULL;
-		if (line->count == RULES_FIELDS_MAX)
+		if (line->count == AUTH_RULES_FIELDS_MAX)
 			return "too many fields";
 		const char *problem = read_field(&at, &line->fields[line->count++]);
 		if (problem)
@@ -119,9 +119,9 @@ static const char *read_fields(const char *at, struct rules_line *line)
 	}
 }
 
-bool rules_next(const char **at, const char *end, unsigned *number, struct rules_line *line)
+bool auth_rules_next(const char **at, const char *end, unsigned *number, struct auth_rules_line *line)
 {
-	*line = (struct rules_line){ 0 };
+	*line = (struct auth_rules_line){ 0 };
 	while (*at < end) {
 		struct buf text = { 0 };
 		unsigned first = *number + 1;

@@ -1,0 +1,78 @@
+"""One scripted session for two interleaved clients, run anywhere, as a trace that can be compared.
+
+A script is a list of steps (who, what). `what` is SQL for a simple query, or bytes made with harness.raw; the step reads
+until the server has answered everything: as many ReadyForQuery as the bytes ask for. Steps that end in the middle
+of something say how, with until(). """
+import dataclasses
+
+from harness import raw
+
+# Of no meaning, or different by nature: where in the server's source an error was raised.
+VOLATILE_FIELDS = set("FLRWp")
+
+
+@dataclasses.dataclass
+class until:
+    """Send `data`, and read up to the `count`th message whose type is in `kinds`."""
+
+    data: bytes
+    kinds: str
+    count: int = 1
+
+
+def expected_readies(data: bytes) -> int:
+    """One for each Query, FunctionCall and Sync."""
+    count = at = 0
+    while at < len(data):
+        count += data[at:at + 1] in b"QFS"
+        at += 1 + int.from_bytes(data[at + 1:at + 5], "big")
+    return count
+
+
+def comparable(got: raw.Message):
+    if got.type in "EN":
+        return {field: value for field, value in got.fields().items() if field not in VOLATILE_FIELDS}
+    if got.type == "A":
+        return got.body[4:]             # All but the notifying process.
+    if got.type == "T":
+        return columns(got.body)
+    return got.body
+
+
+def columns(body: bytes) -> list:
+    """Names, types and formats; the table's OID differs from one database to the next."""
+    at, found = 2, []
+    for _ in range(int.from_bytes(body[:2], "big")):
+        end = body.index(b"\0", at)
+        found.append((body[at:end], body[end + 5:end + 19]))
+        at = end + 19
+    return found
+
+
+def play(connect, script) -> list:
+    """The trace: (who, message type, content) of everything received, in order."""
+    clients: dict[str, raw.Client] = {}
+    trace = []
+    try:
+        for who, what in script:
+            if isinstance(what, dict):
+                clients[who] = connect(**what)
+                trace.append((who, "login", clients[who].parameters))
+                continue
+            if who not in clients:
+                clients[who] = connect()
+            if isinstance(what, until):
+                clients[who].send(what.data)
+                replies = clients[who].read_until(what.kinds, what.count)
+            elif what is None:
+                clients.pop(who).close()
+                continue
+            else:
+                data = raw.query(what) if isinstance(what, str) else what
+                clients[who].send(data)
+                replies = clients[who].read_until_ready(expected_readies(data))
+            trace += [(who, each.type, comparable(each)) for each in replies]
+    finally:
+        for client in clients.values():
+            client.close()
+    return trace
