@@ -57,10 +57,12 @@ void act_set(struct job *job)
 
 static enum control_shutdown how;
 static struct loop_timer timer;
+static bool about_to;
 
 static void shut_down(void *unused)
 {
 	(void)unused;
+	about_to = false;
 	control_shutdown(how);
 }
 
@@ -68,7 +70,9 @@ static void shut_down(void *unused)
 static void answer_and_shut_down(struct job *job, enum control_shutdown wanted)
 {
 	how = wanted;
-	loop_timer_init(&timer, control_loop(), shut_down, NULL);
+	if (!about_to)
+		loop_timer_init(&timer, control_loop(), shut_down, NULL);
+	about_to = true;
 	loop_timer_start(&timer, 0);
 	job_done(job, "SHUTDOWN");
 }

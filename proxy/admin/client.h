@@ -27,6 +27,7 @@ struct client {
 	struct job *job;
 	char *script;                   /* The simple query's text, or NULL. */
 	size_t script_at;
+	bool script_is_empty;           /* Of commands, as far as it has been read. */
 	uint32_t most_rows;             /* Of Execute. */
 	struct map statements;          /* By name, the unnamed one too: texts. */
 	struct map portals;             /* struct job. */

@@ -50,6 +50,7 @@ static void simple_query(struct client *client, const char *body, size_t size)
 	client_close_portals(client);
 	client->script = mem_strdup(body);
 	client->script_at = 0;
+	client->script_is_empty = true;
 }
 
 /* Starts the next statement of the script, or ends it. */
@@ -61,7 +62,9 @@ static void next_of_script(struct client *client)
 	const char *hint = NULL;
 	size_t used;
 
-	if (*rest == '\0' && client->script_at > 0) {
+	if (*rest == '\0') {
+		if (client->script_is_empty)
+			put_empty(&client->out, 'I');
 		end_script(client);
 		return;
 	}
@@ -70,19 +73,14 @@ static void next_of_script(struct client *client)
 		end_script(client);
 		return;
 	}
-	bool whole_is_empty = client->script_at == 0 && rest[used] == '\0' && !call.command;
-
 	client->script_at += used;
-	if (whole_is_empty)
-		put_empty(&client->out, 'I');
-	if (call.command) {
-		client->job = job_new(client, &call, 0);
-		job_start(client->job);
+	if (!call.command) {
+		call_fini(&call);
 		return;
 	}
-	call_fini(&call);
-	if (client->script[client->script_at] == '\0')
-		end_script(client);
+	client->script_is_empty = false;
+	client->job = job_new(client, &call, 0);
+	job_start(client->job);
 }
 
 static void answer_simple(struct client *client, struct job *job)

@@ -9,7 +9,8 @@
 #define SHOWS(words_, subject, help_) \
 	{ .words = "SHOW " words_, .table = &subject##_table, .run = show_##subject, .help = (help_) }
 #define ACTS(words_, arguments_, run_, usage_, help_) \
-	{ .words = (words_), .arguments = (arguments_), .who = COMMAND_ADMIN_USERS, .run = (run_), .usage = (usage_), .help = (help_) }
+	{ .words = (words_), .arguments = (arguments_), .who = COMMAND_ADMIN_USERS, .run = (run_), .usage = (usage_), \
+	  .help = (help_) }
 /* What drivers say: anybody may, and it changes nothing but the console's own connection. */
 #define CHATTER(words_, arguments_, run_, tag_) \
 	{ .words = (words_), .arguments = (arguments_), .run = (run_), .value = (tag_) }
@@ -44,7 +45,7 @@ static const struct command commands[] = {
 	ACTS("ENABLE", ARGUMENTS_ONE, act_enable, "db", "undo DISABLE"),
 	ACTS("KILL", ARGUMENTS_MAYBE_ONE, act_kill, "[db]", "drop all connections at once, and pause; RESUME goes on"),
 	ACTS("KILL_CLIENT", ARGUMENTS_ONE, act_kill_client, "id", "drop one client; id or ptr as in SHOW CLIENTS"),
-	ACTS("PAUSE", ARGUMENTS_MAYBE_ONE, act_pause, "[db]", "let transactions end, close server connections, hold new queries back"),
+	ACTS("PAUSE", ARGUMENTS_MAYBE_ONE, act_pause, "[db]", "let transactions end, close server connections, hold queries back"),
 	ACTS("RECONNECT", ARGUMENTS_MAYBE_ONE, act_reconnect, "[db]", "replace server connections as they become free"),
 	ACTS("RELOAD", ARGUMENTS_NONE, act_reload, NULL, "read the configuration again"),
 	ACTS("RESUME", ARGUMENTS_MAYBE_ONE, act_resume, "[db]", "undo PAUSE and KILL"),

@@ -34,5 +34,6 @@ SHOW(threads);
 
 /* The answer of a SHOW whose rows are complete. */
 void show_done(struct job *job);
+const char *show_pool_mode(enum pool_mode mode);
 
 #endif

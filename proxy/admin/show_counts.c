@@ -33,6 +33,8 @@ static void visit(struct job *job, struct worker *worker)
 	LIST_FOREACH(link, next, &worker->shares) {
 		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 
+		if (!map_get_text(&job->sums, share->key))
+			map_put_text(&job->sums, share->key, mem_strdup(share->key));
 		counts->shares++;
 		counts->sessions += share->session_count;
 		counts->servers_at_work += share->lent_count + share->cleaning_count;
@@ -57,7 +59,8 @@ static const struct column list_columns[] = {
 };
 const struct table lists_table = TABLE(list_columns);
 
-/* Nothing is kept for clients and servers that have gone, so that there are no free ones. */
+/* Each pool has its name among the sums, beside the counts. Nothing is kept for clients and servers that have gone, so
+ * that there are no free ones. */
 static void put_lists(struct job *job)
 {
 	const struct config *config = control_config();
@@ -66,7 +69,7 @@ static void put_lists(struct job *job)
 		{ "databases", (int64_t)config->database_count },
 		{ "users", (int64_t)config->user_count },
 		{ "peers", (int64_t)config->peer_count },
-		{ "pools", counts->shares },
+		{ "pools", (int64_t)job->sums.size - 1 },
 		{ "peer_pools", 0 },
 		{ "free_clients", 0 },
 		{ "used_clients", counts->sessions + console_count() },
@@ -162,12 +165,6 @@ static const struct column user_columns[] = {
 };
 const struct table users_table = TABLE(user_columns);
 
-static const char *const pool_modes[] = {
-	[POOL_MODE_SESSION] = "session",
-	[POOL_MODE_TRANSACTION] = "transaction",
-	[POOL_MODE_STATEMENT] = "statement",
-};
-
 static void visit_users(struct job *job, struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->shares) {
@@ -182,7 +179,7 @@ static void put_user(struct result *result, const char *name, int pool_mode)
 {
 	result_begin(result);
 	result_text(result, name);
-	result_text(result, pool_mode == CONFIG_INHERIT ? NULL : pool_modes[pool_mode]);
+	result_text(result, pool_mode == CONFIG_INHERIT ? NULL : show_pool_mode((enum pool_mode)pool_mode));
 	result_end(result);
 }
 

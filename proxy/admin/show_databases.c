@@ -24,12 +24,6 @@ static const struct column database_columns[] = {
 };
 const struct table databases_table = TABLE(database_columns);
 
-static const char *const pool_modes[] = {
-	[POOL_MODE_SESSION] = "session",
-	[POOL_MODE_TRANSACTION] = "transaction",
-	[POOL_MODE_STATEMENT] = "statement",
-};
-
 static const char *const routing_modes[] = {
 	[ROUTING_PRIMARY] = "primary",
 	[ROUTING_REPLICA] = "replica",
@@ -67,7 +61,7 @@ static void put_database(struct result *result, const struct config_database *da
 	result_int(result, either(database->pool_size, config->default_pool_size));
 	result_int(result, either(database->min_pool_size, config->min_pool_size));
 	result_int(result, either(database->reserve_pool_size, config->reserve_pool_size));
-	result_text(result, pool_modes[either(database->pool_mode, (int)config->pool_mode)]);
+	result_text(result, show_pool_mode((enum pool_mode)either(database->pool_mode, (int)config->pool_mode)));
 	result_int(result, either(database->max_db_connections, config->max_db_connections));
 	result_int(result, shared ? quota_used(&shared->quota) : 0);
 	result_int(result, shared && atomic_load(&shared->paused));

@@ -43,12 +43,6 @@ static const struct column pool_columns[] = {
 };
 const struct table pools_table = TABLE(pool_columns);
 
-static const char *const pool_modes[] = {
-	[POOL_MODE_SESSION] = "session",
-	[POOL_MODE_TRANSACTION] = "transaction",
-	[POOL_MODE_STATEMENT] = "statement",
-};
-
 /* Names are the pool's, which lives as long as the process. */
 struct pool_sum {
 	const struct pool *pool;
@@ -118,7 +112,7 @@ static void put_pool(struct result *result, const struct pool_sum *sum)
 	result_int(result, sum->opening);
 	result_int(result, (int64_t)(sum->longest_wait_us / 1000000));
 	result_int(result, (int64_t)(sum->longest_wait_us % 1000000));
-	result_text(result, pool_modes[sum->mode]);
+	result_text(result, show_pool_mode(sum->mode));
 	result_int(result, sum->pool->quota.limit);
 	result_text(result, sum->replication ? "yes" : "no");
 	result_end(result);

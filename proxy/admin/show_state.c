@@ -11,6 +11,17 @@ void show_done(struct job *job)
 	job_done(job, "SHOW");
 }
 
+const char *show_pool_mode(enum pool_mode mode)
+{
+	static const char *const names[] = {
+		[POOL_MODE_SESSION] = "session",
+		[POOL_MODE_TRANSACTION] = "transaction",
+		[POOL_MODE_STATEMENT] = "statement",
+	};
+
+	return names[mode];
+}
+
 static void put_pair(struct result *result, const char *key, const char *value)
 {
 	result_begin(result);

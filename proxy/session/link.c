@@ -12,6 +12,9 @@ static void put_setup(struct session *session)
 	if (!session->setup_due)
 		return;
 	session->setup_due = false;
+	/* It is on the client's time, and keeps the message behind it from starting the clock. */
+	if (backend->requests.count == 0)
+		session->request_us = backend->request_since_us = worker_now(session->worker);
 	state_difference(backend->settings, session->settings, &sql);
 	buf_append_char(&sql, '\0');
 	wire_put_query(&message, sql.bytes);
