@@ -11,7 +11,7 @@
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
 
-enum { PORT = 6543, USERS_MAX = 16, CONNECTIONS_MAX = 64 };
+enum { PORT = 6543, USERS_MAX = 16, CONNECTIONS_MAX = 128 };
 
 static struct {
 	pthread_mutex_t mutex;
@@ -21,7 +21,7 @@ static struct {
 	int fds[CONNECTIONS_MAX];
 	size_t connections;
 	bool refuse;
-	unsigned logins, queries;
+	unsigned logins, queries, open;
 	char options[256];
 	struct { const char *user, *secret; } users[USERS_MAX];
 } server = { .mutex = PTHREAD_MUTEX_INITIALIZER, .listener = -1 };
@@ -183,10 +183,18 @@ static bool answer(int fd, const char *user)
 	return flush(fd, &out);
 }
 
+static void count_open(int difference)
+{
+	pthread_mutex_lock(&server.mutex);
+	server.open += (unsigned)difference;
+	pthread_mutex_unlock(&server.mutex);
+}
+
 static void *serve(void *arg)
 {
 	int fd = *(int *)arg;
 	char type, user[64] = "";
+	count_open(1);
 	bool open = log_in(fd);
 
 	while (open && read_all(fd, &type, 1)) {
@@ -204,6 +212,7 @@ static void *serve(void *arg)
 			break;
 	}
 	shutdown(fd, SHUT_RDWR);
+	count_open(-1);
 	return NULL;
 }
 
@@ -328,4 +337,12 @@ bool fake_server_saw_option(const char *option)
 	bool saw = strstr(server.options, option) != NULL;
 	pthread_mutex_unlock(&server.mutex);
 	return saw;
+}
+
+unsigned fake_server_connections(void)
+{
+	pthread_mutex_lock(&server.mutex);
+	unsigned open = server.open;
+	pthread_mutex_unlock(&server.mutex);
+	return open;
 }

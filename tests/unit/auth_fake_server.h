@@ -18,6 +18,7 @@ void fake_server_drop_connections(void);                        /* All that are 
 
 unsigned fake_server_logins(void);      /* Since the start. */
 unsigned fake_server_queries(void);
+unsigned fake_server_connections(void); /* Open now. */
 bool fake_server_saw_option(const char *option);                /* In the last startup packet's `options`. */
 
 #endif
