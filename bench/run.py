@@ -122,6 +122,8 @@ def main():
         tables = run_sections(bench, arguments.only or list(sections.SECTIONS))
     finally:
         bench.close()
+    about.append(f"load average at the end: {os.getloadavg()[0]:.2f}")
+    print(f"- {about[-1]}", flush=True)
     if arguments.json:
         plain = {name: [vars(table) for table in group] for name, group in tables.items()}
         arguments.json.write_text(json.dumps({"about": about, "time": time.time(), "sections": plain,
