@@ -17,6 +17,7 @@ MARKS = {
     "pooler": "applies to a pooler, not to a direct connection",
     "ours": "applies to pgweir only",
     "memory": "measures memory: says nothing under a sanitizer",
+    "bulk": "moves much data: worth repeating with a release build, whose memory can be judged strictly",
     "threaded": "worth running under the thread sanitizer",
 }
 

@@ -26,6 +26,7 @@ def assert_flat(target, before_kib: int) -> None:
         assert grown < limit_kib, f"grew by {grown} KiB over {SIZE_MIB} MiB"
 
 
+@pytest.mark.bulk
 @pytest.mark.parametrize("transport", ["plain", "tls"])
 def test_copy_in_and_out_moves_everything_in_flat_memory(pgweir, cluster, transport):
     cluster.primary.sql("DROP TABLE IF EXISTS bulk; CREATE UNLOGGED TABLE bulk (line text); GRANT ALL ON bulk TO app", "app")
@@ -59,6 +60,7 @@ def test_copy_in_and_out_moves_everything_in_flat_memory(pgweir, cluster, transp
     client.close()
 
 
+@pytest.mark.bulk
 def test_a_reader_that_stops_reading_makes_the_server_wait(pgweir, cluster):
     """Back-pressure: nothing but the sockets' buffers may hold the rows."""
     client = pgweir.raw("app", timeout_s=60)
@@ -100,6 +102,7 @@ def test_a_server_that_stops_reading_makes_the_client_wait(pgweir, cluster):
                30, "the COPY is gone")
 
 
+@pytest.mark.bulk
 def test_one_value_of_64_mib_passes_both_ways(pgweir):
     client = pgweir.raw("app", timeout_s=120)
     client.ask("SELECT 1")
