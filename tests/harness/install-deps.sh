@@ -4,51 +4,52 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-need_demo=(build-essential cmake ninja-build pkg-config libssl-dev libevent-dev libinih-dev libcurl4-openssl-dev
-	libjansson-dev libidn-dev libpq-dev openssl util-linux postgresql postgresql-client python3 python3-psycopg
-	python3-psycopg2)
-need_check=(libcmocka-dev pgbouncer python3-asyncpg python3-pytest git)
-# Without these some tests are skipped, and say so. A command that is there already may have come another way.
+# "command:package" where the command may have come another way, "package" where only the package will do.
+need_demo=(build-essential cmake:cmake ninja:ninja-build pkg-config:pkg-config libssl-dev libevent-dev libinih-dev
+	libcurl4-openssl-dev libjansson-dev libidn-dev libpq-dev openssl:openssl prlimit:util-linux psql:postgresql-client
+	postgresql python3-psycopg python3-psycopg2)
+need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-pytest git:git)
+# Without these some tests are skipped, and say so.
 want_check=(node:nodejs npm:npm go:golang-go javac:default-jdk-headless clang:clang clang-format:clang-format
-	clang-tidy:clang-tidy :libclang-rt-dev :golang-github-lib-pq-dev :libpostgresql-jdbc-java)
+	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpostgresql-jdbc-java)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+present() {
+	case $1 in
+	*:*) command -v "${1%%:*}" >/dev/null ;;
+	postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ;;   # Any version from 13 on will do.
+	*) installed "$1" ;;
+	esac
+}
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@" 2>/dev/null || sudo "$@"; fi
 }
 
 missing=() wanted=()
-for package in "${need_demo[@]}"; do installed "$package" || missing+=("$package"); done
+for each in "${need_demo[@]}"; do present "$each" || missing+=("${each#*:}"); done
 if [ "${1:-check}" = check ]; then
-	for package in "${need_check[@]}"; do installed "$package" || missing+=("$package"); done
-	for pair in "${want_check[@]}"; do
-		command=${pair%%:*} package=${pair#*:}
-		if [ -n "$command" ] && command -v "$command" >/dev/null; then continue; fi
-		installed "$package" || wanted+=("$package")
-	done
-fi
-# The distribution's postgresql package is a convenience; any server of version 13 or later will do.
-if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
-	kept=()
-	for package in "${missing[@]}"; do [ "$package" = postgresql ] || kept+=("$package"); done
-	missing=("${kept[@]}")
+	for each in "${need_check[@]}"; do present "$each" || missing+=("${each#*:}"); done
+	for each in "${want_check[@]}"; do present "$each" || wanted+=("${each#*:}"); done
 fi
 
 install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
 
-# Packages of servers start them: on the ports that the demo would like, and for good. Not here.
+# Packages of servers start them, on the ports that the demo would like, and for good. Not while we install.
 policy=/usr/sbin/policy-rc.d
+no_cluster=/etc/postgresql-common/createcluster.d/pgweir.conf
+ours=()
 forbid_starting() {
+	trap 'for file in "${ours[@]}"; do as_root rm -f "$file"; done' EXIT
 	if [ ! -e "$policy" ]; then
+		ours+=("$policy")
 		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
 		as_root chmod 755 "$policy"
-		trap 'as_root rm -f "$policy"' EXIT
 	fi
-	if ! installed postgresql-common; then
-		as_root mkdir -p /etc/postgresql-common/createcluster.d
-		echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.d/pgweir.conf >/dev/null
-	fi
+	ours+=("$no_cluster")
+	as_root mkdir -p "$(dirname "$no_cluster")"
+	echo 'create_main_cluster = false' | as_root tee "$no_cluster" >/dev/null
 }
 
 if [ ${#missing[@]} -gt 0 ] || [ ${#wanted[@]} -gt 0 ]; then

@@ -49,6 +49,9 @@ class PgBouncer(Pgweir):
         host, port = section["hosts"].split(",")[0].strip().split(":")
         return {"host": host, "port": port}
 
+    def sanitized(self) -> bool:
+        return False
+
     def start(self, wait: bool = True) -> "PgBouncer":
         self.write()
         with self.log_path.open("ab") as log:

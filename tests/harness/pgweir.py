@@ -110,6 +110,9 @@ class Pgweir(Target):
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def sanitized(self) -> bool:
+        return sanitized()
+
     def check_log(self) -> None:
         """No sanitizer has complained."""
         found = SANITIZER_REPORT.search(self.log())

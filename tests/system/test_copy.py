@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from harness import raw
-from harness.pgweir import Pgweir, sanitized
+from harness.pgweir import Pgweir
 from harness.process import wait_until
 
 SIZE_MIB = int(os.environ.get("PGWEIR_TEST_COPY_MIB", "128"))
@@ -21,7 +21,7 @@ def memory_kib(target) -> int:
 def assert_flat(target, before_kib: int) -> None:
     """Sanitizers keep freed memory, so there the growth is only bounded."""
     if isinstance(target, Pgweir):
-        limit_kib = 64 * 1024 if sanitized() else 2 * 1024
+        limit_kib = 64 * 1024 if target.sanitized() else 2 * 1024
         grown = target.memory_kib() - before_kib
         assert grown < limit_kib, f"grew by {grown} KiB over {SIZE_MIB} MiB"
 
