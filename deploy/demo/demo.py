@@ -137,7 +137,6 @@ def main() -> int:
         say("servers:")
         sections = server.start()
         proxy = Pgweir(sections, users={server.user: server.password, "admin": PASSWORDS["admin"]})
-        proxy.port = sections["pgweir"]["listen_port"]
         proxy.start()
         say(f"pgweir:     127.0.0.1:{proxy.port}")
         worked = workload(proxy, server)

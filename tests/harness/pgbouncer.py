@@ -61,7 +61,7 @@ class PgBouncer(Pgweir):
             wait_until(self._accepts, 20, "PgBouncer accepts connections")
         return self
 
-    def stop(self, timeout_s: float = 30) -> None:
+    def stop(self, timeout_s: float = 15) -> None:
         if self.process is not None:
             process, self.process = self.process, None
             end(process, signal.SIGTERM, timeout_s)

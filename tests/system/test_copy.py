@@ -1,5 +1,4 @@
 """COPY in bulk: every byte arrives, and the proxy's memory stays flat. PGWEIR_TEST_COPY_MIB sets the size (1024: the bar)."""
-import hashlib
 import os
 import socket
 
@@ -33,7 +32,6 @@ def test_copy_in_and_out_moves_everything_in_flat_memory(pgweir, cluster, transp
     client = pgweir.raw("app", tls=transport == "tls", timeout_s=120)
     assert client.value("SELECT 1") == "1"
     before_kib = memory_kib(pgweir)
-    peak = before_kib
     client.send(raw.query("COPY bulk FROM STDIN"))
     client.read_until("G")
     chunk = raw.copy_data(CHUNK)
@@ -48,7 +46,7 @@ def test_copy_in_and_out_moves_everything_in_flat_memory(pgweir, cluster, transp
 
     client.send(raw.query("COPY bulk TO STDOUT"))
     client.read_until("H")
-    lines, digest = 0, hashlib.sha256()
+    lines = 0
     while (got := client.receive()).type == "d":
         assert got.body == LINE
         lines += 1

@@ -9,7 +9,7 @@ import pytest
 
 from harness import raw
 from harness.process import wait_until
-from harness.raw import message, parse, bind, execute, sync
+from harness.raw import message, sync
 
 
 @pytest.fixture
