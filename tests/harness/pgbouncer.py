@@ -49,6 +49,9 @@ class PgBouncer(Pgweir):
         host, port = section["hosts"].split(",")[0].strip().split(":")
         return {"host": host, "port": port}
 
+    def sanitized(self) -> bool:
+        return False
+
     def start(self, wait: bool = True) -> "PgBouncer":
         self.write()
         with self.log_path.open("ab") as log:
@@ -58,7 +61,7 @@ class PgBouncer(Pgweir):
             wait_until(self._accepts, 20, "PgBouncer accepts connections")
         return self
 
-    def stop(self, timeout_s: float = 30) -> None:
+    def stop(self, timeout_s: float = 15) -> None:
         if self.process is not None:
             process, self.process = self.process, None
             end(process, signal.SIGTERM, timeout_s)

@@ -17,6 +17,7 @@ MARKS = {
     "pooler": "applies to a pooler, not to a direct connection",
     "ours": "applies to pgweir only",
     "memory": "measures memory: says nothing under a sanitizer",
+    "bulk": "moves much data: worth repeating with a release build, whose memory can be judged strictly",
     "threaded": "worth running under the thread sanitizer",
 }
 
@@ -69,9 +70,10 @@ def pytest_runtest_call(item):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
+        item.has_failed = True
         for proxy in getattr(item, "funcargs", {}).values():
             if isinstance(proxy, Pgweir):
-                report.sections.append(("end of the proxy's log", proxy.log()[-6000:]))
+                report.sections.append(("end of the proxy's log", proxy.log()[-4000:]))
 
 
 @pytest.fixture(scope="session")
@@ -130,9 +132,10 @@ class Shared:
 
     def get(self):
         if self.proxy is None:
-            self.proxy = make(shared_sections(self.cluster))
-            if target.kind() != "direct":
-                self.proxy.start()
+            proxy = make(shared_sections(self.cluster))
+            if isinstance(proxy, Pgweir):
+                proxy.start()
+            self.proxy = proxy
         return self.proxy
 
     def check(self) -> None:
@@ -154,9 +157,15 @@ def shared(cluster):
 
 
 @pytest.fixture
-def pgweir(shared):
-    yield shared.get()
+def pgweir(request, shared):
+    """The shared proxy. A test that failed has it replaced, so that the next one starts clean."""
+    proxy = shared.get()
+    yield proxy
+    proxy.close_all()
     shared.check()
+    if getattr(request.node, "has_failed", False) and isinstance(proxy, Pgweir):
+        proxy.discard()
+        shared.proxy = None
 
 
 @pytest.fixture
@@ -180,6 +189,7 @@ def start_pgweir(cluster):
     yield start
     failures = []
     for proxy in started:
+        proxy.close_all()
         try:
             proxy.stop()
         except AssertionError as failure:

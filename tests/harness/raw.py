@@ -2,6 +2,7 @@
 
 Message builders are plain functions that return bytes, so that a test can join, cut and misspell them. """
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import hmac
@@ -219,6 +220,11 @@ class Stream:
     def receive(self) -> Message:
         header = self.receive_exactly(5)
         return Message(chr(header[0]), self.receive_exactly(struct.unpack("!i", header[1:])[0] - 4))
+
+    def half_close(self) -> None:
+        """FIN: nothing more will be sent. The other side may have gone already."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         self.sock.close()

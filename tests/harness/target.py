@@ -35,22 +35,31 @@ class Target:
         return psycopg.conninfo.make_conninfo(**{name: value for name, value in words.items() if value is not None})
 
     def connect(self, database: str = "app", user: str = "app", *, autocommit: bool = True, **more) -> psycopg.Connection:
-        return psycopg.connect(self.conninfo(database, user, **more), autocommit=autocommit)
+        return self.keep(psycopg.connect(self.conninfo(database, user, **more), autocommit=autocommit))
 
     def connect2(self, database: str = "app", user: str = "app", *, autocommit: bool = True, **more):
         """With psycopg2, which speaks only the simple query protocol."""
         connection = psycopg2.connect(self.conninfo(database, user, **more))
         connection.autocommit = autocommit
-        return connection
+        return self.keep(connection)
 
     def raw(self, database: str = "app", user: str = "app", *, tls: bool = False, password: str | None = None,
             version: int = raw.PROTOCOL_3_0, timeout_s: float = 20, **parameters) -> raw.Client:
         """A raw client, logged in."""
-        client = raw.Client(self.host, self.port, timeout_s=timeout_s)
+        client = self.keep(raw.Client(self.host, self.port, timeout_s=timeout_s))
         if tls:
             assert client.request_tls() == b"S"
         client.login(user, self.database(database), PASSWORDS.get(user) if password is None else password, version, **parameters)
         return client
+
+    def keep(self, connection):
+        self.__dict__.setdefault("opened", []).append(connection)
+        return connection
+
+    def close_all(self) -> None:
+        """Whatever a test left open, so that it holds no server connection of the next one."""
+        for connection in self.__dict__.pop("opened", []):
+            connection.close()
 
     def stop(self) -> None:
         pass

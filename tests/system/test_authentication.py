@@ -250,7 +250,7 @@ def test_a_connection_without_the_expected_header_is_refused(start_pgweir):
                       b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c" + bytes(12)):
         client = raw.Client(proxy.host, proxy.port)
         client.send(beginning)
-        client.sock.shutdown(socket.SHUT_WR)
+        client.half_close()
         assert raw.types(client.read_to_end()) in ("", "E")
 
 

@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from harness import raw
-from harness.postgres import PASSWORDS
 from harness.process import free_port, wait_until
 
 
@@ -176,7 +175,6 @@ def test_a_cancel_that_reaches_a_peer_is_passed_on(start_pgweir, cluster):
     first, second = (start_pgweir({
         "pgweir": {"listen_port": port, "peer_id": number + 1}, "peers": peers, "database app": {"pool_size": 2},
     }) for number, port in enumerate(ports))
-    first.port, second.port = ports
     for home, other in ((first, second), (second, first)):
         client = home.raw("app")
         start_sleep(client, cluster, "peer cancel")
@@ -192,7 +190,6 @@ def test_a_cancel_for_nobody_does_not_travel_between_peers_for_ever(start_pgweir
     first, second = (start_pgweir({
         "pgweir": {"listen_port": port, "peer_id": number + 1}, "peers": peers, "database app": {},
     }) for number, port in enumerate(ports))
-    first.port, second.port = ports
     for number in range(1, 4):
         for at in (first, second):
             send_cancel(at, number << 20 | 77, b"\1\2\3\4")

@@ -1,12 +1,11 @@
 """COPY in bulk: every byte arrives, and the proxy's memory stays flat. PGWEIR_TEST_COPY_MIB sets the size (1024: the bar)."""
-import hashlib
 import os
 import socket
 
 import pytest
 
 from harness import raw
-from harness.pgweir import Pgweir, sanitized
+from harness.pgweir import Pgweir
 from harness.process import wait_until
 
 SIZE_MIB = int(os.environ.get("PGWEIR_TEST_COPY_MIB", "128"))
@@ -21,18 +20,18 @@ def memory_kib(target) -> int:
 def assert_flat(target, before_kib: int) -> None:
     """Sanitizers keep freed memory, so there the growth is only bounded."""
     if isinstance(target, Pgweir):
-        limit_kib = 64 * 1024 if sanitized() else 2 * 1024
+        limit_kib = 64 * 1024 if target.sanitized() else 2 * 1024
         grown = target.memory_kib() - before_kib
         assert grown < limit_kib, f"grew by {grown} KiB over {SIZE_MIB} MiB"
 
 
+@pytest.mark.bulk
 @pytest.mark.parametrize("transport", ["plain", "tls"])
 def test_copy_in_and_out_moves_everything_in_flat_memory(pgweir, cluster, transport):
     cluster.primary.sql("DROP TABLE IF EXISTS bulk; CREATE UNLOGGED TABLE bulk (line text); GRANT ALL ON bulk TO app", "app")
     client = pgweir.raw("app", tls=transport == "tls", timeout_s=120)
     assert client.value("SELECT 1") == "1"
     before_kib = memory_kib(pgweir)
-    peak = before_kib
     client.send(raw.query("COPY bulk FROM STDIN"))
     client.read_until("G")
     chunk = raw.copy_data(CHUNK)
@@ -47,7 +46,7 @@ def test_copy_in_and_out_moves_everything_in_flat_memory(pgweir, cluster, transp
 
     client.send(raw.query("COPY bulk TO STDOUT"))
     client.read_until("H")
-    lines, digest = 0, hashlib.sha256()
+    lines = 0
     while (got := client.receive()).type == "d":
         assert got.body == LINE
         lines += 1
@@ -59,6 +58,7 @@ def test_copy_in_and_out_moves_everything_in_flat_memory(pgweir, cluster, transp
     client.close()
 
 
+@pytest.mark.bulk
 def test_a_reader_that_stops_reading_makes_the_server_wait(pgweir, cluster):
     """Back-pressure: nothing but the sockets' buffers may hold the rows."""
     client = pgweir.raw("app", timeout_s=60)
@@ -100,6 +100,7 @@ def test_a_server_that_stops_reading_makes_the_client_wait(pgweir, cluster):
                30, "the COPY is gone")
 
 
+@pytest.mark.bulk
 def test_one_value_of_64_mib_passes_both_ways(pgweir):
     client = pgweir.raw("app", timeout_s=120)
     client.ask("SELECT 1")

@@ -9,7 +9,7 @@ import pytest
 
 from harness import raw
 from harness.process import wait_until
-from harness.raw import message, parse, bind, execute, sync
+from harness.raw import message, sync
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def end_of(client: raw.Client) -> bytes:
 def test_garbage_instead_of_a_startup_packet_is_refused(pgweir, bystander, garbage):
     client = connect(pgweir)
     client.send(garbage)
-    client.sock.shutdown(socket.SHUT_WR)
+    client.half_close()
     said = end_of(client)
     assert said[:1] in (b"", b"E", b"\x15", b"S"), said
 
@@ -63,7 +63,7 @@ def test_random_bytes_after_login_end_that_session_only(pgweir, bystander, seed)
     noise = random.Random(seed)
     client = pgweir.raw("app")
     client.send(bytes(noise.randrange(256) for _ in range(2000)))
-    client.sock.shutdown(socket.SHUT_WR)
+    client.half_close()
     end_of(client)
 
 
@@ -73,7 +73,7 @@ def test_a_length_word_of_1_gib_is_refused_or_waits_without_memory(pgweir, bysta
     before_kib = pgweir.memory_kib() if hasattr(pgweir, "process") else 0
     client = pgweir.raw("app")
     client.send(kind.encode() + struct.pack("!i", 1 << 30) + b"x" * 1000)
-    client.sock.shutdown(socket.SHUT_WR)
+    client.half_close()
     end_of(client)
     if hasattr(pgweir, "process"):
         assert pgweir.memory_kib() - before_kib < 16 * 1024
@@ -104,7 +104,7 @@ def test_a_1_gib_length_word_during_login_is_refused(pgweir, bystander):
 def test_messages_with_a_broken_body_get_an_error(pgweir, bystander, body):
     client = pgweir.raw("app")
     client.send(body + sync())
-    client.sock.shutdown(socket.SHUT_WR)
+    client.half_close()
     replies = client.read_to_end()
     assert "E" in raw.types(replies) or raw.types(replies) in ("", "Z")
     client.close()
@@ -113,7 +113,7 @@ def test_messages_with_a_broken_body_get_an_error(pgweir, bystander, body):
 def test_a_password_message_outside_login_is_refused(pgweir, bystander):
     client = pgweir.raw("app")
     client.send(message("p", b"again\0"))
-    client.sock.shutdown(socket.SHUT_WR)
+    client.half_close()
     error = raw.error_of(client.read_to_end())
     assert error["C"] == "08P01"
 
@@ -172,7 +172,7 @@ def test_garbage_inside_a_tls_handshake_is_refused(pgweir, bystander):
         client.send(raw.ssl_request())
         client.receive_exactly(1)
         client.send(garbage)
-        client.sock.shutdown(socket.SHUT_WR)
+        client.half_close()
         end_of(client)
 
 
@@ -255,7 +255,7 @@ def test_a_server_that_breaks_the_protocol_costs_its_own_connection_only(start_p
         victim, bystander = proxy.raw("app"), proxy.raw("app")
         assert bystander.value("SELECT 1") == "SELECT 1"
         victim.send(raw.query("SELECT hostile"))
-        victim.sock.shutdown(socket.SHUT_WR)
+        victim.half_close()
         end_of(victim)
         assert bystander.value("SELECT 2") == "SELECT 2"
         bystander.close()
