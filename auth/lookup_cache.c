@@ -77,7 +77,7 @@ static void answer_waiters(struct entry *entry)
 	entry->book->waiter_count -= entry->waiter_count;
 	entry->waiter_count = 0;
 	while (!list_empty(&answered)) {
-		struct lookup_waiter *waiter = LIST_ENTRY(list_first(&answered), struct lookup_waiter, link);
+		struct lookup_waiter *waiter = LIST_MEMBER(list_first(&answered), struct lookup_waiter, link);
 
 		list_remove(&waiter->link);
 		waiter->answered(waiter, &entry->answer);
@@ -107,7 +107,7 @@ static void make_room(struct book *book)
 	if (book->by_user.size < LOOKUP_USERS_MAX)
 		return;
 	LIST_FOREACH(at, following, &book->entries) {
-		struct entry *entry = LIST_ENTRY(at, struct entry, link);
+		struct entry *entry = LIST_MEMBER(at, struct entry, link);
 
 		if (entry->asking)
 			continue;
@@ -163,7 +163,7 @@ static bool is_good(struct entry *entry, bool anew, uint64_t now_ms)
 static void book_free(struct book *book)
 {
 	LIST_FOREACH(at, following, &book->entries) {
-		struct entry *entry = LIST_ENTRY(at, struct entry, link);
+		struct entry *entry = LIST_MEMBER(at, struct entry, link);
 
 		entry->answer.outcome = LOOKUP_FAILED;
 		error_set(&entry->answer.error, "57P01", "pgweir is stopping");
@@ -184,7 +184,7 @@ static void sweep(void *arg)
 	uint64_t now_ms = clock_now_ms();
 
 	LIST_FOREACH(at, following, &cache->books) {
-		struct book *book = LIST_ENTRY(at, struct book, link);
+		struct book *book = LIST_MEMBER(at, struct book, link);
 
 		if (!book->waiter_count && now_ms - book->used_at_ms >= LOOKUP_IDLE_MS)
 			book_free(book);
@@ -207,7 +207,7 @@ static bool make_room_for_book(struct lookup_cache *cache)
 	if (cache->by_name.size < LOOKUP_SOURCES_MAX)
 		return true;
 	LIST_FOREACH(at, following, &cache->books) {
-		struct book *book = LIST_ENTRY(at, struct book, link);
+		struct book *book = LIST_MEMBER(at, struct book, link);
 
 		if (book->waiter_count)
 			continue;
@@ -295,7 +295,7 @@ void lookup_cache_free(struct lookup_cache **cache)
 		return;
 	loop_timer_stop(&gone->sweep);
 	LIST_FOREACH(at, following, &gone->books)
-		book_free(LIST_ENTRY(at, struct book, link));
+		book_free(LIST_MEMBER(at, struct book, link));
 	map_fini(&gone->by_name);
 	mem_free(gone);
 }

@@ -60,7 +60,7 @@ static void fail_all(void *arg)
 	struct error failure = source->failure;
 
 	while (!list_empty(&source->questions))
-		answer(LIST_ENTRY(list_first(&source->questions), struct question, link), LOOKUP_FAILED, NULL, &failure);
+		answer(LIST_MEMBER(list_first(&source->questions), struct question, link), LOOKUP_FAILED, NULL, &failure);
 }
 
 /* --- Asking --- */
@@ -194,7 +194,7 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	if (!error) {
 		source->state = SOURCE_OPEN;
 		LIST_FOREACH(at, following, &source->questions)
-			send_question(LIST_ENTRY(at, struct question, link));
+			send_question(LIST_MEMBER(at, struct question, link));
 		return;
 	}
 	struct error reason = *error;
@@ -234,7 +234,7 @@ void lookup_source_free(struct lookup_source **source)
 	pgclient_free(&gone->client);
 	loop_timer_stop(&gone->timer);
 	LIST_FOREACH(at, following, &gone->questions) {
-		struct question *question = LIST_ENTRY(at, struct question, link);
+		struct question *question = LIST_MEMBER(at, struct question, link);
 
 		mem_free(question->user);
 		mem_free(question);

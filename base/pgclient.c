@@ -108,7 +108,7 @@ void pgclient_free(struct pgclient **client)
 	loop_timer_stop(&gone->timer);
 	close_connection(gone);
 	while (!list_empty(&gone->queries))
-		query_free(LIST_ENTRY(list_first(&gone->queries), struct query, link));
+		query_free(LIST_MEMBER(list_first(&gone->queries), struct query, link));
 	char *const texts[] = { gone->host, gone->dbname, gone->user, gone->sslmode, gone->ca_file, gone->cert_file,
 		gone->key_file, gone->application_name, gone->options };
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -122,7 +122,7 @@ void pgclient_free(struct pgclient **client)
 /* False: the callback has freed the client. */
 static bool finish_query(struct pgclient *client, const struct pgclient_result *result, const struct error *error)
 {
-	struct query *query = LIST_ENTRY(list_first(&client->queries), struct query, link);
+	struct query *query = LIST_MEMBER(list_first(&client->queries), struct query, link);
 	pgclient_result_cb *callback = query->callback;
 	void *arg = query->arg;
 	bool gone = false;
@@ -348,7 +348,7 @@ static void send_next(struct pgclient *client)
 {
 	if (client->state != STATE_IDLE || list_empty(&client->queries))
 		return;
-	struct query *query = LIST_ENTRY(list_first(&client->queries), struct query, link);
+	struct query *query = LIST_MEMBER(list_first(&client->queries), struct query, link);
 
 	client->state = STATE_BUSY;
 	if (query->timeout_ms)
