@@ -43,7 +43,7 @@ static const struct command commands[] = {
 
 	ACTS("DISABLE", ARGUMENTS_ONE, act_disable, "db", "refuse new clients of the database"),
 	ACTS("ENABLE", ARGUMENTS_ONE, act_enable, "db", "undo DISABLE"),
-	ACTS("KILL", ARGUMENTS_MAYBE_ONE, act_kill, "[db]", "drop all connections at once, and pause; RESUME goes on"),
+	ACTS("KILL", ARGUMENTS_ONE, act_kill, "db", "drop all connections at once, and pause; RESUME goes on"),
 	ACTS("KILL_CLIENT", ARGUMENTS_ONE, act_kill_client, "id", "drop one client; id or ptr as in SHOW CLIENTS"),
 	ACTS("PAUSE", ARGUMENTS_MAYBE_ONE, act_pause, "[db]", "let transactions end, close server connections, hold queries back"),
 	ACTS("RECONNECT", ARGUMENTS_MAYBE_ONE, act_reconnect, "[db]", "replace server connections as they become free"),

@@ -82,28 +82,22 @@ static bool send_query(struct backend *backend, const char *sql)
 	return sent;
 }
 
-static bool ends_with_sync(const struct requests *requests)
-{
-	enum request_kind last = (enum request_kind)requests_at(requests, requests->count - 1)->kind;
-
-	return last == REQUEST_SYNC || last == REQUEST_QUERY || last == REQUEST_FUNCTION_CALL;
-}
-
-/* Brings what the vanished client began to a point from which ReadyForQuery will come. */
+/* Brings what the vanished client began to a point from which ReadyForQuery will come. A Sync alone would commit what
+ * it never asked to have committed: the ROLLBACK goes first. After an error the server skips the one and takes the
+ * other, and so does the ring of requests. */
 static bool finish_for_client(struct backend *backend)
 {
 	static const char copy_fail[] = "f\0\0\0\020client gone", sync[] = { 'S', 0, 0, 0, 4 };
 	struct conn *conn = &backend->server->conn;
 
-	if (backend->requests.count == 0)
-		return true;
-	bool copying = backend->copy == BACKEND_COPY_IN || backend->copy == BACKEND_COPY_BOTH;
-
-	if (copying && !conn_send(conn, copy_fail, sizeof(copy_fail)))
+	if ((backend->copy == BACKEND_COPY_IN || backend->copy == BACKEND_COPY_BOTH)
+		&& !conn_send(conn, copy_fail, sizeof(copy_fail)))
 		return false;
 	backend->copy = BACKEND_COPY_NONE;
-	if (ends_with_sync(&backend->requests))
+	if (!backend->unsynced)
 		return true;
+	if (!send_query(backend, "ROLLBACK"))
+		return false;
 	backend_request(backend, REQUEST_SYNC, REQUEST_INJECTED, NULL);
 	return conn_send(conn, sync, sizeof(sync));
 }
@@ -112,11 +106,13 @@ void backend_clean_start(struct backend *backend)
 {
 	backend->rolled_back = false;
 	backend->cleaning_deadline_us = backend->worker->now_us + backend->share->config->cancel_wait_timeout_ms * 1000;
+	bool running = backend->requests.count > 0;
+
 	if (!finish_for_client(backend)) {
 		pool_close(backend, CLOSE_SERVER_GONE);
 		return;
 	}
-	if (backend->requests.count)
+	if (running)
 		pool_cancel(backend);
 	conn_want_read(&backend->server->conn, true);
 	backend_clean_advance(backend);

@@ -143,8 +143,7 @@ struct backend *pool_acquire(struct pool_share *share, struct pool_waiter *waite
 	share->waiter_count++;
 	pool_marks_update(share);
 	if (!pool_share_blocked(share)) {
-		pool_open_for_waiters(share);
-		pool_ask_siblings(share);
+		pool_open_for_waiters(share, pool_ask_siblings(share));
 	}
 	return NULL;
 }
@@ -168,8 +167,7 @@ void pool_serve(struct pool_share *share)
 		grant(waiter, POOL_GRANTED, backend);
 	}
 	if (share->waiter_count) {
-		pool_open_for_waiters(share);
-		pool_ask_siblings(share);
+		pool_open_for_waiters(share, pool_ask_siblings(share));
 	}
 }
 

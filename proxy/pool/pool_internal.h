@@ -29,13 +29,14 @@ void pool_attach(struct backend *backend, struct pool_share *share, enum backend
 bool pool_evict_idle(struct pool_share *share, enum close_reason reason);
 
 /* pool_open.c */
-void pool_open_for_waiters(struct pool_share *share);
+/* But for as many of them as will be served otherwise. */
+void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise);
 void pool_open_minimum(struct pool_share *share);
 void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
 
 /* pool_lend.c */
 void pool_marks_update(struct pool_share *share);                       /* After idle or waiters changed. */
-void pool_ask_siblings(struct pool_share *share);
+unsigned pool_ask_siblings(struct pool_share *share);                   /* How many connections may come of it. */
 bool pool_lend_to_sibling(struct backend *backend, uint64_t older_than_us);
 
 /* backend_clean.c */

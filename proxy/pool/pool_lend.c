@@ -107,14 +107,24 @@ static void lend_what_is_idle(struct worker *worker, void *arg)
 		if (!pool_lend_to_sibling(backend, UINT64_MAX))
 			return;
 	}
+	/* Whoever has asked in vain must look for itself now. */
+	uint64_t waiting = atomic_load(&pool->waiting) & ~(UINT64_C(1) << worker->index);
+
+	if (waiting)
+		workers_wake(waiting, pool_worker_retry, NULL);
 }
 
-void pool_ask_siblings(struct pool_share *share)
+unsigned pool_ask_siblings(struct pool_share *share)
 {
-	for (unsigned i = 0; i < workers_count(); i++) {
-		if (i == share->worker->index || atomic_load(&share->pool->marks[i].idle) <= 0)
+	unsigned asked = 0;
+
+	for (unsigned i = 0; i < workers_count() && asked < share->waiter_count; i++) {
+		int idle = atomic_load(&share->pool->marks[i].idle);
+
+		if (i == share->worker->index || idle <= 0)
 			continue;
 		workers_wake(UINT64_C(1) << i, lend_what_is_idle, share->pool);
-		return;
+		asked += (unsigned)idle;
 	}
+	return asked;
 }

@@ -206,14 +206,14 @@ static void open_or_make_room(struct pool_share *share, const struct pool_waiter
 	}
 }
 
-void pool_open_for_waiters(struct pool_share *share)
+void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
 {
 	unsigned wanted = 0;
 
 	if (share->retry_at_us > share->worker->now_us)
 		return;
 	LIST_FOREACH(link, next, &share->waiters) {
-		if (wanted++ < share->opening)
+		if (wanted++ < share->opening + served_otherwise)
 			continue;
 		/* A refused login is tried again one at a time. */
 		if (share->refused && share->opening)

@@ -96,6 +96,9 @@ static void undo_until_sync(struct backend *backend)
 	}
 	for (uint32_t left = requests_until_sync(&backend->requests); left > 0; left--)
 		requests_pop(&backend->requests);
+	/* A Query behind the error is skipped too: it does not end what only a Sync can end. */
+	if (backend->requests.count == 0)
+		backend->unsynced = true;
 }
 
 static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size)
@@ -162,13 +165,17 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 }
 
 /* Syncs that were sent before the end of copy data are read as part of it and dropped by the server. */
-static void drop_syncs_inside_copy(struct requests *requests)
+static void drop_syncs_inside_copy(struct backend *backend)
 {
+	struct requests *requests = &backend->requests;
+
 	for (uint32_t i = 1; i < requests->count && requests_at(requests, i)->kind != REQUEST_COPY_END;) {
-		if (requests_at(requests, i)->kind == REQUEST_SYNC)
-			requests_remove(requests, i);
-		else
+		if (requests_at(requests, i)->kind != REQUEST_SYNC) {
 			i++;
+			continue;
+		}
+		requests_remove(requests, i);
+		backend->unsynced = true;
 	}
 }
 
@@ -185,7 +192,7 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 	(void)size;
 	switch (message[0]) {
 	case 'G':
-		drop_syncs_inside_copy(&backend->requests);
+		drop_syncs_inside_copy(backend);
 		backend->copy = copy_end_is_sent(&backend->requests) ? BACKEND_COPY_NONE : BACKEND_COPY_IN;
 		break;
 	case 'H':
@@ -341,5 +348,11 @@ bool backend_receive(struct backend *backend, const char *bytes, size_t size)
 
 bool backend_quiet(const struct backend *backend)
 {
-	return backend->requests.count == 0 && backend->status == 'I' && backend->pass_left == 0 && backend->held.size == 0;
+	return backend->requests.count == 0 && !backend->unsynced && backend->status == 'I' && backend->pass_left == 0
+		&& backend->held.size == 0;
+}
+
+bool backend_will_end(const struct backend *backend)
+{
+	return !backend->unsynced && backend->copy != BACKEND_COPY_IN && backend->copy != BACKEND_COPY_BOTH;
 }

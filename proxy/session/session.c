@@ -15,7 +15,7 @@
 #include "pgweir/wire.h"
 #include "session_internal.h"
 
-enum { SAME_EVENT_US = 20000 };
+enum { SAME_BREATH_US = 5000 };
 
 /* Parameters that the meaning of a statement depends on when it is parsed. */
 static const char *const parse_settings[] = {
@@ -246,9 +246,11 @@ void session_gone(struct session *session, bool in_same_event)
 	bool busy = session->state == SESSION_WAITING
 		|| (session->backend && session->backend->requests.count && session->state != SESSION_WELCOMING);
 
+	if (session->backend && !backend_will_end(session->backend))
+		busy = false;
 	if (session->state == SESSION_WAITING)
 		session->request_us = session->waiter.since_us;
-	if (!busy || (!in_same_event && worker_now(session->worker) > session->request_us + SAME_EVENT_US)) {
+	if (!busy || (!in_same_event && worker_now(session->worker) > session->request_us + SAME_BREATH_US)) {
 		session_close(session, reason, NULL);
 		return;
 	}
@@ -366,7 +368,7 @@ void session_after_server(struct session *session)
 		if (session_resume(session))
 			session_after_client(session);
 	} else if (session->state == SESSION_FINISHING) {
-		if (backend->requests.count == 0)
+		if (backend->requests.count == 0 || !backend_will_end(backend))
 			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
 	} else if (breaks_statement_mode(session)) {
 		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);

@@ -62,6 +62,7 @@ struct backend {
 	bool touched;                   /* A session may have left state behind: reset before lending. */
 	bool retire;                    /* Close rather than keep, for `retire_reason`. */
 	enum close_reason retire_reason;
+	bool unsynced;                  /* Extended messages were sent and no Sync behind them: a transaction may be open. */
 	struct requests requests;
 	struct prepared prepared;
 	struct state *settings;         /* In force beyond those given at login. A reference. */
@@ -93,12 +94,12 @@ bool backend_receive(struct backend *backend, const char *bytes, size_t size) MU
 void backend_settle(struct backend *backend);
 
 /* Bookkeeping for something about to be sent. */
-static inline void backend_request(struct backend *backend, enum request_kind kind, uint8_t flags, struct statement_name *name)
-{
-	requests_push(&backend->requests, kind, flags, name);
-}
+void backend_request(struct backend *backend, enum request_kind kind, uint8_t flags, struct statement_name *name);
 
-/* Nothing outstanding, nothing half received, not inside a transaction. */
+/* What is outstanding will end in a ReadyForQuery without anything more from the client. */
+bool backend_will_end(const struct backend *backend);
+
+/* Nothing outstanding, nothing half received, not inside a transaction, explicit or implicit. */
 bool backend_quiet(const struct backend *backend);
 
 #endif
