@@ -127,7 +127,7 @@ static bool verify_plain(struct authenticator *authenticator)
 	for (size_t i = 0; i < secrets->count; i++) {
 		const char *secret = secrets->texts[i];
 
-		if (!fits[stored_secret_kind(secret)](authenticator->answer, authenticator->user, secret))
+		if (!fits[client_secret_kind(secret)](authenticator->answer, authenticator->user, secret))
 			continue;
 		authenticator->proved = credentials_make(authenticator->user, authenticator->answer, NULL, NULL);
 		return true;
@@ -140,7 +140,7 @@ static bool verify_plain(struct authenticator *authenticator)
 /* As PostgreSQL and PgBouncer: a user whose secret is a SCRAM verifier logs in with SCRAM under `md5` too. */
 static enum auth_step start_md5(struct authenticator *authenticator)
 {
-	if (stored_secret_kind(authenticator->secrets.texts[0]) == STORED_SCRAM) {
+	if (client_secret_kind(authenticator->secrets.texts[0]) == STORED_SCRAM) {
 		authenticator->method = &auth_methods[HBA_SCRAM];
 		return authenticator->method->start(authenticator);
 	}
@@ -167,7 +167,7 @@ static bool verify_md5(struct authenticator *authenticator)
 
 	for (size_t i = 0; i < secrets->count; i++) {
 		const char *secret = secrets->texts[i];
-		enum stored_secret kind = stored_secret_kind(secret);
+		enum stored_secret kind = client_secret_kind(secret);
 		bool plain = kind == STORED_PLAIN;
 
 		if (kind == STORED_SCRAM || !md5_fits(authenticator, kind, secret))
@@ -182,7 +182,7 @@ static bool verify_md5(struct authenticator *authenticator)
 
 static enum auth_step start_scram(struct authenticator *authenticator)
 {
-	if (stored_secret_kind(authenticator->secrets.texts[0]) == STORED_MD5)
+	if (client_secret_kind(authenticator->secrets.texts[0]) == STORED_MD5)
 		authenticator_doom(authenticator, STORED_SCRAM, authenticator->doomed ? authenticator->detail :
 			"the stored secret is an md5 hash, which cannot serve scram-sha-256");
 	scram_server_mechanisms(&authenticator->scram, &authenticator->body);
@@ -277,7 +277,7 @@ static bool verify_scram(struct authenticator *authenticator)
 	const struct client_secrets *secrets = &authenticator->secrets;
 
 	for (size_t i = 0; i < secrets->count; i++) {
-		if (!scram_fits(authenticator, stored_secret_kind(secrets->texts[i]), secrets->texts[i]))
+		if (!scram_fits(authenticator, client_secret_kind(secrets->texts[i]), secrets->texts[i]))
 			continue;
 		authenticator->code = AUTH_CODE_SASL_FINAL;
 		return true;

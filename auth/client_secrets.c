@@ -7,7 +7,7 @@
 
 enum { MD5_DIGITS = 32 };
 
-enum stored_secret stored_secret_kind(const char *text)
+enum stored_secret client_secret_kind(const char *text)
 {
 	struct scram_verifier verifier;
 

@@ -24,7 +24,7 @@ struct client_secrets {
 struct auth_state;
 
 /* "md5" with 32 digits and a well-formed verifier are what they look like; all else is a plain password. */
-enum stored_secret stored_secret_kind(const char *text) MUST_USE;
+enum stored_secret client_secret_kind(const char *text) MUST_USE;
 
 void client_secrets_fini(struct client_secrets *secrets);
 void client_secrets_add(struct client_secrets *secrets, const char *text);    /* Copied; NULL and what exceeds the limit are not. */

@@ -105,7 +105,7 @@ static bool keys_fit(const struct credentials *proved, const char *stored)
 /* `stored` may be NULL, `proved` too. A plain password serves every method; else whatever is there. */
 static struct credentials *combine(const char *user, const char *stored, const struct credentials *proved)
 {
-	enum stored_secret kind = stored && stored[0] ? stored_secret_kind(stored) : STORED_SCRAM;
+	enum stored_secret kind = stored && stored[0] ? client_secret_kind(stored) : STORED_SCRAM;
 	struct scram_keys keys;
 	const char *md5 = kind == STORED_MD5 ? stored : NULL;
 

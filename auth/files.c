@@ -12,7 +12,7 @@
 
 enum { FILE_MAX_BYTES = 64 * 1024 * 1024, READ_AT_ONCE = 65536 };
 
-static char *format_text(const char *path, unsigned line, const char *format, va_list args)
+static PRINTF_LIKE(3, 0) char *format_text(const char *path, unsigned line, const char *format, va_list args)
 {
 	char text[512];
 	int size = vsnprintf(text, sizeof(text), format, args);

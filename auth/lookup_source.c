@@ -126,7 +126,7 @@ static const char *own_password(const struct lookup_source *source, const struct
 	const struct config_user *section = config_find_user(source->config, source->database->auth_user);
 	const char *text = section && section->password ? section->password : secrets->count ? secrets->texts[0] : NULL;
 
-	return text && stored_secret_kind(text) == STORED_PLAIN ? text : NULL;
+	return text && client_secret_kind(text) == STORED_PLAIN ? text : NULL;
 }
 
 static void connect_to_host(struct lookup_source *source)

@@ -110,16 +110,4 @@ bool scram_client_final(struct scram_client *client, const char *message, size_t
 bool scram_client_verify(const struct scram_client *client, const char *message, size_t size,
 	struct error *error) MUST_USE;
 
-/* --- Reading messages --- */
-
-struct scram_span {
-	const char *at;
-	size_t size;
-};
-
-/* Takes "name=value" and the comma after it off the front. False if something else stands there. */
-bool scram_attribute(struct scram_span *rest, char name, struct scram_span *value) MUST_USE;
-bool scram_printable(struct scram_span value) MUST_USE;         /* Not empty, and RFC 5802's `printable`. */
-bool scram_malformed(struct error *error, const char *what);    /* Returns false. */
-
 #endif

@@ -1,5 +1,6 @@
 /* From a password to keys, verifiers and proofs (RFC 5802, section 3), and the texts they travel in. */
 #include "scram.h"
+#include "scram_message.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

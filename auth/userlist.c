@@ -79,7 +79,7 @@ static const char *add_user(struct userlist *userlist, struct buf *user, struct 
 	if (user->size > USER_MAX || secret->size > SECRET_MAX)
 		return "the user name or password is too long";
 	char *text = mem_strndup(secret->bytes, secret->size);
-	enum stored_secret kind = stored_secret_kind(text);
+	enum stored_secret kind = client_secret_kind(text);
 
 	if (kind == STORED_PLAIN && strncmp(text, SCRAM_PLAIN_MECHANISM "$", sizeof(SCRAM_PLAIN_MECHANISM)) == 0) {
 		mem_secret_free(text);

@@ -54,7 +54,7 @@ static void stored_secret(const char *text, size_t size)
 	char *copy = mem_strndup(text, size);
 	struct scram_verifier verifier, again;
 
-	if (stored_secret_kind(copy) == STORED_SCRAM) {
+	if (client_secret_kind(copy) == STORED_SCRAM) {
 		if (!scram_verifier_parse(copy, &verifier))
 			abort();
 		char *written = scram_verifier_format(&verifier);

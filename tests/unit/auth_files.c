@@ -59,14 +59,14 @@ static void every_bad_line_of_a_user_list_is_named_without_its_secret(void **sta
 static void secrets_are_what_they_look_like(void **state)
 {
 	(void)state;
-	assert_int_equal(stored_secret_kind("pencil"), STORED_PLAIN);
-	assert_int_equal(stored_secret_kind(""), STORED_PLAIN);
-	assert_int_equal(stored_secret_kind(MD5_OF_SECRET), STORED_MD5);
-	assert_int_equal(stored_secret_kind(SCRAM_VERIFIER_PENCIL), STORED_SCRAM);
+	assert_int_equal(client_secret_kind("pencil"), STORED_PLAIN);
+	assert_int_equal(client_secret_kind(""), STORED_PLAIN);
+	assert_int_equal(client_secret_kind(MD5_OF_SECRET), STORED_MD5);
+	assert_int_equal(client_secret_kind(SCRAM_VERIFIER_PENCIL), STORED_SCRAM);
 	/* Too short, too long, not hexadecimal. */
-	assert_int_equal(stored_secret_kind("md539c4422cad2e8aa743c2904bf092553"), STORED_PLAIN);
-	assert_int_equal(stored_secret_kind(MD5_OF_SECRET "0"), STORED_PLAIN);
-	assert_int_equal(stored_secret_kind("md539c4422cad2e8aa743c2904bf092553x"), STORED_PLAIN);
+	assert_int_equal(client_secret_kind("md539c4422cad2e8aa743c2904bf092553"), STORED_PLAIN);
+	assert_int_equal(client_secret_kind(MD5_OF_SECRET "0"), STORED_PLAIN);
+	assert_int_equal(client_secret_kind("md539c4422cad2e8aa743c2904bf092553x"), STORED_PLAIN);
 }
 
 static struct ident *parse_ident(const char *text, struct config_problems *problems)
