@@ -214,10 +214,10 @@ static enum verdict handle_notification(struct backend *backend, const char *mes
 
 static enum verdict handle_ready(struct backend *backend, const char *message, size_t size)
 {
-	char status = message[WIRE_HEADER_SIZE];
+	char status = size > WIRE_HEADER_SIZE ? message[WIRE_HEADER_SIZE] : '\0';
 	struct request request = *requests_at(&backend->requests, 0);
 
-	if (size != WIRE_HEADER_SIZE + 1 || (status != 'I' && status != 'T' && status != 'E'))
+	if (status != 'I' && status != 'T' && status != 'E')
 		return VERDICT_BROKEN;
 	backend->status = status;
 	backend->copy = BACKEND_COPY_NONE;
