@@ -164,6 +164,20 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 	return VERDICT_PASS;
 }
 
+/* Nothing that has been sent will bring the last ReadyForQuery. */
+static bool lacks_sync(const struct requests *requests)
+{
+	for (uint32_t i = requests->count; i > 0; i--) {
+		enum request_kind kind = (enum request_kind)requests_at(requests, i - 1)->kind;
+
+		if (kind == REQUEST_SYNC || kind == REQUEST_QUERY || kind == REQUEST_FUNCTION_CALL)
+			return false;
+		if (kind != REQUEST_COPY_END && kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE)
+			return true;
+	}
+	return false;
+}
+
 /* Syncs that were sent before the end of copy data are read as part of it and dropped by the server. */
 static void drop_syncs_inside_copy(struct backend *backend)
 {
@@ -175,8 +189,8 @@ static void drop_syncs_inside_copy(struct backend *backend)
 			continue;
 		}
 		requests_remove(requests, i);
-		backend->unsynced = true;
 	}
+	backend->unsynced = lacks_sync(requests);
 }
 
 static bool copy_end_is_sent(const struct requests *requests)

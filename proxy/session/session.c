@@ -245,8 +245,9 @@ void session_gone(struct session *session, bool in_same_event)
 	enum close_reason reason = session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE;
 	bool busy = session->state == SESSION_WAITING
 		|| (session->backend && session->backend->requests.count && session->state != SESSION_WELCOMING);
+	bool cut = session->pass_left > 0 && !session->pass_drop;
 
-	if (session->backend && !backend_will_end(session->backend))
+	if (cut || (session->backend && !backend_will_end(session->backend)))
 		busy = false;
 	if (session->state == SESSION_WAITING)
 		session->request_us = session->waiter.since_us;
