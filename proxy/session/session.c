@@ -152,10 +152,20 @@ void session_say_error(struct session *session, const char *severity, const char
 	buf_fini(&out);
 }
 
+/* An error in the middle of a message would be read as a part of it. */
+static bool inside_message(const struct session *session)
+{
+	const struct backend *backend = session->backend;
+
+	return backend && backend->pass_left && !backend->pass_swallow && !backend->mute;
+}
+
 static void say_why(struct session *session, enum close_reason reason, const struct buf *body)
 {
 	const struct close_reason_row *row = close_reason_row(reason);
 
+	if (inside_message(session))
+		return;
 	if (body && body->size) {
 		if (!conn_send(&session->conn, body->bytes, body->size))
 			return;
