@@ -70,7 +70,7 @@ static bool first_is_injected(const struct backend *backend)
 
 void backend_settle(struct backend *backend)
 {
-	for (;;) {
+	while (!backend->skipping) {
 		enum request_kind kind = requests_first_kind(&backend->requests);
 
 		if (kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE && kind != REQUEST_COPY_END)
@@ -98,7 +98,14 @@ static void undo_until_sync(struct backend *backend)
 		requests_pop(&backend->requests);
 	/* A Query behind the error is skipped too: it does not end what only a Sync can end. */
 	if (backend->requests.count == 0)
-		backend->unsynced = true;
+		backend->unsynced = backend->skipping = true;
+}
+
+/* What was sent between the error and the Sync that this ReadyForQuery answers never ran. */
+static void stop_skipping(struct backend *backend)
+{
+	undo_until_sync(backend);
+	backend->skipping = false;
 }
 
 static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size)
@@ -255,6 +262,8 @@ static enum verdict handle(struct backend *backend, const char *message, size_t 
 	const struct reply_rule *rule = &rules[(unsigned char)message[0]];
 	enum verdict verdict = VERDICT_PASS;
 
+	if (backend->skipping && message[0] == 'Z')
+		stop_skipping(backend);
 	if (rule->answers != ANY || message[0] == 'E')
 		backend_settle(backend);
 	if (rule->answers != ANY && !(BIT(requests_first_kind(&backend->requests)) & rule->answers))
