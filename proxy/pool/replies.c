@@ -70,7 +70,7 @@ static bool first_is_injected(const struct backend *backend)
 
 void backend_settle(struct backend *backend)
 {
-	for (;;) {
+	while (!backend->skipping) {
 		enum request_kind kind = requests_first_kind(&backend->requests);
 
 		if (kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE && kind != REQUEST_COPY_END)
@@ -98,7 +98,14 @@ static void undo_until_sync(struct backend *backend)
 		requests_pop(&backend->requests);
 	/* A Query behind the error is skipped too: it does not end what only a Sync can end. */
 	if (backend->requests.count == 0)
-		backend->unsynced = true;
+		backend->unsynced = backend->skipping = true;
+}
+
+/* What was sent between the error and the Sync that this ReadyForQuery answers never ran. */
+static void stop_skipping(struct backend *backend)
+{
+	undo_until_sync(backend);
+	backend->skipping = false;
 }
 
 static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size)
@@ -164,6 +171,20 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 	return VERDICT_PASS;
 }
 
+/* Nothing that has been sent will bring the last ReadyForQuery. */
+static bool lacks_sync(const struct requests *requests)
+{
+	for (uint32_t i = requests->count; i > 0; i--) {
+		enum request_kind kind = (enum request_kind)requests_at(requests, i - 1)->kind;
+
+		if (kind == REQUEST_SYNC || kind == REQUEST_QUERY || kind == REQUEST_FUNCTION_CALL)
+			return false;
+		if (kind != REQUEST_COPY_END && kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE)
+			return true;
+	}
+	return false;
+}
+
 /* Syncs that were sent before the end of copy data are read as part of it and dropped by the server. */
 static void drop_syncs_inside_copy(struct backend *backend)
 {
@@ -175,8 +196,8 @@ static void drop_syncs_inside_copy(struct backend *backend)
 			continue;
 		}
 		requests_remove(requests, i);
-		backend->unsynced = true;
 	}
+	backend->unsynced = lacks_sync(requests);
 }
 
 static bool copy_end_is_sent(const struct requests *requests)
@@ -239,6 +260,8 @@ static bool ends_request(const struct reply_rule *rule, char type, enum request_
 /* One message, present as far as its rule asks. */
 static enum verdict handle(struct backend *backend, const struct reply_rule *rule, const char *message, size_t size)
 {
+	if (backend->skipping && message[0] == 'Z')
+		stop_skipping(backend);
 	enum request_kind kind = requests_first_kind(&backend->requests);
 	enum verdict verdict = VERDICT_PASS;
 

@@ -134,7 +134,8 @@ static enum verdict handle_execute(struct session *session, const char *message,
 
 static enum verdict handle_close(struct session *session, const char *message, size_t size, size_t *skip)
 {
-	if (size < WIRE_HEADER_SIZE + 2 || message[size - 1] != '\0')
+	if (size < WIRE_HEADER_SIZE + 2 || !strchr("SP", message[WIRE_HEADER_SIZE]) || !message[WIRE_HEADER_SIZE]
+		|| message[size - 1] != '\0')
 		return VERDICT_CLOSED;
 	return forwarded_as(prepared_close(session, message, size, skip));
 }

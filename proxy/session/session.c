@@ -152,10 +152,20 @@ void session_say_error(struct session *session, const char *severity, const char
 	buf_fini(&out);
 }
 
+/* An error in the middle of a message would be read as a part of it. */
+static bool inside_message(const struct session *session)
+{
+	const struct backend *backend = session->backend;
+
+	return backend && backend->pass_left && !backend->pass_swallow && !backend->mute;
+}
+
 static void say_why(struct session *session, enum close_reason reason, const struct buf *body)
 {
 	const struct close_reason_row *row = close_reason_row(reason);
 
+	if (inside_message(session))
+		return;
 	if (body && body->size) {
 		if (!conn_send(&session->conn, body->bytes, body->size))
 			return;
@@ -245,8 +255,9 @@ void session_gone(struct session *session, bool in_same_event)
 	enum close_reason reason = session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE;
 	bool busy = session->state == SESSION_WAITING
 		|| (session->backend && session->backend->requests.count && session->state != SESSION_WELCOMING);
+	bool cut = session->pass_left > 0 && !session->pass_drop;
 
-	if (session->backend && !backend_will_end(session->backend))
+	if (cut || (session->backend && !backend_will_end(session->backend)))
 		busy = false;
 	if (session->state == SESSION_WAITING)
 		session->request_us = session->waiter.since_us;

@@ -92,7 +92,8 @@ class Pgweir(Target):
     def environment(self) -> dict[str, str]:
         suppressions = ROOT / "tests" / "harness" / "tsan.supp"
         return {
-            "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1",
+            # A quarantine that a test of memory use can tell from growth.
+            "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:allocator_may_return_null=1:quarantine_size_mb=16",
             "UBSAN_OPTIONS": "print_stacktrace=1",
             "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1"
                             + (f":suppressions={suppressions}" if suppressions.exists() else ""),

@@ -204,7 +204,7 @@ class Stream:
         for at in range(len(data)):
             self.sock.sendall(data[at:at + 1])
 
-    def receive_exactly(self, size: int) -> bytes:
+    def receive_at_least(self, size: int) -> None:
         while len(self.received) < size:
             try:
                 piece = self.sock.recv(65536)
@@ -213,13 +213,18 @@ class Stream:
             if not piece:
                 raise Closed(f"closed by the other side after {bytes(self.received)!r}")
             self.received += piece
+
+    def receive_exactly(self, size: int) -> bytes:
+        self.receive_at_least(size)
         taken = bytes(self.received[:size])
         del self.received[:size]
         return taken
 
     def receive(self) -> Message:
-        header = self.receive_exactly(5)
-        return Message(chr(header[0]), self.receive_exactly(struct.unpack("!i", header[1:])[0] - 4))
+        """What there is of a message that was cut short stays in `received`."""
+        self.receive_at_least(5)
+        whole = self.receive_exactly(1 + struct.unpack_from("!i", self.received, 1)[0])
+        return Message(chr(whole[0]), whole[5:])
 
     def half_close(self) -> None:
         """FIN: nothing more will be sent. The other side may have gone already."""

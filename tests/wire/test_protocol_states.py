@@ -4,7 +4,7 @@ import struct
 import pytest
 
 from harness import raw
-from harness.raw import (bind, copy_data, copy_done, copy_fail, describe_portal, describe_statement, execute, flush, function_call, message,
+from harness.raw import (bind, close_statement, copy_data, copy_done, copy_fail, describe_portal, describe_statement, execute, flush, function_call, message,
                          parse, query, sync)
 
 MODES = pytest.mark.parametrize("mode", ["one", "session"])
@@ -53,6 +53,38 @@ def test_after_an_error_a_simple_query_is_skipped_too_until_the_sync(client):
     replies = client.read_until_ready()
     assert raw.types(replies) == "EZ"
     assert client.value("SELECT 'in step'") == "in step"
+
+
+def test_what_is_sent_after_the_error_has_come_is_skipped_as_well(client):
+    """The server says so at once, so that the client may know before it has sent the rest."""
+    client.send(parse("SELECT 1", "before") + parse("SELECT nonsense"))
+    client.read_until("E")
+    client.send(parse("SELECT 2", "after") + bind(name="after") + execute() + close_statement("before") + flush() + query("SELECT 3") + sync())
+    assert raw.types(client.read_until_ready()) == "Z"
+    assert raw.types(client.ask(bind(name="after") + sync())) == "EZ"
+    assert raw.types(client.ask(bind(name="before") + sync())) == "2Z"
+
+
+def test_a_client_that_leaves_between_an_error_and_its_sync_leaves_a_usable_connection(pgweir):
+    client = pgweir.raw("one")
+    pid = client.value("SELECT pg_backend_pid()")
+    client.send(parse("SELECT nonsense"))
+    client.read_until("E")
+    client.send(parse("SELECT 2") + bind())
+    client.close()
+    other = pgweir.raw("one")
+    assert other.value("SELECT pg_backend_pid()") == pid
+    other.close()
+
+
+def test_a_stray_sync_in_a_simple_copy_does_not_keep_the_connection(pgweir):
+    """A pool of one: the other client waits for ever if the first one keeps it."""
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.send(query("CREATE TEMP TABLE stray (n int) ON COMMIT DROP; COPY stray FROM STDIN") + copy_data(b"1\n") + sync() + copy_done())
+    assert raw.types(client.read_until_ready()) == "CGCZ"
+    assert other.value("SELECT 'free'") == "free"
+    client.close()
+    other.close()
 
 
 def test_several_syncs_get_several_readies(client):

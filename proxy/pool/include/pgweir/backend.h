@@ -63,6 +63,7 @@ struct backend {
 	bool retire;                    /* Close rather than keep, for `retire_reason`. */
 	enum close_reason retire_reason;
 	bool unsynced;                  /* Extended messages were sent and no Sync behind them: a transaction may be open. */
+	bool skipping;                  /* After an error: the server takes nothing but a Sync, which had not been sent yet. */
 	struct requests requests;
 	struct prepared prepared;
 	struct state *settings;         /* In force beyond those given at login. A reference. */
