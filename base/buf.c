@@ -22,15 +22,29 @@ void buf_fini_secret(struct buf *buf)
 	buf_fini(buf);
 }
 
+/* Not realloc(): that would leave the bytes behind in memory that is free again, and they may be a secret's. */
+static void move_to(struct buf *buf, size_t capacity)
+{
+	char *bytes = mem_alloc(capacity);
+
+	if (buf->bytes) {
+		memcpy(bytes, buf->bytes, buf->size);
+		mem_wipe(buf->bytes, buf->capacity);
+		mem_free(buf->bytes);
+	}
+	buf->bytes = bytes;
+	buf->capacity = capacity;
+}
+
 char *buf_reserve(struct buf *buf, size_t more)
 {
 	if (buf->capacity - buf->size < more) {
 		size_t capacity = buf->capacity ? buf->capacity : BUF_FIRST_CAPACITY;
 
+		CHECK(more <= SIZE_MAX / 4 && buf->size <= SIZE_MAX / 4);       /* Or the doubling would wrap around. */
 		while (capacity - buf->size < more)
 			capacity *= 2;
-		buf->bytes = mem_realloc(buf->bytes, capacity);
-		buf->capacity = capacity;
+		move_to(buf, capacity);
 	}
 	return buf->bytes + buf->size;
 }

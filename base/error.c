@@ -15,6 +15,16 @@ bool error_set(struct error *error, const char *sqlstate, const char *format, ..
 	return false;
 }
 
+/* Appends what fits behind the first `used` bytes; returns how many are used then. */
+static size_t append(struct error *error, size_t used, const char *text)
+{
+	size_t size = strnlen(text, sizeof(error->text) - 1 - used);
+
+	memcpy(error->text + used, text, size);
+	error->text[used + size] = '\0';
+	return used + size;
+}
+
 bool error_prepend(struct error *error, const char *format, ...)
 {
 	char context[sizeof(error->text)];
@@ -25,8 +35,6 @@ bool error_prepend(struct error *error, const char *format, ...)
 	vsnprintf(context, sizeof(context), format, args);
 	va_end(args);
 	memcpy(cause, error->text, sizeof(cause));
-	size_t used = strnlen(context, sizeof(context) - 1);
-	memcpy(error->text, context, used + 1);
-	snprintf(error->text + used, sizeof(error->text) - used, ": %s", cause);
+	append(error, append(error, append(error, 0, context), ": "), cause);
 	return false;
 }

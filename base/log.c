@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -21,10 +23,13 @@ static const struct {
 	[LOG_LEVEL_ERROR] = { "ERROR", "error" },
 };
 
+enum { LINE_USUAL = 256 };
+
 static _Atomic int threshold = LOG_LEVEL_INFO;
 static _Atomic int log_format_now = LOG_FORMAT_TEXT;
 static _Atomic int log_fd = STDERR_FILENO;
 static _Atomic uint64_t lines_lost;
+static _Atomic bool last_line_torn;
 
 enum log_level log_threshold(void)
 {
@@ -41,22 +46,17 @@ void log_set_format(enum log_format format)
 	atomic_store(&log_format_now, (int)format);
 }
 
-/* The new file takes over the old one's descriptor number, so that no thread ever writes to a closed one. */
+/* The new destination takes over the old one's descriptor number, so that no thread ever writes to a closed one. */
 int log_open(const char *path)
 {
-	if (!path) {
-		int old = atomic_exchange(&log_fd, STDERR_FILENO);
+	int now = atomic_load(&log_fd);
 
-		if (old != STDERR_FILENO)
-			close(old);
+	if (!path && now == STDERR_FILENO)
 		return 0;
-	}
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
 		return errno;
-	int now = atomic_load(&log_fd);
-
 	if (now == STDERR_FILENO) {
 		atomic_store(&log_fd, fd);
 		return 0;
@@ -67,15 +67,42 @@ int log_open(const char *path)
 	return failed;
 }
 
+/* Size and code point of the UTF-8 character at `at`; 0 if there is none (RFC 3629: shortest form, no surrogates). */
+static size_t utf8_char(const unsigned char *at, uint32_t *code)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t size = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 : *at >> 3 == 30 ? 4 : 0;
+
+	*code = size == 1 ? *at : *at & (0x7fu >> size);
+	for (size_t i = 1; i < size; i++) {
+		if (at[i] >> 6 != 2)    /* The final NUL ends up here as well. */
+			return 0;
+		*code = *code << 6 | (at[i] & 0x3f);
+	}
+	bool surrogate = *code >= 0xd800 && *code <= 0xdfff;
+
+	return *code < least[size] || *code > 0x10ffff || surrogate ? 0 : size;
+}
+
+/* Control characters, those beyond ASCII too (terminals obey U+009B), as \u; a byte that is not UTF-8 as U+FFFD, since
+ * readers of JSON would refuse the whole line for it. */
 static void append_escaped(struct buf *line, const char *text)
 {
-	for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-		if (*at == '"' || *at == '\\')
+	const unsigned char *at = (const unsigned char *)text;
+	uint32_t code;
+
+	while (*at) {
+		size_t size = utf8_char(at, &code);
+
+		if (size == 0)
+			buf_append_text(line, "\\ufffd");
+		else if (code == '"' || code == '\\')
 			buf_printf(line, "\\%c", *at);
-		else if (*at < 0x20 || *at == 0x7f)
-			buf_printf(line, "\\u%04x", *at);
+		else if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+			buf_printf(line, "\\u%04x", code);
 		else
-			buf_append_char(line, (char)*at);
+			buf_append(line, at, size);
+		at += size ? size : 1;
 	}
 }
 
@@ -140,13 +167,18 @@ static void append_time(struct buf *line, bool json)
 }
 
 /* One write per line keeps lines whole between threads. A reader that does not keep up (a pipe, a full disk) costs
- * lines, never time. */
-static void emit(const struct buf *line)
+ * lines, never time: a pipe that polls as writable takes PIPE_BUF bytes without waiting. */
+static bool emit(const struct buf *line)
 {
-	ssize_t written = write(atomic_load_explicit(&log_fd, memory_order_relaxed), line->bytes, line->size);
+	struct pollfd destination = { .fd = atomic_load_explicit(&log_fd, memory_order_relaxed), .events = POLLOUT };
 
-	if (written != (ssize_t)line->size)
-		atomic_fetch_add(&lines_lost, 1);
+	if (poll(&destination, 1, 0) != 1 || !(destination.revents & POLLOUT))
+		return false;
+	ssize_t written = write(destination.fd, line->bytes, line->size);
+
+	if (written > 0)
+		atomic_store_explicit(&last_line_torn, written != (ssize_t)line->size, memory_order_relaxed);
+	return written == (ssize_t)line->size;
 }
 
 static void format_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
@@ -162,13 +194,17 @@ static void format_line(struct buf *line, enum log_level level, const char *even
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-	static _Thread_local struct buf line;
+	struct buf line = { 0 };
 	uint64_t lost = atomic_exchange(&lines_lost, 0);
 
-	line.size = 0;
+	buf_reserve(&line, LINE_USUAL);
+	if (lost && atomic_load_explicit(&last_line_torn, memory_order_relaxed))
+		buf_append_char(&line, '\n');
 	if (lost)
 		format_line(&line, LOG_LEVEL_WARNING, "log lines were lost",
 			(const struct log_field[]){ LOG_INT("lines", lost), { 0 } });
 	format_line(&line, level, event, fields);
-	emit(&line);
+	if (!emit(&line))
+		atomic_fetch_add(&lines_lost, lost + 1);
+	buf_fini(&line);
 }

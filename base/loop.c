@@ -14,12 +14,14 @@ struct loop {
 	char *name;
 	uint64_t turn;
 	bool stopping;
+	struct list kicked;                     /* Called back at the start of the next turn. */
 	struct event mail_event;
 	int mail_fd;
+	_Atomic unsigned refs;
 	_Atomic(struct loop_letter *) mail;     /* Newest first. */
 };
 
-static void collect_mail(struct loop *loop)
+static struct loop_letter *take_mail(struct loop *loop)
 {
 	struct loop_letter *newest = atomic_exchange_explicit(&loop->mail, NULL, memory_order_acquire);
 	struct loop_letter *oldest = NULL;
@@ -31,6 +33,13 @@ static void collect_mail(struct loop *loop)
 		oldest = newest;
 		newest = next;
 	}
+	return oldest;
+}
+
+static void collect_mail(struct loop *loop)
+{
+	struct loop_letter *oldest = take_mail(loop);
+
 	while (oldest) {
 		struct loop_letter *next = oldest->next;
 
@@ -70,11 +79,12 @@ struct loop *loop_new(const char *name)
 	struct event_config *config = event_config_new();
 
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	CHECK(loop->base);
 	loop->name = mem_strdup(name);
+	loop->refs = 1;
+	list_init(&loop->kicked);
 	loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CHECK(loop->mail_fd >= 0);
 	event_assign(&loop->mail_event, loop->base, loop->mail_fd, EV_READ | EV_PERSIST, mail_arrived, loop);
@@ -88,10 +98,52 @@ void loop_free(struct loop **loop)
 		return;
 	event_del(&(*loop)->mail_event);
 	event_base_free((*loop)->base);
-	close((*loop)->mail_fd);
-	mem_free((*loop)->name);
-	mem_free(*loop);
+	(*loop)->base = NULL;
+	loop_unref(*loop);
 	*loop = NULL;
+}
+
+struct loop *loop_ref(struct loop *loop)
+{
+	atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+	return loop;
+}
+
+void loop_unref(struct loop *loop)
+{
+	if (atomic_fetch_sub_explicit(&loop->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	struct loop_letter *oldest = take_mail(loop);
+
+	while (oldest) {
+		struct loop_letter *next = oldest->next;
+
+		if (oldest->drop)
+			oldest->drop(oldest);
+		oldest = next;
+	}
+	close(loop->mail_fd);
+	mem_free(loop->name);
+	mem_free(loop);
+}
+
+/* Kicks from within these callbacks wait for the turn after, so that nobody who kicks himself holds up the rest. */
+static void deliver_kicks(struct loop *loop)
+{
+	struct list due;
+
+	list_init(&due);
+	for (struct list *link = list_first(&loop->kicked); link; link = list_first(&loop->kicked)) {
+		list_remove(link);
+		list_push_back(&due, link);
+	}
+	/* A callback may end any of them, so that the list is taken from its front each time. */
+	for (struct list *link = list_first(&due); link; link = list_first(&due)) {
+		struct loop_io *io = LIST_MEMBER(link, struct loop_io, kick_link);
+
+		list_remove(link);
+		io->callback(LOOP_READ, io->arg);
+	}
 }
 
 void loop_run(struct loop *loop)
@@ -99,7 +151,9 @@ void loop_run(struct loop *loop)
 	loop->stopping = false;
 	while (!loop->stopping) {
 		loop->turn++;
-		event_base_loop(loop->base, EVLOOP_ONCE);
+		deliver_kicks(loop);
+		bool wait = !loop->stopping && list_empty(&loop->kicked);
+		event_base_loop(loop->base, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	}
 }
 
@@ -150,18 +204,28 @@ static void assign_read(struct loop_io *io, int fd)
 void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg)
 {
 	*io = (struct loop_io){ .loop = loop, .callback = callback, .arg = arg };
+	list_init(&io->kick_link);
 	assign_read(io, fd);
 	event_assign(&io->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, io_ready, io);
 }
 
 void loop_io_fini(struct loop_io *io)
 {
+	if (!io->loop)
+		return;
 	loop_io_read(io, false);
 	loop_io_write(io, false);
 }
 
 void loop_io_read(struct loop_io *io, bool wanted)
 {
+	if (io->closed_only) {
+		event_del(&io->read_event);
+		assign_read(io, event_get_fd(&io->read_event));
+		io->closed_only = false;
+	}
+	if (!wanted)
+		list_remove(&io->kick_link);
 	if (io->reading == wanted)
 		return;
 	io->reading = wanted;
@@ -169,6 +233,16 @@ void loop_io_read(struct loop_io *io, bool wanted)
 		event_add(&io->read_event, NULL);
 	else
 		event_del(&io->read_event);
+}
+
+void loop_io_closed_only(struct loop_io *io)
+{
+	if (io->closed_only)
+		return;
+	loop_io_read(io, false);
+	event_assign(&io->read_event, io->loop->base, event_get_fd(&io->read_event), EV_CLOSED | EV_PERSIST, io_ready, io);
+	event_add(&io->read_event, NULL);
+	io->closed_only = true;
 }
 
 void loop_io_write(struct loop_io *io, bool wanted)
@@ -184,7 +258,8 @@ void loop_io_write(struct loop_io *io, bool wanted)
 
 void loop_io_kick(struct loop_io *io)
 {
-	event_active(&io->read_event, EV_READ, 0);
+	list_remove(&io->kick_link);
+	list_push_back(&io->loop->kicked, &io->kick_link);
 }
 
 void loop_io_watch_closed(struct loop_io *io)

@@ -25,6 +25,11 @@ void *mem_alloc_array(size_t count, size_t size)
 	return checked(calloc(count ? count : 1, size ? size : 1));
 }
 
+void *mem_alloc_aligned(size_t size)
+{
+	return memset(checked(aligned_alloc(64, (size + 63) / 64 * 64)), 0, size);
+}
+
 void *mem_realloc(void *memory, size_t size)
 {
 	return checked(realloc(memory, size ? size : 1));

@@ -24,13 +24,20 @@ struct lookup {
 	struct resolver_answer answer;
 };
 
+static void drop(struct loop_letter *letter)
+{
+	struct lookup *lookup = CONTAINER_OF(letter, struct lookup, letter);
+
+	mem_free(lookup->host);
+	mem_free(lookup);
+}
+
 static void deliver(struct loop_letter *letter)
 {
 	struct lookup *lookup = CONTAINER_OF(letter, struct lookup, letter);
 
 	lookup->callback(&lookup->answer, lookup->arg);
-	mem_free(lookup->host);
-	mem_free(lookup);
+	drop(letter);
 }
 
 static void answer_unix(struct lookup *lookup)
@@ -75,6 +82,7 @@ static bool answer_numeric(struct lookup *lookup)
 static void *resolve(void *arg)
 {
 	struct lookup *lookup = arg;
+	struct loop *loop = lookup->loop;       /* The lookup is the loop's once it is posted. */
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
 	struct addrinfo *found = NULL;
 	char port[8];
@@ -90,7 +98,8 @@ static void *resolve(void *arg)
 	}
 	if (found)
 		freeaddrinfo(found);
-	loop_post(lookup->loop, &lookup->letter);
+	loop_post(loop, &lookup->letter);
+	loop_unref(loop);
 	return NULL;
 }
 
@@ -99,6 +108,8 @@ static void start_thread(struct lookup *lookup)
 	pthread_t thread;
 	sigset_t all, before;
 
+	/* The thread may outlive the loop: a name server that does not answer takes half a minute. */
+	loop_ref(lookup->loop);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int failed = pthread_create(&thread, NULL, resolve, lookup);
@@ -110,6 +121,7 @@ static void start_thread(struct lookup *lookup)
 	}
 	snprintf(lookup->answer.error_text, sizeof(lookup->answer.error_text), "cannot start a thread: %s", strerror(failed));
 	loop_post(lookup->loop, &lookup->letter);
+	loop_unref(lookup->loop);
 }
 
 void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, void *arg)
@@ -117,7 +129,7 @@ void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolve
 	struct lookup *lookup = NEW(struct lookup);
 
 	*lookup = (struct lookup){
-		.letter.deliver = deliver,
+		.letter = { .deliver = deliver, .drop = drop },
 		.loop = loop,
 		.callback = callback,
 		.arg = arg,

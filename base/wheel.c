@@ -48,7 +48,7 @@ static void fire_slot(struct wheel *wheel, uint64_t slot, uint64_t now_ms)
 
 	list_init(&due);
 	LIST_FOREACH(link, next, members) {
-		struct wheel_entry *entry = LIST_ENTRY(link, struct wheel_entry, link);
+		struct wheel_entry *entry = LIST_MEMBER(link, struct wheel_entry, link);
 
 		if (entry->deadline_ms > now_ms)
 			continue;
@@ -57,7 +57,7 @@ static void fire_slot(struct wheel *wheel, uint64_t slot, uint64_t now_ms)
 	}
 	/* A callback may cancel or re-arm any entry, so that the list is taken from its front each time. */
 	for (struct list *link = list_first(&due); link; link = list_first(&due)) {
-		struct wheel_entry *entry = LIST_ENTRY(link, struct wheel_entry, link);
+		struct wheel_entry *entry = LIST_MEMBER(link, struct wheel_entry, link);
 
 		list_remove(link);
 		entry->callback(entry);

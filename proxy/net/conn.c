@@ -56,6 +56,15 @@ void conn_close(struct conn *conn)
 	conn_init(conn, -1);
 }
 
+void conn_shutdown(struct conn *conn)
+{
+	if (conn->ssl && SSL_is_init_finished(conn->ssl)) {
+		SSL_shutdown(conn->ssl);
+		ERR_clear_error();
+	}
+	shutdown(conn->fd, SHUT_WR);
+}
+
 bool conn_has_pending(const struct conn *conn)
 {
 	return conn->ssl && SSL_has_pending(conn->ssl);
@@ -66,6 +75,11 @@ void conn_want_read(struct conn *conn, bool wanted)
 	loop_io_read(&conn->io, wanted);
 	if (wanted && conn_has_pending(conn))
 		loop_io_kick(&conn->io);
+}
+
+void conn_watch_end(struct conn *conn)
+{
+	loop_io_closed_only(&conn->io);
 }
 
 static ssize_t plain_recv(struct conn *conn, char *bytes, size_t size)

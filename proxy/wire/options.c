@@ -13,8 +13,8 @@ static const char *next_word(const char *at, struct buf *word)
 	if (!*at)
 		return NULL;
 	for (; *at && !isspace((unsigned char)*at); at++) {
-		if (*at == '\\' && at[1])
-			at++;
+		if (*at == '\\' && !*++at)
+			break;          /* A backslash at the very end takes nothing and is dropped. */
 		buf_append_char(word, *at);
 	}
 	buf_append_char(word, '\0');
@@ -36,10 +36,23 @@ static bool give_pair(char *text, wire_pair_cb *pair, void *arg)
 	return true;
 }
 
+/* The last backslash of an odd run escapes what comes behind it. At the end of the options that would be the blank
+ * of whoever appends to `rest`, whose switch then became part of the client's word. */
+static bool ends_in_escape(const char *from, const char *to)
+{
+	bool escape = false;
+
+	while (to > from && *--to == '\\')
+		escape = !escape;
+	return escape;
+}
+
 static void keep_raw(struct buf *rest, const char *from, const char *to)
 {
 	while (isspace((unsigned char)*from))
 		from++;
+	if (ends_in_escape(from, to))
+		to--;
 	if (rest->size)
 		buf_append_char(rest, ' ');
 	buf_append(rest, from, (size_t)(to - from));

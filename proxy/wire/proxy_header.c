@@ -7,27 +7,33 @@
 static const char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
 enum { PROXY_FIXED_SIZE = 16, PROXY_LENGTH_MAX = 4096 };
+enum { FAMILY_INET = 1, FAMILY_INET6 = 2, INET_SIZE = 12, INET6_SIZE = 36 };
 
-static bool read_address(unsigned family, const char *block, size_t size, struct sockaddr_storage *client)
+/* A block too short for its family is bad: taken for LOCAL, it would let a client pass for the balancer. */
+static enum wire_proxy_kind read_address(unsigned family, const char *block, size_t size, struct sockaddr_storage *client)
 {
 	memset(client, 0, sizeof(*client));
-	if (family == 1 && size >= 12) {
+	if (family == FAMILY_INET) {
 		struct sockaddr_in *v4 = (struct sockaddr_in *)client;
 
+		if (size < INET_SIZE)
+			return WIRE_PROXY_BAD;
 		v4->sin_family = AF_INET;
 		memcpy(&v4->sin_addr, block, 4);
 		memcpy(&v4->sin_port, block + 8, 2);
-		return true;
+		return WIRE_PROXY_ADDRESS;
 	}
-	if (family == 2 && size >= 36) {
+	if (family == FAMILY_INET6) {
 		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)client;
 
+		if (size < INET6_SIZE)
+			return WIRE_PROXY_BAD;
 		v6->sin6_family = AF_INET6;
 		memcpy(&v6->sin6_addr, block, 16);
 		memcpy(&v6->sin6_port, block + 32, 2);
-		return true;
+		return WIRE_PROXY_ADDRESS;
 	}
-	return false;
+	return WIRE_PROXY_LOCAL;
 }
 
 enum wire_proxy_kind wire_proxy_header(const char *bytes, size_t size, size_t *header_size, struct sockaddr_storage *client)
@@ -49,5 +55,5 @@ enum wire_proxy_kind wire_proxy_header(const char *bytes, size_t size, size_t *h
 		return WIRE_PROXY_INCOMPLETE;
 	if (command == 0)
 		return WIRE_PROXY_LOCAL;
-	return read_address(family, bytes + PROXY_FIXED_SIZE, length, client) ? WIRE_PROXY_ADDRESS : WIRE_PROXY_LOCAL;
+	return read_address(family, bytes + PROXY_FIXED_SIZE, length, client);
 }

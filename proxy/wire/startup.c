@@ -31,6 +31,8 @@ enum wire_startup_kind wire_startup_kind(const char *bytes, size_t size, size_t 
 
 bool wire_startup_pairs(const char *packet, size_t size, wire_pair_cb *pair, void *arg)
 {
+	if (size <= 8)
+		return false;
 	const char *at = packet + 8;
 	const char *end = packet + size;
 

@@ -35,7 +35,7 @@ static inline void list_remove(struct list *member)
 static inline struct list *list_first(struct list *list) { return list_empty(list) ? NULL : list->next; }
 static inline struct list *list_last(struct list *list) { return list_empty(list) ? NULL : list->prev; }
 
-#define LIST_ENTRY(link, type, member) CONTAINER_OF(link, type, member)
+#define LIST_MEMBER(link, type, member) CONTAINER_OF(link, type, member)
 
 /* `next` is kept aside, so that the body may remove the current member. */
 #define LIST_FOREACH(cursor, following, head) \

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "pgweir/check.h"
+#include "pgweir/list.h"
 
 struct loop;
 
@@ -26,10 +27,11 @@ typedef void loop_timer_cb(void *arg);
 struct loop_io {
 	struct event read_event;
 	struct event write_event;
+	struct list kick_link;
 	struct loop *loop;
 	loop_io_cb *callback;
 	void *arg;
-	bool reading, writing, watch_closed;
+	bool reading, writing, watch_closed, closed_only;
 };
 
 struct loop_timer {
@@ -41,6 +43,8 @@ struct loop_timer {
 
 struct loop *loop_new(const char *name);
 void loop_free(struct loop **loop);            /* NULL is fine. Letters not yet delivered are dropped. */
+struct loop *loop_ref(struct loop *loop);      /* From the loop's own thread: loop_post() stays safe after loop_free(). */
+void loop_unref(struct loop *loop);            /* From any thread. */
 void loop_run(struct loop *loop);              /* Until loop_stop(). */
 void loop_stop(struct loop *loop);             /* From the loop's own thread. */
 const char *loop_name(const struct loop *loop);
@@ -52,8 +56,10 @@ uint64_t loop_turn(const struct loop *loop);
 void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg);
 void loop_io_fini(struct loop_io *io);         /* Does not close the descriptor. */
 void loop_io_read(struct loop_io *io, bool wanted);
+void loop_io_closed_only(struct loop_io *io);   /* Reading off, but LOOP_CLOSED still comes. */
 void loop_io_write(struct loop_io *io, bool wanted);
-void loop_io_kick(struct loop_io *io);         /* Calls back with LOOP_READ in the next turn, whatever the kernel says. */
+void loop_io_kick(struct loop_io *io);         /* Calls back with LOOP_READ in the next turn, whatever the kernel
+                                                * says, unless reading is turned off before. */
 void loop_io_watch_closed(struct loop_io *io); /* Before the first loop_io_read(): ask for LOOP_CLOSED too. */
 
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_cb *callback, void *arg);
@@ -61,10 +67,12 @@ void loop_timer_start(struct loop_timer *timer, uint64_t delay_ms);  /* Restarts
 void loop_timer_stop(struct loop_timer *timer);
 
 /* A letter to another thread. The sender embeds it in what it sends; from loop_post() on it belongs to the
- * receiver, whose thread calls `deliver` once, in order of posting per sender. */
+ * receiver, whose thread calls `deliver` once, in order of posting per sender. A loop that goes away calls `drop`
+ * instead (may be NULL, from the thread that lets go last). Senders end before loop_free(), or hold a loop_ref(). */
 struct loop_letter {
 	struct loop_letter *next;
 	void (*deliver)(struct loop_letter *letter);
+	void (*drop)(struct loop_letter *letter);
 };
 void loop_post(struct loop *loop, struct loop_letter *letter);
 

@@ -15,6 +15,7 @@
 
 void *mem_alloc(size_t size) MUST_USE __attribute__((malloc));          /* Zeroed. */
 void *mem_alloc_array(size_t count, size_t size) MUST_USE;                /* Zeroed; overflow aborts. */
+void *mem_alloc_aligned(size_t size) MUST_USE;                               /* Zeroed, on a cache line of its own. */
 void *mem_realloc(void *memory, size_t size) MUST_USE;
 void *mem_dup(const void *bytes, size_t size) MUST_USE;
 char *mem_strdup(const char *text) MUST_USE;                              /* NULL stays NULL. */

@@ -18,7 +18,8 @@ struct resolver_answer {
 
 struct loop;
 
-/* Called once, on `loop`'s thread, never from within resolver_lookup(). The answer lives only during the call. */
+/* Called once, on `loop`'s thread, never from within resolver_lookup(), and not at all once the loop is freed. The
+ * answer lives only during the call. */
 typedef void resolver_cb(const struct resolver_answer *answer, void *arg);
 
 /* `host` is a name, an address, or a directory of a Unix socket (starts with '/' or '@'). */

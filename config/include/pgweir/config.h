@@ -20,8 +20,20 @@ enum auth_type { AUTH_TYPE_TRUST, AUTH_TYPE_PLAIN, AUTH_TYPE_MD5, AUTH_TYPE_SCRA
 enum sslmode { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
 enum routing_mode { ROUTING_PRIMARY, ROUTING_REPLICA, ROUTING_PREFER_REPLICA, ROUTING_AUTO };
 enum read_your_writes { READ_YOUR_WRITES_OFF, READ_YOUR_WRITES_SESSION, READ_YOUR_WRITES_DATABASE };
+enum state_audit { STATE_AUDIT_OFF, STATE_AUDIT_AUTO, STATE_AUDIT_ALWAYS };
+enum secret_format { SECRET_FORMAT_PLAIN, SECRET_FORMAT_JSON };
+enum provision_profile {
+	PROVISION_PROFILE_NONE,
+	PROVISION_PROFILE_READ_ONLY,
+	PROVISION_PROFILE_READ_WRITE,
+	PROVISION_PROFILE_OWNER,
+	PROVISION_PROFILE_MONITORING,
+	PROVISION_PROFILE_REPLICATION,
+};
+enum provision_strategy { PROVISION_STRATEGY_SINGLE, PROVISION_STRATEGY_ALTERNATING };
+enum provision_extra { PROVISION_EXTRA_REPORT, PROVISION_EXTRA_REVOKE };
 
-enum { CONFIG_INHERIT = -1, CONFIG_AUTO = -1 };
+enum { CONFIG_INHERIT = -1, CONFIG_AUTO = -1, CONFIG_PEER_ID_MAX = 16383 };
 
 struct config_tls {
 	enum sslmode sslmode;
@@ -31,9 +43,9 @@ struct config_tls {
 };
 
 struct config_host {
-	char *host;
+	char *host;                                 /* A name, an address, or a socket's folder (starts with '/' or '@'). */
 	uint16_t port;
-	unsigned weight;
+	unsigned weight;                            /* 1 unless written as host:port*weight. */
 };
 
 struct config_cluster {
@@ -67,6 +79,8 @@ struct config_database {
 	char *name;                                 /* What clients ask for; "*" for the fallback. */
 	char *dbname;                               /* On the server; NULL in "*": the name the client asked for. */
 	const struct config_cluster *cluster;
+	char *cluster_name, *host;                 /* As written, one of them NULL; use `cluster`. */
+	uint16_t port;                              /* Of `host`; 0 where it was not set: 5432. */
 	char *user, *password, *secret;            /* Forced server login, each may be NULL. */
 	char *auth_user, *auth_query, *auth_dbname;  /* Merged with [pgweir]'s; auth_user NULL: no auth_query. */
 	char *connect_query;
@@ -75,19 +89,49 @@ struct config_database {
 	int query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms; /* CONFIG_INHERIT or ms. */
 	enum routing_mode routing;
 	enum read_your_writes read_your_writes;
+	int state_audit;                            /* enum state_audit or CONFIG_INHERIT. */
 	uint64_t server_lifetime_ms;
 	struct config_tls server_tls;              /* The cluster's, with this section's own keys on top. */
 };
 
-struct config_secret { char *name, *provider, *id, *path, *variable, *value, *region, *json_key, *endpoint; char *role_arn, *external_id, *profile, *iam_host, *follow_host; uint64_t refresh_interval_ms, rotation_grace_ms; };
+struct config_secret {
+	char *name;
+	char *provider;                             /* aws-secrets-manager, rds-iam, file, env or static. */
+	char *id, *path, *variable, *value;
+	char *region, *json_key, *endpoint;
+	char *role_arn, *external_id, *profile;
+	char *iam_host, *follow_host;              /* follow_host NULL: off; else a pattern. */
+	uint64_t refresh_interval_ms, rotation_grace_ms;
+};
+
+struct config_provision {
+	char *name;
+	const struct config_cluster *cluster;
+	char *cluster_name;                         /* As written; use `cluster`. */
+	char *databases, *schemas;                  /* Comma-separated; schemas NULL: public. */
+	char *user, *user_prefix;                   /* One of them is set. */
+	const struct config_secret *secret;
+	char *secret_name;                          /* As written; use `secret`. */
+	enum secret_format secret_format;
+	enum provision_profile profile;
+	char *privileges;                           /* Comma-separated, instead of a profile. */
+	char *owners, *member_of;                   /* Comma-separated roles. */
+	bool replication;
+	char *settings;                             /* Comma-separated name=value, for ALTER ROLE … SET. */
+	int connection_limit;                       /* -1: none. */
+	uint64_t valid_for_ms;                      /* 0: no VALID UNTIL. */
+	char *comment;
+	uint64_t rotate_every_ms;                   /* 0: never by itself. */
+	enum provision_strategy strategy;
+	uint64_t rotation_replica_wait_ms;
+	enum provision_extra extra;                 /* Privileges beyond the declaration: only report them, or revoke. */
+};
 
 struct config_peer {
 	unsigned id;                                /* [peers] `1 = host=… port=…`, as PgBouncer's. */
 	char *host;
 	uint16_t port;
 };
-
-struct config_row;                              /* A set value and where it came from, for SHOW CONFIG (settings.h). */
 
 struct config {
 	char *path;                                 /* The file it came from. */
@@ -116,7 +160,8 @@ struct config {
 	struct config_tls client_tls, server_tls;
 	char *admin_users, *stats_users;            /* Comma-separated. */
 	char *server_reset_query;                   /* Session mode; default DISCARD ALL. */
-	char *server_check_query;
+	char *server_check_query;                   /* Empty: no check. */
+	enum state_audit state_audit;
 	uint64_t server_check_delay_ms, server_lifetime_ms, server_idle_timeout_ms, server_connect_timeout_ms;
 	uint64_t server_login_retry_ms;
 	uint64_t query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms;
@@ -137,6 +182,7 @@ struct config {
 	struct config_cluster *clusters; size_t cluster_count;
 	struct config_user *users; size_t user_count;
 	struct config_secret *secrets; size_t secret_count;
+	struct config_provision *provisions; size_t provision_count;
 	struct config_peer *peers; size_t peer_count;
 };
 
@@ -150,6 +196,8 @@ struct config_problems {
 
 /* A snapshot with one reference, or NULL with at least one problem. Warnings may come with either. */
 struct config *config_load(const char *path, struct config_problems *problems) MUST_USE;
+/* The same from memory. `path` stands in messages, and its folder is where relative paths start. %include is refused. */
+struct config *config_load_text(const char *path, const char *text, size_t size, struct config_problems *problems) MUST_USE;
 void config_problems_fini(struct config_problems *problems);
 
 struct config *config_ref(struct config *config);          /* Any thread. */
@@ -161,7 +209,25 @@ const struct config_user *config_find_user(const struct config *config, const ch
 const struct config_cluster *config_find_cluster(const struct config *config, const char *name);
 const struct config_secret *config_find_secret(const struct config *config, const char *name);
 
+const struct config_provision *config_find_provision(const struct config *config, const char *name);
+
+/* What counts for one user on one database: [user] over [database] over [pgweir]. A number of 0 is no limit or no
+ * timeout. `user` may be NULL: it has no section. */
+struct config_limits {
+	enum pool_mode pool_mode;
+	enum state_audit state_audit;
+	int pool_size, min_pool_size, reserve_pool_size;
+	int max_db_connections, max_user_connections, max_db_client_connections, max_user_client_connections;
+	uint64_t query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms;
+	uint64_t client_idle_timeout_ms;
+};
+void config_limits(const struct config *config, const struct config_database *database, const struct config_user *user,
+                   struct config_limits *limits);
+
 /* True when `user` stands in the comma-separated `list`. */
 bool config_list_has(const char *list, const char *user);
+/* The next item of a comma-separated list without the blanks around it, as a new text; NULL at the end. Start with
+ * `*rest` at the list. */
+char *config_list_next(const char **rest) MUST_USE;
 
 #endif

@@ -46,11 +46,14 @@ ssize_t conn_recv(struct conn *conn, char *bytes, size_t size) MUST_USE;
 /* With TLS, bytes may be waiting inside the library where epoll cannot see them. */
 bool conn_has_pending(const struct conn *conn);
 void conn_want_read(struct conn *conn, bool wanted);
+/* Reads nothing, but says with LOOP_CLOSED when the peer has gone. Turn that off with conn_want_read() then. */
+void conn_watch_end(struct conn *conn);
 
 /* All is sent or kept. False: the connection is broken. */
 bool conn_sendv(struct conn *conn, const struct iovec *pieces, int count) MUST_USE;
 bool conn_send(struct conn *conn, const void *bytes, size_t size) MUST_USE;
 bool conn_flush(struct conn *conn) MUST_USE;    /* Call on LOOP_WRITE. */
+void conn_shutdown(struct conn *conn);          /* Ends the sending side: TLS goodbye, end of stream. */
 static inline bool conn_blocked(const struct conn *conn) { return conn->out.size != 0; }
 
 enum conn_handshake { CONN_HANDSHAKE_DONE, CONN_HANDSHAKE_AGAIN, CONN_HANDSHAKE_FAILED };

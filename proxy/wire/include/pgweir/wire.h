@@ -15,7 +15,7 @@
 
 enum {
 	WIRE_HEADER_SIZE = 5,                   /* Type byte and length word. */
-	WIRE_STARTUP_MAX = 10000,               /* As PostgreSQL's MAX_STARTUP_PACKET_LENGTH. */
+	WIRE_STARTUP_MAX = 10004,               /* PostgreSQL's MAX_STARTUP_PACKET_LENGTH does not count the length word. */
 	WIRE_AUTH_MAX = 65535,                  /* As PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH. */
 	WIRE_CANCEL_KEY_MAX = 256,
 	WIRE_MESSAGE_MAX = 0x3fffffff,          /* As PostgreSQL's PQ_LARGE_MESSAGE_LIMIT. */

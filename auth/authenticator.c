@@ -1,0 +1,289 @@
+/* Failure story: every login ends in exactly one of GRANTED and DENIED. What a client gets wrong is DENIED with
+ * PostgreSQL's own words; unknown user, wrong password and unusable secret look the same from outside and differ only
+ * in the log. An owner that goes away while auth_query is under way cancels it; the answer then finds nobody. */
+#include "pgweir/authenticator.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authenticator_internal.h"
+#include "credentials_internal.h"
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "throttle.h"
+
+/* A client that came in through an IPv6 socket over IPv4 is an IPv4 client to every rule. */
+static void copy_address(struct sockaddr_storage *to, const struct sockaddr_storage *from)
+{
+	*to = *from;
+	if (from->ss_family != AF_INET6)
+		return;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+
+	if (!IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		return;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = in6->sin6_port };
+
+	memcpy(&in.sin_addr, in6->sin6_addr.s6_addr + 12, sizeof(in.sin_addr));
+	memset(to, 0, sizeof(*to));
+	memcpy(to, &in, sizeof(in));
+}
+
+struct authenticator *authenticator_new(const struct auth_request *request, struct loop *loop, authenticator_cb *callback,
+	void *arg)
+{
+	struct authenticator *authenticator = NEW(struct authenticator);
+
+	*authenticator = (struct authenticator){
+		.config = config_ref(request->config),
+		.state = auth_state_current(),
+		.database = request->database,
+		.database_name = mem_strdup(request->database_name),
+		.user = mem_strdup(request->user),
+		.common_name = mem_strdup(request->common_name),
+		.replication = request->replication,
+		.tls = request->tls,
+		.peer_uid = request->peer_uid,
+		.loop = loop,
+		.callback = callback,
+		.arg = arg,
+	};
+	copy_address(&authenticator->address, request->address);
+	if (request->tls && request->binding_size && request->binding_size <= SCRAM_BINDING_MAX) {
+		memcpy(authenticator->scram.binding, request->binding, request->binding_size);
+		authenticator->scram.binding_size = request->binding_size;
+	}
+	return authenticator;
+}
+
+void authenticator_free(struct authenticator **authenticator)
+{
+	struct authenticator *gone = *authenticator;
+
+	*authenticator = NULL;
+	if (!gone)
+		return;
+	lookup_cancel(&gone->lookup);
+	credentials_unref(&gone->proved);
+	client_secrets_fini(&gone->secrets);
+	scram_server_fini(&gone->scram);
+	mem_secret_free(gone->answer);
+	mem_free(gone->mechanism);
+	buf_fini(&gone->body);
+	mem_free(gone->database_name);
+	mem_free(gone->user);
+	mem_free(gone->common_name);
+	auth_state_unref(&gone->state);
+	config_unref(&gone->config);
+	mem_free(gone);
+}
+
+/* --- Steps --- */
+
+enum auth_step authenticator_challenge(struct authenticator *authenticator, uint32_t code)
+{
+	authenticator->phase = PHASE_CHALLENGED;
+	authenticator->code = code;
+	return AUTH_CHALLENGE;
+}
+
+enum auth_step authenticator_grant(struct authenticator *authenticator)
+{
+	authenticator->phase = PHASE_DONE;
+	return AUTH_GRANTED;
+}
+
+enum auth_step authenticator_deny(struct authenticator *authenticator, const char *detail)
+{
+	authenticator->phase = PHASE_DONE;
+	authenticator->code = AUTH_CODE_OK;
+	buf_drop_front(&authenticator->body, authenticator->body.size);
+	log_info("login refused", LOG_TEXT("database", authenticator->database_name), LOG_TEXT("user", authenticator->user),
+		LOG_TEXT("method", authenticator->method ? authenticator->method->name : NULL),
+		LOG_TEXT("reason", authenticator->error.text), LOG_TEXT("detail", detail));
+	return AUTH_DENIED;
+}
+
+void authenticator_doom(struct authenticator *authenticator, enum stored_secret kind, const char *detail)
+{
+	char *secret = auth_state_mock_secret(authenticator->user, kind);
+
+	client_secrets_fini(&authenticator->secrets);
+	client_secrets_add(&authenticator->secrets, secret);
+	mem_secret_free(secret);
+	authenticator->doomed = true;
+	authenticator->detail = detail;
+}
+
+static enum auth_step deny_throttled(struct authenticator *authenticator)
+{
+	error_set(&authenticator->error, "28000", "too many failed logins from this address");
+	return authenticator_deny(authenticator, NULL);
+}
+
+/* --- Where the secrets come from --- */
+
+static void lookup_answered(const struct lookup_answer *answer, void *arg);
+
+static bool may_look_up(const struct authenticator *authenticator)
+{
+	return authenticator->database && authenticator->database->auth_user;
+}
+
+static enum auth_step look_up(struct authenticator *authenticator, enum authenticator_phase phase)
+{
+	struct lookup_request request = {
+		.config = authenticator->config,
+		.database = authenticator->database,
+		.database_name = authenticator->database_name,
+		.user = authenticator->user,
+		.anew = phase == PHASE_LOOKUP_ANEW,
+	};
+
+	authenticator->phase = phase;
+	authenticator->lookup = lookup_start(&request, authenticator->loop, lookup_answered, authenticator);
+	return AUTH_WAITING;
+}
+
+/* An unknown user is asked as most users are: those of the server, where it was asked, mostly have verifiers. */
+static enum auth_step begin_method(struct authenticator *authenticator)
+{
+	enum stored_secret usual = may_look_up(authenticator) ? STORED_SCRAM : auth_state_mock_kind(authenticator->state);
+
+	if (authenticator->method->needs_secrets && !authenticator->secrets.count)
+		authenticator_doom(authenticator, usual, "there is no such user, or it has no password");
+	return authenticator->method->start(authenticator);
+}
+
+static void take_secrets(struct authenticator *authenticator, const struct lookup_answer *answer)
+{
+	client_secrets_fini(&authenticator->secrets);
+	authenticator->doomed = false;
+	if (answer->outcome == LOOKUP_FOUND)
+		client_secrets_add(&authenticator->secrets, answer->secret);
+	authenticator->secrets_cached = answer->cached;
+}
+
+/* --- The verdict --- */
+
+static enum auth_step deny_password(struct authenticator *authenticator)
+{
+	throttle_failed(&authenticator->address);
+	error_set(&authenticator->error, "28P01", "password authentication failed for user \"%s\"", authenticator->user);
+	return authenticator_deny(authenticator, authenticator->detail ? authenticator->detail : "wrong password");
+}
+
+static bool verify(struct authenticator *authenticator)
+{
+	if (authenticator->method->verify(authenticator) && !authenticator->doomed)
+		return true;
+	/* A made-up secret fits nothing but by a miracle. */
+	credentials_unref(&authenticator->proved);
+	return false;
+}
+
+/* Many may have been let in to try at the same time; only as many as there are tokens are judged. */
+enum auth_step authenticator_judge(struct authenticator *authenticator)
+{
+	if (!throttle_allows(&authenticator->address))
+		return deny_throttled(authenticator);
+	if (verify(authenticator))
+		return authenticator_grant(authenticator);
+	if (authenticator->secrets_cached)
+		return look_up(authenticator, PHASE_LOOKUP_ANEW);
+	return deny_password(authenticator);
+}
+
+static enum auth_step judge_anew(struct authenticator *authenticator)
+{
+	if (authenticator->secrets.count && verify(authenticator))
+		return authenticator_grant(authenticator);
+	return deny_password(authenticator);
+}
+
+static void lookup_answered(const struct lookup_answer *answer, void *arg)
+{
+	struct authenticator *authenticator = arg;
+	enum auth_step step;
+
+	authenticator->lookup = NULL;
+	if (answer->outcome == LOOKUP_FAILED) {
+		authenticator->error = answer->error;
+		error_prepend(&authenticator->error, "could not look up user \"%s\"", authenticator->user);
+		step = authenticator_deny(authenticator, NULL);
+	} else {
+		take_secrets(authenticator, answer);
+		step = authenticator->phase == PHASE_LOOKUP ? begin_method(authenticator) : judge_anew(authenticator);
+	}
+	authenticator->callback(step, authenticator->arg);
+}
+
+/* --- For the owner --- */
+
+/* As PgBouncer: who runs as we do may use the console. */
+static bool is_console_owner(const struct authenticator *authenticator)
+{
+	return !authenticator->database && authenticator->address.ss_family == AF_UNIX &&
+		authenticator->peer_uid == geteuid() &&
+		(strcmp(authenticator->user, "pgweir") == 0 || strcmp(authenticator->user, "pgbouncer") == 0);
+}
+
+enum auth_step authenticator_start(struct authenticator *authenticator)
+{
+	CHECK(authenticator->phase == PHASE_NEW);
+	if (is_console_owner(authenticator))
+		return authenticator_grant(authenticator);
+	if (!throttle_allows(&authenticator->address))
+		return deny_throttled(authenticator);
+	if (!authenticator_choose(authenticator))
+		return authenticator_deny(authenticator, NULL);
+	if (!authenticator->method->needs_secrets ||
+		client_secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user) ||
+		!may_look_up(authenticator))
+		return begin_method(authenticator);
+	return look_up(authenticator, PHASE_LOOKUP);
+}
+
+enum auth_step authenticator_answer(struct authenticator *authenticator, const void *body, size_t size)
+{
+	CHECK(authenticator->phase == PHASE_CHALLENGED);
+	buf_drop_front(&authenticator->body, authenticator->body.size);
+	authenticator->code = AUTH_CODE_OK;
+	return authenticator->method->answer(authenticator, body, size);
+}
+
+uint32_t authenticator_code(const struct authenticator *authenticator)
+{
+	return authenticator->code;
+}
+
+const struct buf *authenticator_body(const struct authenticator *authenticator)
+{
+	return &authenticator->body;
+}
+
+const struct error *authenticator_error(const struct authenticator *authenticator)
+{
+	return &authenticator->error;
+}
+
+struct credentials *authenticator_take_proved(struct authenticator *authenticator)
+{
+	struct credentials *proved = authenticator->proved;
+
+	authenticator->proved = NULL;
+	return proved;
+}
+
+void auth_start(struct loop *control)
+{
+	lookup_service_start(control);
+}
+
+void auth_stop(void)
+{
+	lookup_service_stop();
+	auth_state_forget();
+	scram_cache_wipe();
+}

@@ -1,0 +1,29 @@
+/* What a user must know: the secrets that a login may prove.
+ *
+ * A user mostly has one. Several are there for secrets that rotate, where the previous value is still taken for a
+ * while: they are plain passwords, and any of them will do. */
+#ifndef PGWEIR_CLIENT_SECRETS_H
+#define PGWEIR_CLIENT_SECRETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pgweir/check.h"
+#include "pgweir/config.h"
+
+enum { CLIENT_SECRETS_MAX = 4 };
+
+struct client_secrets {
+	size_t count;                   /* 0: no such user, or one without a password. */
+	char *texts[CLIENT_SECRETS_MAX];       /* Owned. */
+};
+
+struct auth_state;
+
+void client_secrets_fini(struct client_secrets *secrets);
+void client_secrets_add(struct client_secrets *secrets, const char *text);    /* Copied; NULL and what exceeds the limit are not. */
+/* Of [user], else auth_file. False: there are none, and auth_query may know. */
+bool client_secrets_find(struct client_secrets *secrets, const struct auth_state *state, const struct config *config,
+	const char *user) MUST_USE;
+
+#endif

@@ -1,0 +1,151 @@
+#include "pgweir/credentials.h"
+
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "auth_state.h"
+#include "credentials_internal.h"
+#include "pgweir/mem.h"
+#include "stored_secret.h"
+
+static pthread_once_t fingerprint_once = PTHREAD_ONCE_INIT;
+static unsigned char fingerprint_key[SCRAM_KEY_SIZE];
+
+static void make_fingerprint_key(void)
+{
+	CHECK(RAND_bytes(fingerprint_key, sizeof(fingerprint_key)) == 1);
+}
+
+static void append_field(struct buf *text, const void *bytes, size_t size)
+{
+	buf_append_u32(text, bytes ? (uint32_t)size : UINT32_MAX);
+	if (bytes)
+		buf_append(text, bytes, size);
+}
+
+static void append_text(struct buf *text, const char *field)
+{
+	append_field(text, field, field ? strlen(field) : 0);
+}
+
+/* Keyed by a number of this process, so that it tells nothing where it is logged. */
+static uint64_t make_fingerprint(const struct credentials *credentials)
+{
+	struct buf text = { 0 };
+	unsigned char digest[SCRAM_KEY_SIZE];
+	uint64_t fingerprint;
+
+	pthread_once(&fingerprint_once, make_fingerprint_key);
+	append_text(&text, credentials->user);
+	append_text(&text, credentials->password);
+	append_text(&text, credentials->md5);
+	append_field(&text, credentials->has_scram_keys ? credentials->scram_client_key : NULL, SCRAM_KEY_SIZE);
+	append_field(&text, credentials->has_scram_keys ? credentials->scram_server_key : NULL, SCRAM_KEY_SIZE);
+	scram_hmac(fingerprint_key, sizeof(fingerprint_key), text.bytes, text.size, digest);
+	buf_fini_secret(&text);
+	memcpy(&fingerprint, digest, sizeof(fingerprint));
+	return fingerprint;
+}
+
+struct credentials *credentials_make(const char *user, const char *password, const char *md5,
+	const struct scram_keys *keys)
+{
+	struct credentials *credentials = NEW(struct credentials);
+
+	atomic_init(&credentials->references, 1);
+	credentials->user = mem_strdup(user);
+	credentials->password = mem_secret_dup(password);
+	credentials->md5 = mem_secret_dup(md5);
+	if (keys) {
+		credentials->has_scram_keys = true;
+		memcpy(credentials->scram_client_key, keys->client_key, SCRAM_KEY_SIZE);
+		memcpy(credentials->scram_server_key, keys->server_key, SCRAM_KEY_SIZE);
+	}
+	credentials->fingerprint = make_fingerprint(credentials);
+	return credentials;
+}
+
+struct credentials *credentials_ref(struct credentials *credentials)
+{
+	atomic_fetch_add_explicit(&credentials->references, 1, memory_order_relaxed);
+	return credentials;
+}
+
+void credentials_unref(struct credentials **credentials)
+{
+	struct credentials *gone = *credentials;
+
+	*credentials = NULL;
+	if (!gone || atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) > 1)
+		return;
+	mem_free(gone->user);
+	mem_secret_free(gone->password);
+	mem_secret_free(gone->md5);
+	mem_wipe(gone, sizeof(*gone));
+	mem_free(gone);
+}
+
+/* --- Towards servers --- */
+
+/* Keys that a client proved serve only where they belong to the stored verifier; with none stored (auth_query), the
+ * verifier was the server's own. */
+static bool keys_fit(const struct credentials *proved, const char *stored)
+{
+	struct scram_verifier verifier;
+	unsigned char stored_key[SCRAM_KEY_SIZE];
+
+	if (!proved->has_scram_keys || !stored || !scram_verifier_parse(stored, &verifier))
+		return proved->has_scram_keys;
+	scram_stored_key(proved->scram_client_key, stored_key);
+	return mem_equal_secret(stored_key, verifier.stored_key, SCRAM_KEY_SIZE);
+}
+
+/* `stored` may be NULL, `proved` too. A plain password serves every method; else whatever is there. */
+static struct credentials *combine(const char *user, const char *stored, const struct credentials *proved)
+{
+	enum stored_secret kind = stored && stored[0] ? stored_secret_kind(stored) : STORED_SCRAM;
+	struct scram_keys keys;
+	const char *md5 = kind == STORED_MD5 ? stored : NULL;
+
+	if (kind == STORED_PLAIN)
+		return credentials_make(user, stored, NULL, NULL);
+	if (!proved)
+		return credentials_make(user, NULL, md5, NULL);
+	bool fit = keys_fit(proved, stored);
+	if (fit) {
+		memcpy(keys.client_key, proved->scram_client_key, SCRAM_KEY_SIZE);
+		memcpy(keys.server_key, proved->scram_server_key, SCRAM_KEY_SIZE);
+	}
+	struct credentials *credentials = credentials_make(user, proved->password, md5 ? md5 : proved->md5,
+		fit ? &keys : NULL);
+	mem_wipe(&keys, sizeof(keys));
+	return credentials;
+}
+
+/* [user]'s password (its secret's value belongs here too, once there are leases), else the entry of auth_file. */
+static struct credentials *of_user(const struct config *config, const char *user, const struct credentials *proved)
+{
+	const struct config_user *section = config_find_user(config, user);
+
+	if (section && section->password)
+		return combine(user, section->password, proved);
+	struct auth_state *state = auth_state_current();
+	struct credentials *credentials = combine(user, userlist_find(&state->users, user), proved);
+
+	auth_state_unref(&state);
+	return credentials;
+}
+
+struct credentials *credentials_for_server(const struct config *config, const struct config_database *database,
+	const char *user, const struct credentials *proved)
+{
+	const char *name = database->user ? database->user : user;
+	const struct credentials *same = proved && strcmp(proved->user, name) == 0 ? proved : NULL;
+
+	/* The database's own secret belongs here as well. */
+	if (database->user && database->password)
+		return combine(name, database->password, same);
+	return of_user(config, name, same);
+}

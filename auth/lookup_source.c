@@ -1,0 +1,263 @@
+/* Failure story: a host that does not let us in gives way to the next one; when all have failed, every question gets the
+ * last reason, and so does every question of the next second, so that a broken server is not besieged. A connection that
+ * is lost with questions under way is made anew, and each of them is asked once more. */
+#include "lookup_source.h"
+
+#include <string.h>
+
+#include "auth_state.h"
+#include "client_secrets.h"
+#include "pgweir/clock.h"
+#include "pgweir/list.h"
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "pgweir/pgclient.h"
+
+enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 5000, FAILURE_HOLDS_MS = 1000, TRIES_MAX = 2 };
+
+/* An expired password lets nobody in, as on the server. */
+static const char default_query[] = "SELECT usename, CASE WHEN valuntil IS NULL OR valuntil > now() THEN passwd END "
+	"FROM pg_catalog.pg_shadow WHERE usename = $1";
+
+struct question {
+	struct list link;
+	struct lookup_source *source;
+	char *user;
+	unsigned tries;
+	lookup_source_cb *callback;
+	void *arg;
+};
+
+enum source_state { SOURCE_CLOSED, SOURCE_CONNECTING, SOURCE_OPEN };
+
+struct lookup_source {
+	enum source_state state;
+	struct loop *control;
+	struct config *config;
+	const struct config_database *database;
+	char *dbname;
+	struct pgclient *client;
+	size_t host;                    /* Of the cluster: in use, or being tried. */
+	struct list questions;          /* All that have no answer. */
+	struct error failure;           /* Of the last round of hosts. */
+	uint64_t failed_until_ms;
+	struct loop_timer timer;        /* Answers all questions with `failure`. */
+};
+
+static void answer(struct question *question, enum lookup_outcome outcome, const char *secret, const struct error *error)
+{
+	lookup_source_cb *callback = question->callback;
+	void *arg = question->arg;
+
+	list_remove(&question->link);
+	mem_free(question->user);
+	mem_free(question);
+	callback(outcome, secret, error, arg);
+}
+
+static void fail_all(void *arg)
+{
+	struct lookup_source *source = arg;
+	struct error failure = source->failure;
+
+	while (!list_empty(&source->questions))
+		answer(LIST_MEMBER(list_first(&source->questions), struct question, link), LOOKUP_FAILED, NULL, &failure);
+}
+
+/* --- Asking --- */
+
+static void take_rows(struct question *question, const struct pgclient_result *result)
+{
+	struct error error;
+
+	if (pgclient_columns(result) < 2) {
+		error_set(&error, "58000", "auth_query must return two columns: user and password");
+		answer(question, LOOKUP_FAILED, NULL, &error);
+		return;
+	}
+	const char *secret = pgclient_rows(result) ? pgclient_value(result, 0, 1) : NULL;
+
+	answer(question, secret && secret[0] ? LOOKUP_FOUND : LOOKUP_UNKNOWN, secret, NULL);
+}
+
+static void question_done(const struct pgclient_result *result, const struct error *error, void *arg)
+{
+	struct question *question = arg;
+
+	if (result) {
+		take_rows(question, result);
+		return;
+	}
+	/* The connection may have been closed for having been idle: the next one answers. */
+	if (!pgclient_is_open(question->source->client) && question->tries < TRIES_MAX)
+		return;
+	struct error failure = *error;
+
+	memcpy(failure.sqlstate, "58000", sizeof(failure.sqlstate));
+	error_prepend(&failure, "auth_query");
+	answer(question, LOOKUP_FAILED, NULL, &failure);
+}
+
+static void send_question(struct question *question)
+{
+	const struct config_database *database = question->source->database;
+	const char *parameters[] = { question->user };
+
+	question->tries++;
+	pgclient_query(question->source->client, database->auth_query ? database->auth_query : default_query, parameters, 1,
+		QUERY_TIMEOUT_MS, question_done, question);
+}
+
+/* --- The connection --- */
+
+static const char *const sslmode_names[] = {
+	[SSLMODE_DISABLE] = "disable",
+	[SSLMODE_ALLOW] = "allow",
+	[SSLMODE_PREFER] = "prefer",
+	[SSLMODE_REQUIRE] = "require",
+	[SSLMODE_VERIFY_CA] = "verify-ca",
+	[SSLMODE_VERIFY_FULL] = "verify-full",
+};
+
+static void connection_changed(struct pgclient *client, const struct error *error, void *arg);
+
+/* libpq wants the password itself: a hash or a verifier in its place is as good as none. */
+static const char *own_password(const struct lookup_source *source, const struct client_secrets *secrets)
+{
+	const struct config_user *section = config_find_user(source->config, source->database->auth_user);
+	const char *text = section && section->password ? section->password : secrets->count ? secrets->texts[0] : NULL;
+
+	return text && stored_secret_kind(text) == STORED_PLAIN ? text : NULL;
+}
+
+static void connect_to_host(struct lookup_source *source)
+{
+	const struct config_database *database = source->database;
+	const struct config_host *host = &database->cluster->hosts[source->host];
+	struct auth_state *state = auth_state_current();
+	struct client_secrets secrets = { 0 };
+
+	client_secrets_add(&secrets, userlist_find(&state->users, database->auth_user));
+	struct pgclient_options options = {
+		.host = host->host,
+		.port = host->port,
+		.dbname = source->dbname,
+		.user = database->auth_user,
+		.password = own_password(source, &secrets),
+		.sslmode = sslmode_names[database->server_tls.sslmode],
+		.ssl_ca_file = database->server_tls.ca_file,
+		.ssl_cert_file = database->server_tls.cert_file,
+		.ssl_key_file = database->server_tls.key_file,
+		.application_name = source->config->application_name,
+		/* Nothing that a role or database has set may decide which functions and tables the query sees. */
+		.options = "-c search_path=pg_catalog",
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+	};
+
+	source->state = SOURCE_CONNECTING;
+	source->client = pgclient_new(source->control, &options, connection_changed, source);
+	client_secrets_fini(&secrets);
+	auth_state_unref(&state);
+}
+
+static void connect_from_first(struct lookup_source *source)
+{
+	source->host = 0;
+	if (source->database->cluster && source->database->cluster->host_count) {
+		connect_to_host(source);
+		return;
+	}
+	error_set(&source->failure, "58000", "the database has no host");
+	loop_timer_start(&source->timer, 0);
+}
+
+static void host_failed(struct lookup_source *source, const struct error *error)
+{
+	const struct config_cluster *cluster = source->database->cluster;
+	const struct config_host *host = &cluster->hosts[source->host];
+
+	log_warning("auth_query cannot connect", LOG_TEXT("host", host->host), LOG_INT("port", host->port),
+		LOG_TEXT("database", source->dbname), LOG_TEXT("user", source->database->auth_user), LOG_TEXT("reason", error->text));
+	source->failure = *error;
+	if (++source->host < cluster->host_count) {
+		connect_to_host(source);
+		return;
+	}
+	source->failed_until_ms = clock_now_ms() + FAILURE_HOLDS_MS;
+	fail_all(source);
+}
+
+static void connection_changed(struct pgclient *client, const struct error *error, void *arg)
+{
+	struct lookup_source *source = arg;
+	bool was_open = source->state == SOURCE_OPEN;
+
+	if (!error) {
+		source->state = SOURCE_OPEN;
+		LIST_FOREACH(at, following, &source->questions)
+			send_question(LIST_MEMBER(at, struct question, link));
+		return;
+	}
+	struct error reason = *error;
+
+	source->state = SOURCE_CLOSED;
+	source->client = NULL;
+	pgclient_free(&client);
+	if (!was_open)
+		host_failed(source, &reason);
+	else if (!list_empty(&source->questions))
+		connect_from_first(source);
+}
+
+/* --- For the cache --- */
+
+struct lookup_source *lookup_source_new(struct loop *control, struct config *config,
+	const struct config_database *database, const char *dbname)
+{
+	struct lookup_source *source = NEW(struct lookup_source);
+
+	source->control = control;
+	source->config = config_ref(config);
+	source->database = database;
+	source->dbname = mem_strdup(dbname);
+	list_init(&source->questions);
+	loop_timer_init(&source->timer, control, fail_all, source);
+	return source;
+}
+
+void lookup_source_free(struct lookup_source **source)
+{
+	struct lookup_source *gone = *source;
+
+	*source = NULL;
+	if (!gone)
+		return;
+	pgclient_free(&gone->client);
+	loop_timer_stop(&gone->timer);
+	LIST_FOREACH(at, following, &gone->questions) {
+		struct question *question = LIST_MEMBER(at, struct question, link);
+
+		mem_free(question->user);
+		mem_free(question);
+	}
+	mem_free(gone->dbname);
+	config_unref(&gone->config);
+	mem_free(gone);
+}
+
+void lookup_source_ask(struct lookup_source *source, const char *user, lookup_source_cb *callback, void *arg)
+{
+	struct question *question = NEW(struct question);
+
+	question->source = source;
+	question->user = mem_strdup(user);
+	question->callback = callback;
+	question->arg = arg;
+	list_push_back(&source->questions, &question->link);
+	if (source->state == SOURCE_OPEN && pgclient_is_open(source->client))
+		send_question(question);
+	else if (source->state == SOURCE_CLOSED && clock_now_ms() < source->failed_until_ms)
+		loop_timer_start(&source->timer, 0);
+	else if (source->state == SOURCE_CLOSED)
+		connect_from_first(source);
+}

@@ -1,0 +1,521 @@
+/* Failure story: anything that goes wrong with the connection ends in give_up(): every query gets the error, then the
+ * owner, once. What goes wrong with a query alone is that query's error, and the connection goes on. A callback may free
+ * the client; `gone` tells whoever called it. */
+#include "pgweir/pgclient.h"
+
+#include <arpa/inet.h>
+#include <libpq-fe.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pgweir/buf.h"
+#include "pgweir/list.h"
+#include "pgweir/mem.h"
+#include "pgweir/resolver.h"
+
+enum { PARAMETERS_MAX = 32 };
+
+struct query {
+	struct list link;
+	char *sql;
+	char *parameters[PARAMETERS_MAX];
+	size_t parameter_count;
+	uint64_t timeout_ms;
+	pgclient_result_cb *callback;
+	void *arg;
+};
+
+struct pgclient_result {
+	PGresult *rows;
+};
+
+enum pgclient_state { STATE_RESOLVING, STATE_CONNECTING, STATE_IDLE, STATE_BUSY, STATE_DEAD };
+
+/* What the resolver calls back with; outlives a client that is freed meanwhile. */
+struct resolution {
+	struct pgclient *client;
+};
+
+struct pgclient {
+	enum pgclient_state state;
+	struct loop *loop;
+	pgclient_cb *callback;
+	void *arg;
+	char *host, *dbname, *user, *password, *sslmode, *ca_file, *cert_file, *key_file, *application_name, *options;
+	uint16_t port;
+	struct resolution *resolution;
+	PGconn *conn;
+	struct loop_io io;
+	bool watching;
+	struct loop_timer timer;        /* The connect timeout, then each query's; 0 after a failure that must wait a turn. */
+	struct error failure;           /* Told when the timer fires; empty: the time was up. */
+	struct list queries;            /* The first one is under way while BUSY. */
+	struct pgclient_result result;  /* Of the query under way, until it is complete. */
+	struct error query_error;
+	bool query_failed;
+	bool *gone;
+};
+
+static void socket_ready(unsigned what, void *arg);
+static void send_next(struct pgclient *client);
+
+static void query_free(struct query *query)
+{
+	list_remove(&query->link);
+	mem_secret_free(query->sql);
+	for (size_t i = 0; i < query->parameter_count; i++)
+		mem_secret_free(query->parameters[i]);
+	mem_free(query);
+}
+
+static void watch(struct pgclient *client, bool wanted)
+{
+	if (client->watching)
+		loop_io_fini(&client->io);
+	client->watching = wanted;
+	if (wanted)
+		loop_io_init(&client->io, client->loop, PQsocket(client->conn), socket_ready, client);
+}
+
+static void drop_result(struct pgclient *client)
+{
+	PQclear(client->result.rows);
+	client->result.rows = NULL;
+	client->query_failed = false;
+}
+
+static void close_connection(struct pgclient *client)
+{
+	if (client->resolution)
+		client->resolution->client = NULL;
+	client->resolution = NULL;
+	watch(client, false);
+	drop_result(client);
+	PQfinish(client->conn);
+	client->conn = NULL;
+}
+
+void pgclient_free(struct pgclient **client)
+{
+	struct pgclient *gone = *client;
+
+	*client = NULL;
+	if (!gone)
+		return;
+	if (gone->gone)
+		*gone->gone = true;
+	loop_timer_stop(&gone->timer);
+	close_connection(gone);
+	while (!list_empty(&gone->queries))
+		query_free(LIST_MEMBER(list_first(&gone->queries), struct query, link));
+	char *const texts[] = { gone->host, gone->dbname, gone->user, gone->sslmode, gone->ca_file, gone->cert_file,
+		gone->key_file, gone->application_name, gone->options };
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		mem_free(texts[i]);
+	mem_secret_free(gone->password);
+	mem_free(gone);
+}
+
+/* --- Calling back --- */
+
+/* False: the callback has freed the client. */
+static bool finish_query(struct pgclient *client, const struct pgclient_result *result, const struct error *error)
+{
+	struct query *query = LIST_MEMBER(list_first(&client->queries), struct query, link);
+	pgclient_result_cb *callback = query->callback;
+	void *arg = query->arg;
+	bool gone = false;
+
+	query_free(query);
+	client->gone = &gone;
+	callback(error ? NULL : result, error, arg);
+	if (!gone)
+		client->gone = NULL;
+	return !gone;
+}
+
+static void give_up(struct pgclient *client, const struct error *error)
+{
+	struct error copy = *error;
+
+	client->state = STATE_DEAD;
+	loop_timer_stop(&client->timer);
+	close_connection(client);
+	while (!list_empty(&client->queries))
+		if (!finish_query(client, NULL, &copy))
+			return;
+	client->callback(client, &copy, client->arg);
+}
+
+/* libpq's texts end with a newline and may have several lines. */
+static void take_text(struct error *error, const char *sqlstate, const char *text)
+{
+	error_set(error, sqlstate, "%s", text && text[0] ? text : "the connection was lost");
+	size_t size = strlen(error->text);
+	while (size && error->text[size - 1] == '\n')
+		error->text[--size] = '\0';
+	for (char *at = error->text; (at = strchr(at, '\n')); at++)
+		*at = ' ';
+}
+
+static void give_up_as_libpq_says(struct pgclient *client)
+{
+	struct error error;
+
+	take_text(&error, "08006", PQerrorMessage(client->conn));
+	give_up(client, &error);
+}
+
+static void timer_fired(void *arg)
+{
+	struct pgclient *client = arg;
+
+	if (!client->failure.text[0] && client->state == STATE_BUSY)
+		error_set(&client->failure, "57014", "the query took too long");
+	else if (!client->failure.text[0])
+		error_set(&client->failure, "08006", "connecting to %s:%u took too long", client->host, client->port);
+	give_up(client, &client->failure);
+}
+
+/* For failures within a call of the owner: it must not be called back before it returns. */
+static void fail_later(struct pgclient *client)
+{
+	loop_timer_start(&client->timer, 0);
+}
+
+/* --- Connecting --- */
+
+static void append_address(struct buf *hosts, struct buf *addresses, const char *host,
+	const struct sockaddr_storage *address)
+{
+	char text[INET6_ADDRSTRLEN];
+	const void *bytes = address->ss_family == AF_INET ?
+		(const void *)&((const struct sockaddr_in *)address)->sin_addr :
+		(const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+
+	if (!inet_ntop(address->ss_family, bytes, text, sizeof(text)))
+		return;
+	if (addresses->size) {
+		buf_append_char(hosts, ',');
+		buf_append_char(addresses, ',');
+	}
+	buf_append_text(hosts, host);
+	buf_append_text(addresses, text);
+}
+
+/* `addresses` NULL: a Unix socket. */
+static PGconn *start_connection(const struct pgclient *client, const char *hosts, const char *addresses)
+{
+	char port[8];
+	const char *names[] = { "host", "hostaddr", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert",
+		"sslkey", "application_name", "options", "gssencmode", "client_encoding", "passfile", NULL };
+	/* Neither Kerberos nor a password file of whoever runs us: only what the configuration says. */
+	const char *values[] = { hosts, addresses, port, client->dbname, client->user, client->password, client->sslmode,
+		client->ca_file, client->cert_file, client->key_file, client->application_name, client->options, "disable", "UTF8",
+		"/dev/null/none", NULL };
+
+	snprintf(port, sizeof(port), "%u", client->port);
+	return PQconnectStartParams(names, values, 0);
+}
+
+static void ignore_notice(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+static void connect_to(struct pgclient *client, const char *hosts, const char *addresses)
+{
+	client->state = STATE_CONNECTING;
+	client->conn = start_connection(client, hosts, addresses);
+	CHECK(client->conn);
+	if (PQstatus(client->conn) == CONNECTION_BAD) {
+		take_text(&client->failure, "08006", PQerrorMessage(client->conn));
+		fail_later(client);
+		return;
+	}
+	PQsetNoticeProcessor(client->conn, ignore_notice, NULL);
+	watch(client, true);
+	loop_io_write(&client->io, true);
+}
+
+static void resolved(const struct resolver_answer *answer, void *arg)
+{
+	struct resolution *resolution = arg;
+	struct pgclient *client = resolution->client;
+	struct buf hosts = { 0 }, addresses = { 0 };
+
+	mem_free(resolution);
+	if (!client)
+		return;
+	client->resolution = NULL;
+	for (unsigned i = 0; i < answer->count; i++)
+		append_address(&hosts, &addresses, client->host, &answer->addresses[i]);
+	if (addresses.size) {
+		buf_append_char(&hosts, '\0');
+		buf_append_char(&addresses, '\0');
+		connect_to(client, hosts.bytes, addresses.bytes);
+	} else {
+		error_set(&client->failure, "08006", "could not resolve \"%s\": %s", client->host, answer->error_text);
+		fail_later(client);
+	}
+	buf_fini(&hosts);
+	buf_fini(&addresses);
+}
+
+struct pgclient *pgclient_new(struct loop *loop, const struct pgclient_options *options, pgclient_cb *callback, void *arg)
+{
+	struct pgclient *client = NEW(struct pgclient);
+
+	*client = (struct pgclient){
+		.loop = loop,
+		.callback = callback,
+		.arg = arg,
+		.host = mem_strdup(options->host),
+		.port = options->port,
+		.dbname = mem_strdup(options->dbname),
+		.user = mem_strdup(options->user),
+		.password = mem_secret_dup(options->password),
+		.sslmode = mem_strdup(options->sslmode),
+		.ca_file = mem_strdup(options->ssl_ca_file),
+		.cert_file = mem_strdup(options->ssl_cert_file),
+		.key_file = mem_strdup(options->ssl_key_file),
+		.application_name = mem_strdup(options->application_name),
+		.options = mem_strdup(options->options),
+	};
+	list_init(&client->queries);
+	loop_timer_init(&client->timer, loop, timer_fired, client);
+	if (options->connect_timeout_ms)
+		loop_timer_start(&client->timer, options->connect_timeout_ms);
+	if (client->host[0] == '/' || client->host[0] == '@') {
+		connect_to(client, client->host, NULL);
+		return client;
+	}
+	client->resolution = NEW(struct resolution);
+	client->resolution->client = client;
+	resolver_lookup(loop, client->host, client->port, resolved, client->resolution);
+	return client;
+}
+
+static void opened(struct pgclient *client)
+{
+	bool gone = false;
+
+	client->state = STATE_IDLE;
+	loop_timer_stop(&client->timer);
+	PQsetnonblocking(client->conn, 1);
+	watch(client, true);
+	loop_io_read(&client->io, true);
+	client->gone = &gone;
+	client->callback(client, NULL, client->arg);
+	if (gone)
+		return;
+	client->gone = NULL;
+	send_next(client);
+}
+
+/* libpq may open another socket in here, perhaps with the same number: the old one is let go before. */
+static void connect_further(struct pgclient *client)
+{
+	watch(client, false);
+	PostgresPollingStatusType status = PQconnectPoll(client->conn);
+
+	if (status == PGRES_POLLING_OK) {
+		opened(client);
+	} else if (status == PGRES_POLLING_FAILED) {
+		give_up_as_libpq_says(client);
+	} else {
+		watch(client, true);
+		if (status == PGRES_POLLING_WRITING)
+			loop_io_write(&client->io, true);
+		else
+			loop_io_read(&client->io, true);
+	}
+}
+
+/* --- Queries --- */
+
+static void flush(struct pgclient *client)
+{
+	int left = PQflush(client->conn);
+
+	/* A failure shows when reading; what the server still said is in there. */
+	loop_io_write(&client->io, left > 0);
+}
+
+static void send_next(struct pgclient *client)
+{
+	if (client->state != STATE_IDLE || list_empty(&client->queries))
+		return;
+	struct query *query = LIST_MEMBER(list_first(&client->queries), struct query, link);
+
+	client->state = STATE_BUSY;
+	if (query->timeout_ms)
+		loop_timer_start(&client->timer, query->timeout_ms);
+	if (!PQsendQueryParams(client->conn, query->sql, (int)query->parameter_count, NULL,
+		(const char *const *)query->parameters, NULL, NULL, 0)) {
+		take_text(&client->failure, "08006", PQerrorMessage(client->conn));
+		fail_later(client);
+		return;
+	}
+	flush(client);
+}
+
+void pgclient_query(struct pgclient *client, const char *sql, const char *const *parameters, size_t parameter_count,
+	uint64_t timeout_ms, pgclient_result_cb *callback, void *arg)
+{
+	struct query *query = NEW(struct query);
+
+	CHECK(client->state != STATE_DEAD && parameter_count <= PARAMETERS_MAX);
+	query->sql = mem_strdup(sql);
+	for (size_t i = 0; i < parameter_count; i++)
+		query->parameters[i] = mem_secret_dup(parameters[i]);
+	query->parameter_count = parameter_count;
+	query->timeout_ms = timeout_ms;
+	query->callback = callback;
+	query->arg = arg;
+	list_push_back(&client->queries, &query->link);
+	/* In a callback of a query the next one is sent when it returns. */
+	if (!client->gone)
+		send_next(client);
+}
+
+static void take_result(struct pgclient *client, PGresult *rows)
+{
+	ExecStatusType status = PQresultStatus(rows);
+
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+		PQclear(client->result.rows);
+		client->result.rows = rows;
+		return;
+	}
+	const char *sqlstate = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
+	const char *primary = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (!client->query_failed)
+		take_text(&client->query_error, sqlstate ? sqlstate : "08006", primary ? primary : PQresultErrorMessage(rows));
+	client->query_failed = true;
+	PQclear(rows);
+}
+
+/* False: the client is gone or dead. */
+static bool complete_query(struct pgclient *client)
+{
+	struct pgclient_result result = client->result;
+	struct error error = client->query_error;
+	bool failed = client->query_failed;
+
+	client->result.rows = NULL;
+	client->query_failed = false;
+	loop_timer_stop(&client->timer);
+	if (PQstatus(client->conn) == CONNECTION_BAD) {
+		PQclear(result.rows);
+		if (failed)
+			give_up(client, &error);
+		else
+			give_up_as_libpq_says(client);
+		return false;
+	}
+	client->state = STATE_IDLE;
+	bool there = finish_query(client, &result, failed ? &error : NULL);
+	PQclear(result.rows);
+	if (there)
+		send_next(client);
+	return there;
+}
+
+static bool is_copy(const PGresult *rows)
+{
+	ExecStatusType status = PQresultStatus(rows);
+
+	return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+static void read_results(struct pgclient *client)
+{
+	/* On a lost connection libpq stays busy for ever, but has its results ready. */
+	while (client->state == STATE_BUSY && (!PQisBusy(client->conn) || PQstatus(client->conn) == CONNECTION_BAD)) {
+		PGresult *rows = PQgetResult(client->conn);
+
+		if (!rows) {
+			if (!complete_query(client))
+				return;
+			continue;
+		}
+		if (is_copy(rows)) {
+			struct error error;
+
+			PQclear(rows);
+			error_set(&error, "0A000", "COPY is not possible here");
+			give_up(client, &error);
+			return;
+		}
+		take_result(client, rows);
+	}
+}
+
+static void drop_notifications(struct pgclient *client)
+{
+	PGnotify *notification;
+
+	while ((notification = PQnotifies(client->conn)))
+		PQfreemem(notification);
+}
+
+static void socket_ready(unsigned what, void *arg)
+{
+	struct pgclient *client = arg;
+
+	if (client->state == STATE_CONNECTING) {
+		connect_further(client);
+		return;
+	}
+	if (what & LOOP_WRITE)
+		flush(client);
+	if (!(what & LOOP_READ))
+		return;
+	if (!PQconsumeInput(client->conn) && client->state == STATE_IDLE) {
+		give_up_as_libpq_says(client);
+		return;
+	}
+	drop_notifications(client);
+	if (client->state == STATE_BUSY)
+		read_results(client);
+	else if (PQstatus(client->conn) == CONNECTION_BAD)
+		give_up_as_libpq_says(client);
+}
+
+/* --- Looking at it --- */
+
+bool pgclient_is_open(const struct pgclient *client)
+{
+	return client->state == STATE_IDLE || client->state == STATE_BUSY;
+}
+
+int pgclient_server_version(const struct pgclient *client)
+{
+	return client->conn ? PQserverVersion(client->conn) : 0;
+}
+
+size_t pgclient_rows(const struct pgclient_result *result)
+{
+	return (size_t)PQntuples(result->rows);
+}
+
+size_t pgclient_columns(const struct pgclient_result *result)
+{
+	return (size_t)PQnfields(result->rows);
+}
+
+const char *pgclient_value(const struct pgclient_result *result, size_t row, size_t column)
+{
+	if (PQgetisnull(result->rows, (int)row, (int)column))
+		return NULL;
+	return PQgetvalue(result->rows, (int)row, (int)column);
+}
+
+const char *pgclient_tag(const struct pgclient_result *result)
+{
+	return PQcmdStatus(result->rows);
+}

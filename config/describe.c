@@ -1,0 +1,110 @@
+/* The table printed: as a reference and as a sample. */
+#include <string.h>
+
+#include "expand.h"
+#include "pgweir/settings.h"
+#include "setting.h"
+
+enum { SAMPLE_WIDTH = 100 };
+
+static const char *const applies_texts[] = {
+	[APPLIES_RELOAD] = "on reload",
+	[APPLIES_NEW_CONNECTIONS] = "on reload, to new connections",
+	[APPLIES_RESTART] = "after a restart",
+};
+
+/* --- The reference --- */
+
+static void describe_words(const struct setting *setting, FILE *out)
+{
+	for (const struct setting_word *word = setting->words; word && word->word; word++)
+		fprintf(out, "%s `%s`", word == setting->words ? " of" : ",", word->word);
+}
+
+static void describe_default(const struct setting *setting, FILE *out)
+{
+	if (setting->default_text && *setting->default_text)
+		fprintf(out, "; default `%s`", setting->default_text);
+	else if (setting->inherits)
+		fprintf(out, "; default: %s", setting->inherits);
+	else
+		fputs("; not set by default", out);
+}
+
+static void describe_setting(const struct setting *setting, FILE *out)
+{
+	fprintf(out, "### %s\n\n%s\n", setting->name, setting->summary);
+	if (setting->detail)
+		fprintf(out, "%s\n", setting->detail);
+	fprintf(out, "\nA %s", setting_type_word(setting->type));
+	describe_words(setting, out);
+	describe_default(setting, out);
+	fprintf(out, "; applies %s%s.\n\n", applies_texts[setting->applies], setting->secret ? "; never shown" : "");
+}
+
+static const char reference_head[] =
+	"# Settings\n\n"
+	"The file is an ini file. A line holds 199 bytes at most; a value goes on in indented lines. They are joined by a\n"
+	"blank; where a value is quoted, each of its lines is, and they are joined by nothing. Quotes are `\"` or `'`, around\n"
+	"the value as a whole, and doubled inside it. Unquoted, a `;` behind a blank starts a comment, as `;` and `#` do at\n"
+	"the start of a line.\n"
+	"`${NAME}` is replaced by the environment's value, quoted or not; `$$` is a dollar sign. `%include FILE` reads\n"
+	"another file, or all that match a pattern, relative to the file that includes it.\n\n"
+	"Times are a number of seconds, decimals allowed, or a number with `us`, `ms`, `s`, `min`, `h` or `d`; 0 switches a\n"
+	"timeout off. Paths are relative to the folder of the main file.\n\n";
+
+void settings_describe(FILE *out)
+{
+	fputs(reference_head, out);
+	for (int kind = 0; kind < SECTION_KINDS; kind++) {
+		const struct section_type *type = &section_types[kind];
+
+		fprintf(out, type->named ? "## [%s NAME]\n\n%s\n\n" : "## [%s]\n\n%s\n\n", type->word, type->summary);
+		for (size_t i = 0; i < *type->count; i++)
+			describe_setting(&type->settings[i], out);
+	}
+}
+
+/* --- The sample --- */
+
+/* A comment, broken at blanks. */
+static void print_comment(const char *text, FILE *out)
+{
+	while (*text) {
+		size_t size = strlen(text);
+
+		if (size > SAMPLE_WIDTH) {
+			size = SAMPLE_WIDTH;
+			while (size && text[size] != ' ')
+				size--;
+		}
+		fprintf(out, "# %.*s\n", (int)size, text);
+		text += size;
+		text += strspn(text, " ");
+	}
+}
+
+static void sample_setting(const struct setting *setting, FILE *out)
+{
+	struct buf value = { 0 };
+
+	print_comment(setting->summary, out);
+	if (setting->inherits && !setting->default_text)
+		fprintf(out, "# Default: %s.\n", setting->inherits);
+	value_write(setting->default_text ? setting->default_text : "", &value);
+	fprintf(out, ";%s =%s%.*s\n\n", setting->name, value.size ? " " : "", (int)value.size, value.size ? value.bytes : "");
+	buf_fini(&value);
+}
+
+void settings_sample(FILE *out)
+{
+	fputs("# pgweir.ini with every key at its default. Remove the semicolon where you change one.\n\n", out);
+	for (int kind = 0; kind < SECTION_KINDS; kind++) {
+		const struct section_type *type = &section_types[kind];
+
+		print_comment(type->summary, out);
+		fprintf(out, type->named ? ";[%s NAME]\n\n" : "[%s]\n\n", type->word);
+		for (size_t i = 0; i < *type->count; i++)
+			sample_setting(&type->settings[i], out);
+	}
+}

@@ -1,0 +1,44 @@
+/* What the settings table says about itself and about a snapshot: the reference, the sample, SHOW CONFIG, SET, and what
+ * a reload changed. Secrets are shown as settings_mask wherever they are set. */
+#ifndef PGWEIR_SETTINGS_H
+#define PGWEIR_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "pgweir/config.h"
+#include "pgweir/error.h"
+
+extern const char settings_mask[];              /* "********" */
+
+void settings_describe(FILE *out);              /* The reference, as Markdown, section by section. */
+void settings_sample(FILE *out);                /* A commented pgweir.ini; as it stands it yields the defaults. */
+
+/* A row of SHOW CONFIG. Times are plain seconds, as PgBouncer shows them; what is not set is "". */
+struct settings_shown {
+	const char *key, *value, *default_value;
+	bool changeable;                        /* Without a restart. */
+};
+/* The texts live during the call. */
+typedef void settings_cb(const struct settings_shown *shown, void *arg);
+void settings_foreach(const struct config *config, settings_cb *callback, void *arg);      /* The keys of [pgweir]. */
+
+void config_print_effective(const struct config *config, FILE *out);
+
+struct config_change {
+	const char *section;                    /* "pgweir", "database app", … */
+	const char *key;                        /* NULL: the section as a whole came or went. */
+	const char *old_value, *new_value;      /* "" where it is not set or not there. */
+	bool came, went;                        /* With key NULL: which. */
+	bool needs_restart;
+};
+typedef void config_change_cb(const struct config_change *change, void *arg);
+/* In the order of the table, [pgweir] first. */
+void config_changes(const struct config *before, const struct config *after, config_change_cb *callback, void *arg);
+
+/* A new snapshot with a key of [pgweir] replaced, or NULL: unknown keys (42704), bad values (22023), and keys that need
+ * a restart (55P02). The file is read again, together with what was set before; config_load() forgets all of that. Not for
+ * snapshots from config_load_text(), whose file need not exist. `value` is taken as it is: no ${NAME}. */
+struct config *config_set(const struct config *old, const char *key, const char *value, struct error *error) MUST_USE;
+
+#endif

@@ -1,0 +1,39 @@
+/* What SHOW shows: for each subject its columns and what fills them in. */
+#ifndef PGWEIR_ADMIN_SHOW_H
+#define PGWEIR_ADMIN_SHOW_H
+
+#include "job.h"
+
+#define TABLE(columns_) { .columns = (columns_), .count = ARRAY_LEN(columns_) }
+#define SHOW(subject) \
+	extern const struct table subject##_table; \
+	void show_##subject(struct job *job)
+
+SHOW(databases);
+SHOW(pools);
+SHOW(clients);
+SHOW(servers);
+SHOW(sockets);
+SHOW(active_sockets);
+SHOW(users);
+SHOW(stats);
+SHOW(stats_totals);
+SHOW(stats_averages);
+SHOW(totals);
+SHOW(config);
+SHOW(lists);
+SHOW(mem);
+SHOW(version);
+SHOW(help);
+SHOW(state);
+SHOW(peers);
+SHOW(dns_hosts);
+SHOW(dns_zones);
+SHOW(pins);
+SHOW(threads);
+
+/* The answer of a SHOW whose rows are complete. */
+void show_done(struct job *job);
+const char *show_pool_mode(enum pool_mode mode);
+
+#endif

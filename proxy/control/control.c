@@ -1,0 +1,315 @@
+#include "pgweir/control.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "control_internal.h"
+#include "pgweir/authenticator.h"
+#include "pgweir/clock.h"
+#include "pgweir/listener.h"
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "pgweir/server.h"
+#include "pgweir/session.h"
+#include "pgweir/settings.h"
+#include "pgweir/worker.h"
+
+static struct {
+	struct loop *loop;
+	struct config *config;
+	struct listener *listener;
+	uint64_t generation, started_us;
+	void (*admin)(struct login_session *session);
+	struct event *signals[8];
+} control;
+
+struct loop *control_loop(void)
+{
+	return control.loop;
+}
+
+struct config *control_config(void)
+{
+	return control.config;
+}
+
+uint64_t control_started_us(void)
+{
+	return control.started_us;
+}
+
+/* --- The configuration --- */
+
+static void log_problems(const struct config_problems *problems)
+{
+	for (size_t i = 0; i < problems->warning_count; i++)
+		log_warning("configuration", LOG_TEXT("warning", problems->warnings[i]));
+	for (size_t i = 0; i < problems->count; i++)
+		log_error("configuration", LOG_TEXT("problem", problems->texts[i]));
+}
+
+static void note_change(const struct config_change *change, void *arg)
+{
+	const char *key = change->key ? change->key : change->came ? "(new)" : "(gone)";
+
+	(void)arg;
+	if (change->needs_restart)
+		log_warning("setting changed, takes effect after a restart", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
+	else
+		log_info("setting changed", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
+}
+
+static bool use_logging(const struct config *config)
+{
+	int failed = log_open(config->logfile);
+
+	log_set_format(config->log_format);
+	log_set_level(config->log_level);
+	if (failed)
+		log_error("cannot open logfile", LOG_TEXT("path", config->logfile), LOG_TEXT("reason", strerror(failed)));
+	return failed == 0;
+}
+
+/* Everything that can refuse a snapshot is asked before anything uses it. */
+static bool publish(struct config *config, struct config_problems *problems)
+{
+	config->generation = ++control.generation;
+	if (!auth_configure(config, problems) || !login_configure(config, problems))
+		return false;
+	server_tls_reload();
+	use_logging(config);
+	if (control.config)
+		config_changes(control.config, config, note_change, NULL);
+	workers_publish(config);
+	config_unref(&control.config);
+	control.config = config_ref(config);
+	return true;
+}
+
+bool control_reload(struct config_problems *problems)
+{
+	struct config *config = config_load(control.config->path, problems);
+	bool good = config && publish(config, problems);
+
+	log_problems(problems);
+	if (good)
+		log_info("configuration reloaded", LOG_TEXT("path", config->path));
+	else
+		log_error("configuration not reloaded, the former one stays", LOG_TEXT("path", control.config->path));
+	config_unref(&config);
+	return good;
+}
+
+bool control_set(const char *key, const char *value, struct error *error)
+{
+	struct config *config = config_set(control.config, key, value, error);
+	struct config_problems problems = { 0 };
+
+	if (!config)
+		return false;
+	bool good = publish(config, &problems);
+
+	if (!good)
+		error_set(error, "22023", "%s", problems.count ? problems.texts[0] : "the value cannot be used");
+	config_problems_fini(&problems);
+	config_unref(&config);
+	return good;
+}
+
+/* --- Clients --- */
+
+static void give_to_admin(struct loop_letter *letter)
+{
+	control.admin(CONTAINER_OF(letter, struct login_session, letter));
+}
+
+/* On a login thread. */
+static void receive_session(struct login_session *session)
+{
+	if (session->database) {
+		session_receive(session);
+		return;
+	}
+	session->letter.deliver = give_to_admin;
+	loop_post(control.loop, &session->letter);
+}
+
+static const struct login_receiver receiver = { .session = receive_session, .cancel = session_receive_cancel };
+
+static void accepted(int fd, const struct sockaddr_storage *peer, void *arg)
+{
+	(void)arg;
+	login_accept(fd, peer);
+}
+
+void control_stop_listening(void)
+{
+	listener_close(&control.listener);
+}
+
+void control_end(void)
+{
+	loop_stop(control.loop);
+}
+
+/* --- Signals --- */
+
+static void reload_on_signal(void)
+{
+	struct config_problems problems = { 0 };
+
+	if (!control_reload(&problems))
+		log_debug("reload refused");
+	config_problems_fini(&problems);
+}
+
+static void drain_on_signal(void)
+{
+	control_shutdown(CONTROL_DRAIN);
+}
+
+static void wait_on_signal(void)
+{
+	control_shutdown(CONTROL_WAIT_FOR_SERVERS);
+}
+
+static void end_on_signal(void)
+{
+	control_shutdown(CONTROL_NOW);
+}
+
+static const struct {
+	int number;
+	void (*act)(void);
+} signal_acts[] = {
+	{ SIGHUP, reload_on_signal },
+	{ SIGTERM, drain_on_signal },
+	{ SIGINT, wait_on_signal },
+	{ SIGQUIT, end_on_signal },
+};
+
+static void signalled(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	for (size_t i = 0; i < ARRAY_LEN(signal_acts); i++)
+		if (signal_acts[i].number == (int)number)
+			signal_acts[i].act();
+}
+
+static void watch_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(signal_acts); i++) {
+		control.signals[i] = evsignal_new(loop_base(control.loop), signal_acts[i].number, signalled, NULL);
+		event_add(control.signals[i], NULL);
+	}
+}
+
+static void unwatch_signals(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(signal_acts); i++)
+		event_free(control.signals[i]);
+}
+
+/* --- Start and end --- */
+
+enum { DESCRIPTORS_RESERVED = 64 };
+
+/* A limit that is too low is found out now, not at the client too many. */
+static void check_descriptors(const struct config *config)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	uint64_t servers = (uint64_t)config->default_pool_size * (config->database_count + 1);
+	uint64_t wanted = (uint64_t)config->max_client_conn + servers + DESCRIPTORS_RESERVED;
+
+	if (limit.rlim_max < wanted)
+		log_warning("the limit of open files is lower than max_client_conn and the pools may need",
+			LOG_INT("limit", limit.rlim_max), LOG_INT("wanted", wanted));
+}
+
+static bool write_pidfile(const char *path)
+{
+	FILE *file = path ? fopen(path, "w") : NULL;
+
+	if (!path)
+		return true;
+	if (!file) {
+		log_error("cannot write pidfile", LOG_TEXT("path", path), LOG_TEXT("reason", strerror(errno)));
+		return false;
+	}
+	fprintf(file, "%d\n", (int)getpid());
+	fclose(file);
+	return true;
+}
+
+static bool start(struct config *config)
+{
+	struct config_problems problems = { 0 };
+	struct error error = { 0 };
+
+	/* Secrets must not end up in a core file. */
+	prctl(PR_SET_DUMPABLE, 0);
+	control.loop = loop_new("control");
+	control.started_us = clock_now_us();
+	drain_init(control.loop);
+	check_descriptors(config);
+	auth_start(control.loop);
+	workers_start(config, &session_worker_hooks);
+	login_threads_start(config->login_threads);
+	login_start(&receiver);
+	bool good = publish(config, &problems);
+
+	log_problems(&problems);
+	config_problems_fini(&problems);
+	if (!good || !write_pidfile(config->pidfile))
+		return false;
+	control.listener = listener_open(config, control.loop, accepted, NULL, &error);
+	if (!control.listener) {
+		log_error("cannot listen", LOG_TEXT("reason", error.text));
+		return false;
+	}
+	return true;
+}
+
+static void stop(void)
+{
+	control_stop_listening();
+	login_stop();
+	login_threads_stop();
+	workers_stop();
+	auth_stop();
+	drain_fini();
+	if (control.config && control.config->pidfile)
+		unlink(control.config->pidfile);
+	config_unref(&control.config);
+	loop_free(&control.loop);
+}
+
+int control_run(struct config *config, void (*admin)(struct login_session *session))
+{
+	control.admin = admin;
+	bool started = start(config);
+
+	if (started) {
+		watch_signals();
+		log_info("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
+			LOG_INT("listen_port", config->listen_port), LOG_INT("workers", workers_count()));
+		loop_run(control.loop);
+		log_info("pgweir stops");
+		unwatch_signals();
+	}
+	stop();
+	config_unref(&config);
+	return started ? 0 : 1;
+}

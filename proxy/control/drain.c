@@ -1,0 +1,143 @@
+/* The orderly end, as a state machine that a timer drives.
+ *
+ * A drain: still accepting for drain_delay, so that whoever balances load has time to notice; then nobody new, idle
+ * clients closed bit by bit until two thirds of drain_timeout, and what is left at drain_timeout closed where it stands. */
+#include "pgweir/clock.h"
+#include "pgweir/log.h"
+#include "pgweir/worker.h"
+#include "control_internal.h"
+#include "pgweir/session.h"
+
+enum { STEP_MS = 100 };
+
+static struct {
+	struct loop_timer timer;
+	bool running, touring;
+	enum control_shutdown how;
+	uint64_t began_ms;
+	bool refusing;
+	unsigned left;
+} drain;
+
+struct pace {
+	unsigned most;
+	bool busy;
+};
+static struct pace pace;
+
+static void visit(struct worker *worker, void *arg)
+{
+	(void)arg;
+	worker->draining = true;
+	drain.left += sessions_drain(worker, pace.most, pace.busy);
+}
+
+static void visited(void *arg)
+{
+	(void)arg;
+	drain.touring = false;
+	if (drain.left == 0 && login_count() == 0)
+		control_end();
+}
+
+static void tour(unsigned most, bool busy)
+{
+	pace = (struct pace){ most, busy };
+	drain.left = 0;
+	drain.touring = true;
+	workers_visit(control_loop(), visit, visited, NULL);
+}
+
+static void refuse_newcomers(void)
+{
+	if (drain.refusing)
+		return;
+	drain.refusing = true;
+	login_refuse(true);
+	log_info("refusing new clients");
+}
+
+/* As many as it takes to be through with the idle ones in time, evenly. */
+static unsigned share_of(uint64_t since_ms, uint64_t until_ms)
+{
+	uint64_t steps = since_ms < until_ms ? (until_ms - since_ms) / STEP_MS : 0;
+
+	return (unsigned)(client_slot_count() / (steps + 1) / workers_count()) + 1;
+}
+
+static void step_drain(uint64_t passed_ms)
+{
+	const struct config *config = control_config();
+	uint64_t timeout_ms = config->drain_timeout_ms;
+	uint64_t delay_ms = config->drain_delay_ms < timeout_ms ? config->drain_delay_ms : timeout_ms;
+
+	if (passed_ms < delay_ms)
+		return;
+	refuse_newcomers();
+	if (passed_ms >= timeout_ms)
+		tour(UINT32_MAX, true);
+	else
+		tour(share_of(passed_ms, delay_ms + (timeout_ms - delay_ms) * 2 / 3), false);
+}
+
+static void step(void *arg)
+{
+	uint64_t passed_ms = clock_now_ms() - drain.began_ms;
+
+	(void)arg;
+	loop_timer_start(&drain.timer, STEP_MS);
+	if (drain.touring)
+		return;
+	switch (drain.how) {
+	case CONTROL_DRAIN:
+		step_drain(passed_ms);
+		break;
+	case CONTROL_WAIT_FOR_SERVERS:
+		refuse_newcomers();
+		tour(UINT32_MAX, false);
+		break;
+	case CONTROL_WAIT_FOR_CLIENTS:
+		refuse_newcomers();
+		tour(0, false);
+		break;
+	case CONTROL_NOW:
+		refuse_newcomers();
+		tour(UINT32_MAX, true);
+		break;
+	}
+}
+
+static const char *const words[] = {
+	[CONTROL_DRAIN] = "drain",
+	[CONTROL_WAIT_FOR_SERVERS] = "wait for servers",
+	[CONTROL_WAIT_FOR_CLIENTS] = "wait for clients",
+	[CONTROL_NOW] = "now",
+};
+
+void control_shutdown(enum control_shutdown how)
+{
+	/* Asked a second time, it goes faster. */
+	if (drain.running && how == drain.how)
+		how = CONTROL_NOW;
+	log_info("shutting down", LOG_TEXT("how", words[how]), LOG_INT("clients", client_slot_count()));
+	drain.how = how;
+	if (!drain.running)
+		drain.began_ms = clock_now_ms();
+	drain.running = true;
+	step(NULL);
+}
+
+bool control_is_shutting_down(void)
+{
+	return drain.running;
+}
+
+void drain_init(struct loop *loop)
+{
+	loop_timer_init(&drain.timer, loop, step, NULL);
+}
+
+void drain_fini(void)
+{
+	loop_timer_stop(&drain.timer);
+}

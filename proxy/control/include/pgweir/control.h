@@ -1,0 +1,36 @@
+/* The control plane: signals, the configuration as it is published, listening, and the orderly end.
+ *
+ * Everything here belongs to the control thread. */
+#ifndef PGWEIR_CONTROL_H
+#define PGWEIR_CONTROL_H
+
+#include <stdbool.h>
+
+#include "pgweir/config.h"
+#include "pgweir/error.h"
+#include "pgweir/login.h"
+#include "pgweir/loop.h"
+
+enum control_shutdown {
+	CONTROL_DRAIN,                  /* SIGTERM: drain_delay, then idle clients bit by bit, all by drain_timeout. */
+	CONTROL_WAIT_FOR_SERVERS,       /* Clients may finish their transactions; no new queries; then as CONTROL_NOW. */
+	CONTROL_WAIT_FOR_CLIENTS,       /* Accepts nobody, and ends when the last client has left of its own accord. */
+	CONTROL_NOW,
+};
+
+/* Runs pgweir with a configuration that has been loaded (takes the reference). `admin` receives the clients of the
+ * admin console on the control thread. Returns the process's exit status. */
+int control_run(struct config *config, void (*admin)(struct login_session *session));
+
+struct loop *control_loop(void);
+struct config *control_config(void);            /* The one in force; borrowed. */
+uint64_t control_started_us(void);
+
+/* Reads the file again. On false `problems` says why and nothing has changed. */
+bool control_reload(struct config_problems *problems) MUST_USE;
+/* Sets a key of [pgweir] until the next reload. */
+bool control_set(const char *key, const char *value, struct error *error) MUST_USE;
+void control_shutdown(enum control_shutdown how);
+bool control_is_shutting_down(void);
+
+#endif

@@ -1,0 +1,79 @@
+/* The snapshot and the TLS context that new logins start with.
+ *
+ * Failure story: a certificate that cannot be read is a problem of the reload; logins go on with what they had. */
+#include <pthread.h>
+
+#include "login_internal.h"
+#include "pgweir/mem.h"
+
+static struct {
+	pthread_mutex_t mutex;
+	struct config *config;
+	struct tls_context *tls;        /* NULL: TLS is off. */
+} setup = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static bool add_problem(struct config_problems *problems, const char *text)
+{
+	problems->texts = mem_realloc(problems->texts, (problems->count + 1) * sizeof(*problems->texts));
+	problems->texts[problems->count++] = mem_strdup(text);
+	return false;
+}
+
+static bool make_context(const struct config_tls *tls, struct tls_context **context, struct config_problems *problems)
+{
+	struct error error;
+
+	*context = NULL;
+	if (tls->sslmode == SSLMODE_DISABLE)
+		return true;
+	if (!tls->cert_file || !tls->key_file)
+		return add_problem(problems, "client_tls_sslmode: anything but \"disable\" needs client_tls_cert_file and "
+			"client_tls_key_file");
+	/* Without it any certificate would do. */
+	if (tls->sslmode >= SSLMODE_VERIFY_CA && !tls->ca_file)
+		return add_problem(problems, "client_tls_sslmode: verify-ca and verify-full need client_tls_ca_file");
+	*context = tls_context_server_new(tls, &error);
+	if (*context)
+		return true;
+	error_prepend(&error, "client_tls");
+	return add_problem(problems, error.text);
+}
+
+bool login_configure(struct config *config, struct config_problems *problems)
+{
+	struct tls_context *context;
+
+	if (!make_context(&config->client_tls, &context, problems))
+		return false;
+	pthread_mutex_lock(&setup.mutex);
+	struct config *old_config = setup.config;
+	struct tls_context *old_tls = setup.tls;
+
+	setup.config = config_ref(config);
+	setup.tls = context;
+	pthread_mutex_unlock(&setup.mutex);
+	config_unref(&old_config);
+	tls_context_unref(&old_tls);
+	return true;
+}
+
+bool login_setup_current(struct config **config, struct tls_context **tls)
+{
+	pthread_mutex_lock(&setup.mutex);
+	bool known = setup.config != NULL;
+
+	if (known) {
+		*config = config_ref(setup.config);
+		*tls = tls_context_ref(setup.tls);
+	}
+	pthread_mutex_unlock(&setup.mutex);
+	return known;
+}
+
+void login_setup_fini(void)
+{
+	pthread_mutex_lock(&setup.mutex);
+	config_unref(&setup.config);
+	tls_context_unref(&setup.tls);
+	pthread_mutex_unlock(&setup.mutex);
+}

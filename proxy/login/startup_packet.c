@@ -1,0 +1,229 @@
+/* A StartupMessage as what it asks for.
+ *
+ * PostgreSQL documentation: "Message Formats, StartupMessage"; what the names and `options` mean follows "Message Flow,
+ * Start-up" and the server's own behaviour.
+ *
+ * Failure story: a malformed packet, a missing user or a value that cannot be read is a FATAL error for the client. A
+ * setting whose name is one of the packet's own fields (-c user=…, or USER in capitals) is refused: passed on to a
+ * server it would name another role than the one that was authenticated. */
+#include <ctype.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "login_internal.h"
+#include "pgweir/mem.h"
+
+struct reading {
+	struct startup_request *request;
+	const char *replication, *options;      /* In the packet. */
+	struct state_builder settings, login_settings;
+	struct error *error;
+	bool failed;
+};
+
+static char *name_of(const char *value)
+{
+	return mem_strndup(value, strnlen(value, STARTUP_NAME_MAX));
+}
+
+static void take_user(struct reading *reading, const char *value)
+{
+	mem_free(reading->request->user);
+	reading->request->user = name_of(value);
+}
+
+static void take_database(struct reading *reading, const char *value)
+{
+	mem_free(reading->request->database);
+	reading->request->database = name_of(value);
+}
+
+static void take_replication(struct reading *reading, const char *value)
+{
+	reading->replication = value;
+}
+
+static void take_options(struct reading *reading, const char *value)
+{
+	reading->options = value;
+}
+
+/* The packet's own fields. PostgreSQL compares these names exactly. */
+static const struct {
+	const char *name;
+	void (*take)(struct reading *reading, const char *value);
+} fields[] = {
+	{ "user", take_user },
+	{ "database", take_database },
+	{ "replication", take_replication },
+	{ "options", take_options },
+};
+
+static size_t field_index(const char *name)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(fields) && strcmp(fields[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static bool is_protocol_option(const char *name)
+{
+	return strncmp(name, "_pq_.", 5) == 0;
+}
+
+static void add_unknown(struct startup_request *request, const char *name)
+{
+	request->unknown = mem_realloc(request->unknown, (request->unknown_count + 1) * sizeof(*request->unknown));
+	request->unknown[request->unknown_count++] = mem_strdup(name);
+}
+
+static void read_field(const char *name, const char *value, void *arg)
+{
+	struct reading *reading = arg;
+	size_t i = field_index(name);
+
+	if (i < ARRAY_LEN(fields))
+		fields[i].take(reading, value);
+	else if (is_protocol_option(name))
+		add_unknown(reading->request, name);
+}
+
+static void refuse(struct reading *reading, const char *sqlstate, const char *text, const char *name)
+{
+	if (reading->failed)
+		return;
+	reading->failed = true;
+	snprintf(reading->error->sqlstate, sizeof(reading->error->sqlstate), "%s", sqlstate);
+	snprintf(reading->error->text, sizeof(reading->error->text), "%s \"%.100s\"", text, name);
+}
+
+static void add_setting(const char *name, const char *value, void *arg)
+{
+	struct reading *reading = arg;
+	char *lower = mem_strdup(name);
+
+	for (char *at = lower; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	if (!*lower || field_index(lower) < ARRAY_LEN(fields) || is_protocol_option(lower))
+		refuse(reading, "42704", "unrecognized configuration parameter", name);
+	else
+		state_builder_set(state_is_startup_only(lower) ? &reading->login_settings : &reading->settings, lower, value);
+	mem_free(lower);
+}
+
+static void read_setting(const char *name, const char *value, void *arg)
+{
+	if (field_index(name) == ARRAY_LEN(fields) && !is_protocol_option(name))
+		add_setting(name, value, arg);
+}
+
+/* As PostgreSQL reads a boolean: whole words, or as much of one as makes it unique. False: not one. */
+static bool read_bool(const char *text, bool *value)
+{
+	static const struct {
+		const char *word;
+		size_t shortest;
+		bool value;
+	} words[] = {
+		{ "true", 1, true }, { "false", 1, false }, { "yes", 1, true }, { "no", 1, false },
+		{ "on", 2, true }, { "off", 2, false }, { "1", 1, true }, { "0", 1, false },
+	};
+	size_t size = strlen(text);
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (size < words[i].shortest || size > strlen(words[i].word) || strncasecmp(text, words[i].word, size) != 0)
+			continue;
+		*value = words[i].value;
+		return true;
+	}
+	return false;
+}
+
+static void read_replication(struct reading *reading)
+{
+	const char *text = reading->replication;
+	bool wanted = false;
+
+	if (!text)
+		return;
+	if (strcmp(text, "database") == 0) {
+		reading->request->replication = mem_strdup("database");
+		return;
+	}
+	if (!read_bool(text, &wanted))
+		refuse(reading, "22023", "invalid value for parameter \"replication\":", text);
+	else if (wanted)
+		reading->request->replication = mem_strdup("true");
+}
+
+/* `options` first, as PostgreSQL does: a parameter of its own in the packet wins over one in there. */
+static void read_settings(struct reading *reading, const char *packet, size_t size)
+{
+	struct buf rest = { 0 };
+
+	if (reading->options && !wire_options_pairs(reading->options, add_setting, reading, &rest))
+		refuse(reading, "42601", "invalid command-line argument for server process:", reading->options);
+	if (rest.size) {
+		buf_append_char(&rest, '\0');
+		state_builder_set(&reading->login_settings, "options", rest.bytes);
+	}
+	buf_fini(&rest);
+	if (!wire_startup_pairs(packet, size, read_setting, reading))
+		reading->failed = true;
+}
+
+/* 3.1 never was; who asks for it gets 3.0. */
+static void choose_minor(struct startup_request *request, uint32_t asked)
+{
+	request->minor = asked >= STARTUP_NEWEST_MINOR ? STARTUP_NEWEST_MINOR : 0;
+	request->negotiate = request->minor != asked || request->unknown_count;
+}
+
+static bool read_packet(struct reading *reading, const char *packet, size_t size)
+{
+	struct startup_request *request = reading->request;
+
+	if (!wire_startup_pairs(packet, size, read_field, reading))
+		return error_set(reading->error, "08P01",
+			"invalid startup packet layout: expected terminator as last byte");
+	choose_minor(request, wire_u32(packet + 4) & 0xffff);
+	if (!request->user || !*request->user)
+		return error_set(reading->error, "28000", "no PostgreSQL user name specified in startup packet");
+	if (!request->database || !*request->database)
+		take_database(reading, request->user);
+	read_replication(reading);
+	read_settings(reading, packet, size);
+	request->settings = state_builder_finish(&reading->settings);
+	request->login_settings = state_builder_finish(&reading->login_settings);
+	return !reading->failed;
+}
+
+struct startup_request *startup_request_read(const char *packet, size_t size, struct error *error)
+{
+	struct startup_request *request = NEW(struct startup_request);
+	struct reading reading = { .request = request, .error = error };
+
+	if (!read_packet(&reading, packet, size))
+		startup_request_free(&request);
+	return request;
+}
+
+void startup_request_free(struct startup_request **request)
+{
+	struct startup_request *gone = *request;
+
+	*request = NULL;
+	if (!gone)
+		return;
+	for (size_t i = 0; i < gone->unknown_count; i++)
+		mem_free(gone->unknown[i]);
+	mem_free(gone->unknown);
+	mem_free(gone->user);
+	mem_free(gone->database);
+	mem_free(gone->replication);
+	state_unref(&gone->settings);
+	state_unref(&gone->login_settings);
+	mem_free(gone);
+}

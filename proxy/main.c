@@ -1,0 +1,152 @@
+/* The command line. */
+#include <stdio.h>
+#include <string.h>
+
+#include "pgweir/admin.h"
+#include "pgweir/config.h"
+#include "pgweir/control.h"
+#include "pgweir/settings.h"
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct arguments {
+	const char *config_path;
+	const char *words[8];
+	int word_count;
+};
+
+static int command_run(const struct arguments *arguments);
+static int command_check(const struct arguments *arguments);
+static int command_describe(const struct arguments *arguments);
+
+static const struct {
+	const char *word;
+	const char *usage;
+	const char *help;
+	int (*run)(const struct arguments *arguments);
+} commands[] = {
+	{ NULL, "pgweir -c FILE", "run in the foreground", command_run },
+	{ "check", "pgweir check -c FILE", "validate FILE and print the effective settings", command_check },
+	{ "describe", "pgweir describe settings|sample", "print the reference of all settings, or a commented pgweir.ini",
+		command_describe },
+};
+
+static void print_usage(FILE *to)
+{
+	fputs("pgweir " PGWEIR_VERSION ", a connection-pooling proxy for PostgreSQL\n\nUsage:\n", to);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(to, "  %-36s %s\n", commands[i].usage, commands[i].help);
+	fputs("  pgweir --help | --version\n\nExit status: 0 good, 1 failed, 2 wrong usage.\n", to);
+}
+
+static int usage_error(const char *text, const char *word)
+{
+	fprintf(stderr, "pgweir: %s%s%s\nTry \"pgweir --help\".\n", text, word ? " " : "", word ? word : "");
+	return EXIT_USAGE;
+}
+
+static void print_problems(const struct config_problems *problems)
+{
+	for (size_t i = 0; i < problems->warning_count; i++)
+		fprintf(stderr, "warning: %s\n", problems->warnings[i]);
+	for (size_t i = 0; i < problems->count; i++)
+		fprintf(stderr, "%s\n", problems->texts[i]);
+}
+
+static struct config *load(const struct arguments *arguments)
+{
+	struct config_problems problems = { 0 };
+	struct config *config = config_load(arguments->config_path, &problems);
+
+	print_problems(&problems);
+	config_problems_fini(&problems);
+	return config;
+}
+
+static int command_run(const struct arguments *arguments)
+{
+	if (!arguments->config_path)
+		return usage_error("which configuration? Give it with -c FILE", NULL);
+	struct config *config = load(arguments);
+
+	return config ? control_run(config, admin_receive) : EXIT_FAILED;
+}
+
+static int command_check(const struct arguments *arguments)
+{
+	if (!arguments->config_path)
+		return usage_error("check what? Give it with -c FILE", NULL);
+	struct config *config = load(arguments);
+
+	if (!config)
+		return EXIT_FAILED;
+	config_print_effective(config, stdout);
+	config_unref(&config);
+	return EXIT_GOOD;
+}
+
+static int command_describe(const struct arguments *arguments)
+{
+	const char *what = arguments->word_count > 1 ? arguments->words[1] : "";
+
+	if (strcmp(what, "settings") == 0)
+		settings_describe(stdout);
+	else if (strcmp(what, "sample") == 0)
+		settings_sample(stdout);
+	else
+		return usage_error("describe what? settings or sample", NULL);
+	return EXIT_GOOD;
+}
+
+/* Returns EXIT_GOOD, or the status to end with. */
+static int read_arguments(int count, char **texts, struct arguments *arguments)
+{
+	for (int i = 1; i < count; i++) {
+		if (strcmp(texts[i], "-c") == 0 || strcmp(texts[i], "--config") == 0) {
+			if (++i == count)
+				return usage_error("-c wants a file", NULL);
+			arguments->config_path = texts[i];
+		} else if (texts[i][0] == '-' && texts[i][1]) {
+			return usage_error("unknown option", texts[i]);
+		} else if (arguments->word_count == (int)ARRAY_LEN(arguments->words)) {
+			return usage_error("too many arguments", NULL);
+		} else {
+			arguments->words[arguments->word_count++] = texts[i];
+		}
+	}
+	return EXIT_GOOD;
+}
+
+static bool asks_for(int count, char **texts, const char *option, char letter)
+{
+	for (int i = 1; i < count; i++)
+		if (strcmp(texts[i], option) == 0 || (texts[i][0] == '-' && texts[i][1] == letter && !texts[i][2]))
+			return true;
+	return false;
+}
+
+int main(int count, char **texts)
+{
+	struct arguments arguments = { 0 };
+
+	if (asks_for(count, texts, "--help", 'h')) {
+		print_usage(stdout);
+		return EXIT_GOOD;
+	}
+	if (asks_for(count, texts, "--version", 'V')) {
+		puts("pgweir " PGWEIR_VERSION);
+		return EXIT_GOOD;
+	}
+	int status = read_arguments(count, texts, &arguments);
+
+	if (status != EXIT_GOOD)
+		return status;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		bool wanted = commands[i].word ? arguments.word_count && strcmp(arguments.words[0], commands[i].word) == 0
+			: arguments.word_count == 0;
+
+		if (wanted)
+			return commands[i].run(&arguments);
+	}
+	return usage_error("unknown command", arguments.words[0]);
+}

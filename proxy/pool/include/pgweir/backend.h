@@ -1,0 +1,105 @@
+/* A server connection at work on one worker: what it has been asked, what it has answered, what state it is in.
+ *
+ * Bytes from the server go through backend_receive(), which holds every message against the table in replies.c and
+ * against the oldest outstanding request, and tells the owner's sink. Whoever sends something that elicits an answer
+ * pushes a request first. A backend without a borrower belongs to its pool, which cleans and keeps it. */
+#ifndef PGWEIR_BACKEND_H
+#define PGWEIR_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/close_reason.h"
+#include "pgweir/list.h"
+#include "pgweir/requests.h"
+#include "pgweir/server.h"
+#include "pgweir/statement.h"
+
+struct pool_share;
+struct worker;
+
+enum backend_state {
+	BACKEND_IDLE,           /* In the pool, ready to be lent. */
+	BACKEND_LENT,           /* A session's. */
+	BACKEND_CLEANING,       /* In the pool, with something to finish before it can be lent. */
+	BACKEND_CLOSED,
+};
+
+enum backend_copy { BACKEND_COPY_NONE, BACKEND_COPY_IN, BACKEND_COPY_OUT, BACKEND_COPY_BOTH };
+
+/* What a borrower hears while bytes are received. None of these may release or close the backend; act after
+ * backend_receive() has returned. */
+struct backend_sink {
+	/* The connection is ready for what loop_what bits say, while the backend is lent. */
+	void (*event)(void *owner, unsigned what);
+	/* These bytes of the server's are the client's. They stay valid until flush(). */
+	void (*pass)(void *owner, const char *bytes, size_t size);
+	/* Send what was passed. Bytes may go away afterwards. */
+	void (*flush)(void *owner);
+	/* The turn of a request that we answer ourselves has come. */
+	void (*local)(void *owner, const struct request *request);
+	/* The request failed, or was skipped because one before it failed. Latest first. */
+	void (*undone)(void *owner, const struct request *request);
+	/* An ErrorResponse to `request` (its kind may be REQUEST_NONE). True: the owner has dealt with it, do not pass it. */
+	bool (*error)(void *owner, const struct request *request, const char *body, size_t size);
+	/* A CommandComplete; `tag` ends with a NUL. */
+	void (*tag)(void *owner, const char *tag);
+	/* ReadyForQuery to a request of the owner's, or to an injected one. */
+	void (*ready)(void *owner, const struct request *request, char status);
+};
+
+struct backend {
+	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
+	struct server *server;
+	struct pool_share *share;
+	struct worker *worker;
+	struct list link;               /* In one list of the share. */
+	enum backend_state state;
+	char status;                    /* Of the last ReadyForQuery: 'I', 'T' or 'E'. */
+	enum backend_copy copy;
+	bool said_fatal;                /* The server has announced its end. */
+	bool mute;                      /* Everything but requests' bookkeeping is swallowed. */
+	bool touched;                   /* A session may have left state behind: reset before lending. */
+	bool retire;                    /* Close rather than keep, for `retire_reason`. */
+	enum close_reason retire_reason;
+	bool unsynced;                  /* Extended messages were sent and no Sync behind them: a transaction may be open. */
+	struct requests requests;
+	struct prepared prepared;
+	struct state *settings;         /* In force beyond those given at login. A reference. */
+	uint64_t unnamed_token;         /* Whose unnamed statement is there; 0: none. */
+	const struct backend_sink *sink;
+	void *owner;
+	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
+	/* Framing of what the server sends. */
+	size_t pass_left;               /* Rest of a message whose start has been dealt with. */
+	bool pass_swallow;
+	struct buf held;                /* Start of a message that must be seen whole. */
+	/* For the pool. */
+	unsigned generation;            /* The share's when it was opened. */
+	bool rolled_back, check_due, checked;   /* While cleaning. */
+	uint64_t cleaning_deadline_us;
+	struct list cancel_tickets;     /* Cancels in flight. */
+	uint64_t idle_since_us, checked_us, lent_since_us, expires_us;
+	uint64_t request_since_us;      /* When the oldest running work began; 0: none. */
+	struct loop_letter letter;      /* For its way to another worker. */
+};
+
+struct backend *backend_new(struct server *server, struct pool_share *share) MUST_USE;    /* Takes the server. */
+void backend_free(struct backend **backend);
+
+/* False: the server broke the protocol; `backend` is to be closed. */
+bool backend_receive(struct backend *backend, const char *bytes, size_t size) MUST_USE;
+
+/* Answers what stands first in line and needs no server. For a Flush, which must not wait for a reply. */
+void backend_settle(struct backend *backend);
+
+/* Bookkeeping for something about to be sent. */
+void backend_request(struct backend *backend, enum request_kind kind, uint8_t flags, struct statement_name *name);
+
+/* What is outstanding will end in a ReadyForQuery without anything more from the client. */
+bool backend_will_end(const struct backend *backend);
+
+/* Nothing outstanding, nothing half received, not inside a transaction, explicit or implicit. */
+bool backend_quiet(const struct backend *backend);
+
+#endif

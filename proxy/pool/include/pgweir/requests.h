@@ -1,0 +1,67 @@
+/* What has been asked of a server connection and not been answered yet, in order.
+ *
+ * PostgreSQL answers in the order of asking, so that the reply at hand always belongs to the first request here. After
+ * an ErrorResponse in the extended protocol the server skips everything up to the next Sync ("Extended Query" in the
+ * PostgreSQL documentation), and so do we. */
+#ifndef PGWEIR_REQUESTS_H
+#define PGWEIR_REQUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/statement.h"
+
+enum request_kind {
+	REQUEST_NONE,           /* Nothing is outstanding. */
+	REQUEST_QUERY,
+	REQUEST_FUNCTION_CALL,
+	REQUEST_PARSE,
+	REQUEST_BIND,
+	REQUEST_DESCRIBE,
+	REQUEST_EXECUTE,
+	REQUEST_CLOSE,
+	REQUEST_SYNC,
+	REQUEST_COPY_END,       /* CopyDone or CopyFail; has no answer of its own. */
+	REQUEST_LOCAL_PARSE,    /* Answered by us in its turn: the server has not been asked. */
+	REQUEST_LOCAL_CLOSE,
+};
+
+enum {
+	REQUEST_INJECTED = 1,   /* Ours: the client does not see the answer. */
+	REQUEST_SETUP = 2,      /* Injected, and what follows must not run if it fails. */
+	REQUEST_UNNAMED = 4,    /* Parse or Close of the unnamed statement. */
+};
+
+struct request {
+	uint8_t kind;
+	uint8_t flags;
+	struct statement_name *name;    /* For Parse and Close of a tracked statement, with a reference; else NULL. */
+};
+
+struct requests {
+	struct request *ring;
+	uint32_t capacity;              /* A power of two. */
+	uint32_t head, count;
+};
+
+void requests_fini(struct requests *requests);
+void requests_push(struct requests *requests, enum request_kind kind, uint8_t flags, struct statement_name *name);
+static inline uint32_t requests_count(const struct requests *requests) { return requests->count; }
+
+/* The i-th oldest; `i` below the count. */
+static inline struct request *requests_at(const struct requests *requests, uint32_t i)
+{
+	return &requests->ring[(requests->head + i) & (requests->capacity - 1)];
+}
+
+static inline enum request_kind requests_first_kind(const struct requests *requests)
+{
+	return requests->count ? (enum request_kind)requests_at(requests, 0)->kind : REQUEST_NONE;
+}
+
+void requests_pop(struct requests *requests);           /* Releases the first one's reference. */
+void requests_remove(struct requests *requests, uint32_t i);
+/* How many stand before the next Sync that the server will see, or all if there is none. */
+uint32_t requests_until_sync(const struct requests *requests);
+
+#endif

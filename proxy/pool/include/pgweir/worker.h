@@ -1,0 +1,68 @@
+/* A thread of the data plane: a loop, its pools, its sessions, and the snapshot it works with.
+ *
+ * Everything in here belongs to the worker's own thread. Other threads send letters. */
+#ifndef PGWEIR_WORKER_H
+#define PGWEIR_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/close_reason.h"
+#include "pgweir/config.h"
+#include "pgweir/list.h"
+#include "pgweir/loop.h"
+#include "pgweir/map.h"
+
+enum {
+	WORKERS_MAX = 64,
+	WORKER_RECEIVE_SIZE = 65536,
+	WORKER_TICK_MS = 50,
+};
+
+struct worker {
+	unsigned index;
+	struct loop *loop;
+	struct config *config;          /* A reference. */
+	char *receive_buffer;           /* What recv() fills; shared by all connections of this worker, one event at a time. */
+	struct list shares;             /* struct pool_share. */
+	struct list cancels;            /* In flight. */
+	struct map shares_by_key;
+	struct list sessions;           /* The session library's, as is: */
+	void *relay;
+	struct map sessions_by_pid;
+	_Atomic unsigned session_count; /* Written by this worker, and by whoever hands a session over. */
+	struct loop_timer tick;
+	uint64_t ticks;
+	uint64_t now_us;                /* As of the last worker_now(). */
+	bool draining;
+	uint64_t closed[CLOSE_REASON_COUNT];
+	uint64_t cancels_delivered, cancels_unknown;
+	uint32_t next_pid;
+};
+
+/* What upper libraries have to do on each worker. Set before workers_start(). */
+struct worker_hooks {
+	void (*prepare)(struct worker *worker);         /* On its thread, before anything else. */
+	void (*tick)(struct worker *worker);            /* Every WORKER_TICK_MS. */
+	void (*finish)(struct worker *worker);          /* On its thread, before the pools go away. */
+};
+
+void workers_start(struct config *config, const struct worker_hooks *hooks);
+void workers_stop(void);
+unsigned workers_count(void);
+struct worker *worker_at(unsigned index);
+struct worker *worker_least_loaded(void);       /* Counts a session on it already. */
+
+uint64_t worker_now(struct worker *worker);     /* Precise; also kept in now_us. */
+
+/* Gives every worker a new snapshot; each adopts it between two events. */
+void workers_publish(struct config *config);
+
+/* Runs `visit` on each worker in turn, on that worker's thread, then `done` on `home`. For SHOW and admin commands. */
+typedef void worker_visit_cb(struct worker *worker, void *arg);
+typedef void worker_done_cb(void *arg);
+void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *done, void *arg);
+/* As above for those workers whose bit is set, all at once, without an answer. `visit` must not need `arg` to live. */
+void workers_wake(uint64_t mask, worker_visit_cb *visit, void *arg);
+
+#endif

@@ -1,0 +1,303 @@
+/* Borrowing and giving back.
+ *
+ * Failure story: a connection that dies while idle is just gone; one that dies in a session's hands is the session's to
+ * explain; one that cannot be opened leaves its waiters waiting as long as waiting can help (pool_open.c). */
+#include <stdatomic.h>
+
+#include "pgweir/clock.h"
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "pool_internal.h"
+
+enum {
+	IDLE_SCAN_MAX = 16,             /* How many idle connections are looked at for one in the right state. */
+	LEND_WHEN_OLDER_US = 5000,      /* A sibling's waiter goes first if it has waited this much longer. */
+};
+
+static struct list *list_for(struct pool_share *share, enum backend_state state)
+{
+	switch (state) {
+	case BACKEND_IDLE:
+		return &share->idle;
+	case BACKEND_LENT:
+		return &share->lent;
+	default:
+		return &share->cleaning;
+	}
+}
+
+static unsigned *count_for(struct pool_share *share, enum backend_state state)
+{
+	switch (state) {
+	case BACKEND_IDLE:
+		return &share->idle_count;
+	case BACKEND_LENT:
+		return &share->lent_count;
+	default:
+		return &share->cleaning_count;
+	}
+}
+
+void pool_detach(struct backend *backend)
+{
+	list_remove(&backend->link);
+	(*count_for(backend->share, backend->state))--;
+}
+
+void pool_attach(struct backend *backend, struct pool_share *share, enum backend_state state)
+{
+	backend->share = share;
+	backend->state = state;
+	if (state == BACKEND_IDLE)
+		list_push_front(&share->idle, &backend->link);
+	else
+		list_push_back(list_for(share, state), &backend->link);
+	(*count_for(share, state))++;
+}
+
+static void move(struct backend *backend, enum backend_state state)
+{
+	pool_detach(backend);
+	pool_attach(backend, backend->share, state);
+	if (state != BACKEND_LENT) {
+		backend->sink = &backend_unowned_sink;
+		backend->owner = backend;
+	}
+}
+
+static bool usable(const struct backend *backend, const struct pool_waiter *waiter)
+{
+	return backend->server->target->login_state == waiter->login_state;
+}
+
+/* One already in the right state is worth looking for; any other that was logged in alike will do. */
+static struct backend *best_idle(struct pool_share *share, const struct pool_waiter *waiter)
+{
+	struct backend *found = NULL;
+	int seen = 0;
+
+	LIST_FOREACH(link, next, &share->idle) {
+		struct backend *backend = LIST_MEMBER(link, struct backend, link);
+
+		if (!usable(backend, waiter))
+			continue;
+		if (backend->settings == waiter->settings)
+			return backend;
+		if (!found)
+			found = backend;
+		if (++seen == IDLE_SCAN_MAX)
+			break;
+	}
+	return found;
+}
+
+static struct backend *lend_idle(struct pool_share *share, const struct pool_waiter *waiter)
+{
+	struct backend *backend = best_idle(share, waiter);
+
+	if (!backend)
+		return NULL;
+	move(backend, BACKEND_LENT);
+	backend->lent_since_us = share->worker->now_us;
+	share->stats.server_assignments++;
+	return backend;
+}
+
+static void stop_waiting(struct pool_waiter *waiter)
+{
+	struct pool_share *share = waiter->share;
+
+	list_remove(&waiter->link);
+	share->waiter_count--;
+	share->stats.wait_us += share->worker->now_us - waiter->since_us;
+	waiter->since_us = 0;
+	pool_marks_update(share);
+}
+
+void pool_waiter_cancel(struct pool_waiter *waiter)
+{
+	if (waiter->since_us)
+		stop_waiting(waiter);
+}
+
+static void grant(struct pool_waiter *waiter, enum pool_outcome outcome, struct backend *backend)
+{
+	stop_waiting(waiter);
+	waiter->granted(waiter, outcome, backend);
+}
+
+struct backend *pool_acquire(struct pool_share *share, struct pool_waiter *waiter)
+{
+	if (share->waiter_count == 0 && !pool_share_blocked(share)) {
+		struct backend *backend = lend_idle(share, waiter);
+
+		if (backend) {
+			if (share->idle_count == 0 || workers_count() > 1)
+				pool_marks_update(share);
+			return backend;
+		}
+	}
+	waiter->share = share;
+	waiter->since_us = worker_now(share->worker);
+	list_push_back(&share->waiters, &waiter->link);
+	share->waiter_count++;
+	pool_marks_update(share);
+	if (!pool_share_blocked(share)) {
+		pool_open_for_waiters(share, pool_ask_siblings(share));
+	}
+	return NULL;
+}
+
+static struct pool_waiter *first_waiter(struct pool_share *share)
+{
+	struct list *first = list_first(&share->waiters);
+
+	return first ? LIST_MEMBER(first, struct pool_waiter, link) : NULL;
+}
+
+void pool_serve(struct pool_share *share)
+{
+	if (pool_share_blocked(share))
+		return;
+	for (struct pool_waiter *waiter = first_waiter(share); waiter; waiter = first_waiter(share)) {
+		struct backend *backend = lend_idle(share, waiter);
+
+		if (!backend)
+			break;
+		grant(waiter, POOL_GRANTED, backend);
+	}
+	if (share->waiter_count) {
+		pool_open_for_waiters(share, pool_ask_siblings(share));
+	}
+}
+
+void pool_refuse_waiters(struct pool_share *share, const struct state *login_state, bool all)
+{
+	struct list refused;
+
+	list_init(&refused);
+	LIST_FOREACH(link, next, &share->waiters) {
+		if (!all && LIST_MEMBER(link, struct pool_waiter, link)->login_state != login_state)
+			continue;
+		list_remove(link);
+		list_push_back(&refused, link);
+	}
+	/* Whoever hears it may leave, or wait again. */
+	for (struct list *first = list_first(&refused); first; first = list_first(&refused))
+		grant(LIST_MEMBER(first, struct pool_waiter, link), POOL_REFUSED, NULL);
+}
+
+/* --- Giving back --- */
+
+static bool outdated(const struct backend *backend)
+{
+	return backend->retire || backend->share->replication || backend->generation != backend->share->generation;
+}
+
+void pool_keep(struct backend *backend)
+{
+	struct pool_share *share = backend->share;
+	struct pool_waiter *waiter = pool_share_blocked(share) ? NULL : first_waiter(share);
+
+	if (outdated(backend)) {
+		pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_RECONNECT);
+		return;
+	}
+	backend->touched = false;
+	backend->mute = false;
+	if (workers_count() > 1 && pool_lend_to_sibling(backend, waiter ? waiter->since_us - LEND_WHEN_OLDER_US : UINT64_MAX))
+		return;
+	backend->checked_us = share->worker->now_us;
+	if (!backend->checked)
+		backend->idle_since_us = share->worker->now_us;
+	backend->checked = false;
+	move(backend, BACKEND_IDLE);
+	if (waiter)
+		pool_serve(share);
+	else
+		pool_marks_update(share);
+}
+
+void pool_release(struct backend *backend)
+{
+	CHECK(backend->state == BACKEND_LENT && backend_quiet(backend));
+	if (!backend->touched && list_empty(&backend->cancel_tickets)) {
+		pool_keep(backend);
+		return;
+	}
+	move(backend, BACKEND_CLEANING);
+	backend_clean_start(backend);
+}
+
+void pool_abandon(struct backend *backend, bool cut)
+{
+	CHECK(backend->state == BACKEND_LENT);
+	if (cut) {
+		pool_close(backend, CLOSE_SERVER_CLIENT_CUT_MESSAGE);
+		return;
+	}
+	move(backend, BACKEND_CLEANING);
+	backend->mute = false;
+	backend_clean_start(backend);
+}
+
+/* A last word is owed to the server only where it expects one. */
+static void say_goodbye(struct backend *backend)
+{
+	static const char terminate[] = { 'X', 0, 0, 0, 4 };
+
+	if (backend->said_fatal || conn_blocked(&backend->server->conn))
+		return;
+	if (!conn_send(&backend->server->conn, terminate, sizeof(terminate)))
+		return;
+}
+
+static void log_close(const struct backend *backend, enum close_reason reason)
+{
+	const struct close_reason_row *row = close_reason_row(reason);
+
+	log_event(row->level, "server connection closed", LOG_TEXT("reason", row->name),
+		LOG_TEXT("database", backend->share->database_name), LOG_TEXT("user", backend->share->user_name),
+		LOG_TEXT("host", backend->server->target->host->host), LOG_INT("port", backend->server->target->host->port),
+		LOG_INT("server_pid", backend->server->pid));
+}
+
+void pool_close(struct backend *backend, enum close_reason reason)
+{
+	struct pool_share *share = backend->share;
+	struct pool_host *host = pool_host_get(backend->server->target->host, -1);
+
+	share->worker->closed[reason]++;
+	log_close(backend, reason);
+	pool_detach(backend);
+	backend->state = BACKEND_CLOSED;
+	if (reason != CLOSE_SERVER_GONE && reason != CLOSE_SERVER_BROKE_PROTOCOL)
+		say_goodbye(backend);
+	backend_free(&backend);
+	atomic_fetch_sub(&share->pool->live, 1);
+	pool_marks_update(share);
+	pool_quotas_give(share, host);
+}
+
+/* The longest idle one goes. */
+bool pool_evict_idle(struct pool_share *share, enum close_reason reason)
+{
+	struct list *last = list_last(&share->idle);
+
+	if (!last)
+		return false;
+	pool_close(LIST_MEMBER(last, struct backend, link), reason);
+	return true;
+}
+
+void pool_worker_retry(struct worker *worker, void *unused)
+{
+	(void)unused;
+	worker_now(worker);
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (share->waiter_count)
+			pool_serve(share);
+	}
+}

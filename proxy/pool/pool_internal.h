@@ -1,0 +1,51 @@
+/* What the files of the pool library share. */
+#ifndef PGWEIR_POOL_INTERNAL_H
+#define PGWEIR_POOL_INTERNAL_H
+
+#include "pgweir/pool.h"
+
+/* pool_settings.c */
+void pool_settings_resolve(struct pool_settings *settings, const struct config *config,
+	const struct config_database *database, const char *user_name);
+
+/* pool_table.c: what all workers share. Any thread. */
+struct pool *pool_get(const struct pool_key *key);
+struct pool_host *pool_host_get(const struct config_host *host, int limit);
+void pool_host_name(const struct config_host *host, char *name, size_t size);
+bool pool_quotas_take(struct pool_share *share, struct pool_host *host, int extra);
+void pool_quotas_give(struct pool_share *share, struct pool_host *host);
+
+/* pool_share.c */
+bool pool_share_blocked(const struct pool_share *share);
+void pool_share_refresh(struct pool_share *share, struct config *config);
+
+/* pool.c */
+void pool_serve(struct pool_share *share);                              /* Waiters get what can be had. */
+/* Waiters for a connection that is logged in with `login_state`, or all of them, hear share->last_error. */
+void pool_refuse_waiters(struct pool_share *share, const struct state *login_state, bool all);
+void pool_keep(struct backend *backend);                                /* Clean and unowned: to a waiter, a sibling, or idle. */
+void pool_detach(struct backend *backend);                              /* Out of its list and its counts. */
+void pool_attach(struct backend *backend, struct pool_share *share, enum backend_state state);
+bool pool_evict_idle(struct pool_share *share, enum close_reason reason);
+
+/* pool_open.c */
+/* But for as many of them as will be served otherwise. */
+void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise);
+void pool_open_minimum(struct pool_share *share);
+void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
+
+/* pool_lend.c */
+void pool_marks_update(struct pool_share *share);                       /* After idle or waiters changed. */
+unsigned pool_ask_siblings(struct pool_share *share);                   /* How many connections may come of it. */
+bool pool_lend_to_sibling(struct backend *backend, uint64_t older_than_us);
+
+/* backend_clean.c */
+void backend_clean_start(struct backend *backend);
+void backend_clean_advance(struct backend *backend);
+extern const struct backend_sink backend_unowned_sink;
+
+/* backend.c */
+void backend_event(unsigned what, void *arg);
+void pool_forget_cancels(struct worker *worker);
+
+#endif

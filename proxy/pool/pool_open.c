@@ -1,0 +1,238 @@
+/* Opening connections: as many at once as there are waiters, as far as the quotas go.
+ *
+ * Failure story: a server that cannot be reached, or that says "too many connections" or "starting up", may get better:
+ * waiters go on waiting, and the next attempt comes after server_login_retry. A server that refuses the login itself
+ * will not: if the pool has no connection that works, waiters are told so in the server's own words. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "pool_internal.h"
+
+struct pool_opening {
+	struct list link;
+	struct pool_share *share;
+	struct state *login_state;      /* A reference. */
+	struct pool_host *host;
+	unsigned generation, host_index;
+};
+
+/* SQLSTATEs with which waiting helps although the server itself refused: too many connections, cannot connect now,
+ * crash or administrator shutdown, out of resources. */
+static bool may_get_better(const char *sqlstate)
+{
+	return strncmp(sqlstate, "53", 2) == 0 || strncmp(sqlstate, "57", 2) == 0 || strncmp(sqlstate, "08", 2) == 0
+		|| strncmp(sqlstate, "58", 2) == 0;
+}
+
+/* The server minds what this client wants at its startup, not the login: a bad value, an unknown parameter, one that
+ * only a superuser may set. */
+static bool is_about_settings(const char *sqlstate)
+{
+	return strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "42", 2) == 0;
+}
+
+static void opening_free(struct pool_opening *opening)
+{
+	list_remove(&opening->link);
+	state_unref(&opening->login_state);
+	mem_free(opening);
+}
+
+void pool_forget_openings(struct pool_share *share)
+{
+	LIST_FOREACH(link, next, &share->openings)
+		opening_free(LIST_MEMBER(link, struct pool_opening, link));
+}
+
+static void next_host(struct pool_share *share, unsigned tried)
+{
+	/* Only one of those who found out moves it on. */
+	atomic_compare_exchange_strong(&share->pool->primary, &tried, tried + 1);
+}
+
+static void note_failure(struct pool_share *share, struct server_opened *opened, const struct state *login_state)
+{
+	bool settings = login_state && opened->from_server && is_about_settings(opened->error.sqlstate);
+
+	share->stats.login_failures++;
+	share->last_error = opened->error;
+	buf_fini(&share->last_error_body);
+	share->last_error_body = opened->error_body;
+	opened->error_body = (struct buf){ 0 };
+	share->refused = opened->from_server && !may_get_better(opened->error.sqlstate);
+	share->retry_at_us = share->refused ? 0 : worker_now(share->worker) + share->settings.server_login_retry_us;
+	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
+		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
+	if (settings)
+		pool_refuse_waiters(share, login_state, false);
+	else if (share->refused && atomic_load(&share->pool->live) == 0)
+		pool_refuse_waiters(share, NULL, true);
+}
+
+static bool is_standby(const struct pool_share *share, const struct server *server)
+{
+	const char *standby = parameters_get(&server->parameters, "in_hot_standby");
+
+	return share->database->cluster->host_count > 1 && share->database->routing == ROUTING_PRIMARY && !share->replication
+		&& standby && strcmp(standby, "on") == 0;
+}
+
+static void take_into_use(struct pool_share *share, struct server *server, unsigned generation)
+{
+	struct backend *backend = backend_new(server, share);
+
+	atomic_fetch_add(&share->pool->live, 1);
+	share->stats.servers_opened++;
+	share->last_error.text[0] = '\0';
+	share->refused = false;
+	backend->generation = generation;
+	backend->idle_since_us = backend->checked_us = worker_now(share->worker);
+	log_debug("server connection opened", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
+		LOG_INT("server_pid", server->pid));
+	pool_attach(backend, share, BACKEND_IDLE);
+	conn_attach(&server->conn, share->worker->loop, backend_event, backend);
+	pool_marks_update(share);
+	pool_serve(share);
+}
+
+static void opened_cb(struct server_opened *opened, void *arg)
+{
+	struct pool_opening *opening = arg;
+	struct pool_share *share = opening->share;
+	bool standby = opened->server && is_standby(share, opened->server);
+
+	share->opening--;
+	if (standby || (!opened->server && !opened->from_server))
+		next_host(share, opening->host_index);
+	if (opened->server && !standby) {
+		take_into_use(share, opened->server, opening->generation);
+	} else {
+		pool_quotas_give(share, opening->host);
+		if (standby) {
+			server_free(&opened->server);
+			error_set(&opened->error, "57P03", "the server at \"%s\" is a standby", opening->host->name);
+		}
+		note_failure(share, opened, opening->login_state);
+	}
+	opening_free(opening);
+}
+
+static struct server_target *target_for(const struct pool_share *share, const struct config_host *host,
+	const struct pool_waiter *waiter)
+{
+	struct server_target *target = NEW(struct server_target);
+
+	atomic_init(&target->references, 1);
+	target->config = config_ref(share->config);
+	target->database = share->database;
+	target->host = host;
+	target->dbname = mem_strdup(share->dbname);
+	target->credentials = credentials_ref(share->credentials);
+	target->login_state = waiter ? state_ref(waiter->login_state) : NULL;
+	target->replication = waiter ? mem_strdup(waiter->replication) : NULL;
+	return target;
+}
+
+static bool open_one(struct pool_share *share, const struct pool_waiter *waiter, int extra)
+{
+	const struct config_cluster *cluster = share->database->cluster;
+	unsigned primary = atomic_load(&share->pool->primary);
+	const struct config_host *at = &cluster->hosts[primary % cluster->host_count];
+	struct pool_host *host = pool_host_get(at, cluster->max_server_conn == CONFIG_AUTO ? -1 : cluster->max_server_conn);
+
+	if (!pool_quotas_take(share, host, extra))
+		return false;
+	struct pool_opening *opening = NEW(struct pool_opening);
+	struct server_target *target = target_for(share, at, waiter);
+
+	*opening = (struct pool_opening){
+		.share = share, .login_state = state_ref(target->login_state), .host = host, .generation = share->generation,
+		.host_index = primary,
+	};
+	list_push_back(&share->openings, &opening->link);
+	share->opening++;
+	server_open(target, share->worker->loop, opened_cb, opening);
+	server_target_unref(&target);
+	return true;
+}
+
+/* Room for a waiter whose login state no idle connection of ours has, or whose database or user is at its limit because
+ * of other pools. */
+static bool make_room(struct pool_share *share)
+{
+	if (pool_evict_idle(share, CLOSE_SERVER_EVICTED))
+		return true;
+	LIST_FOREACH(link, next, &share->worker->shares) {
+		struct pool_share *other = LIST_MEMBER(link, struct pool_share, link);
+		bool related = other->pool->database == share->pool->database || other->pool->user == share->pool->user;
+
+		if (other != share && related && !other->waiter_count && pool_evict_idle(other, CLOSE_SERVER_EVICTED))
+			return true;
+	}
+	return false;
+}
+
+/* On a sibling: somebody else's quota is used up by what lies idle here. */
+static void evict_for(struct worker *worker, void *arg)
+{
+	struct pool *pool = arg;
+
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *other = LIST_MEMBER(link, struct pool_share, link);
+		bool related = other->pool->database == pool->database || other->pool->user == pool->user;
+
+		if (other->pool != pool && related && !other->waiter_count && pool_evict_idle(other, CLOSE_SERVER_EVICTED))
+			return;
+	}
+}
+
+static void open_or_make_room(struct pool_share *share, const struct pool_waiter *waiter)
+{
+	uint64_t waited_us = share->worker->now_us - waiter->since_us;
+	int extra = waited_us >= share->settings.reserve_pool_timeout_us ? share->settings.reserve_pool_size : 0;
+
+	if (open_one(share, waiter, extra))
+		return;
+	if (quota_used(&share->pool->quota) >= share->settings.pool_size + extra && share->settings.pool_size
+		&& share->idle_count == 0)
+		return;
+	if (make_room(share)) {
+		if (!open_one(share, waiter, extra))
+			return;
+	} else if (workers_count() > 1 && share->opening == 0) {
+		workers_wake(~(UINT64_C(1) << share->worker->index), evict_for, share->pool);
+	}
+}
+
+void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
+{
+	unsigned wanted = 0;
+
+	if (share->retry_at_us > share->worker->now_us)
+		return;
+	LIST_FOREACH(link, next, &share->waiters) {
+		if (wanted++ < share->opening + served_otherwise)
+			continue;
+		/* A refused login is tried again one at a time. */
+		if (share->refused && share->opening)
+			return;
+		unsigned before = share->opening;
+
+		open_or_make_room(share, LIST_MEMBER(link, struct pool_waiter, link));
+		if (share->opening == before)
+			return;
+	}
+}
+
+void pool_open_minimum(struct pool_share *share)
+{
+	bool wanted = share->session_count > 0 || share->database->user;
+
+	if (!wanted || share->replication || share->retry_at_us > share->worker->now_us || pool_share_blocked(share))
+		return;
+	while (quota_used(&share->pool->quota) < share->settings.min_pool_size)
+		if (!open_one(share, NULL, 0))
+			return;
+}

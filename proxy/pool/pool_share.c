@@ -1,0 +1,184 @@
+/* A worker's part of a pool: made, brought up to date with a new snapshot, freed. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "pool_internal.h"
+
+bool pool_share_blocked(const struct pool_share *share)
+{
+	return atomic_load_explicit(&share->pool->database->paused, memory_order_relaxed);
+}
+
+static const char *dbname_of(const struct config_database *database, const char *asked)
+{
+	return database->dbname ? database->dbname : asked;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_tls(const struct config_tls *a, const struct config_tls *b)
+{
+	return a->sslmode == b->sslmode && same_text(a->ca_file, b->ca_file) && same_text(a->cert_file, b->cert_file)
+		&& same_text(a->key_file, b->key_file);
+}
+
+static bool same_hosts(const struct config_cluster *a, const struct config_cluster *b)
+{
+	if (a->host_count != b->host_count)
+		return false;
+	for (size_t i = 0; i < a->host_count; i++)
+		if (strcmp(a->hosts[i].host, b->hosts[i].host) != 0 || a->hosts[i].port != b->hosts[i].port)
+			return false;
+	return true;
+}
+
+/* Connections opened for the one can serve the other. */
+static bool same_connection(const struct config_database *a, const struct config_database *b)
+{
+	return same_text(a->dbname, b->dbname) && same_text(a->user, b->user) && same_text(a->connect_query, b->connect_query)
+		&& same_hosts(a->cluster, b->cluster) && same_tls(&a->server_tls, &b->server_tls);
+}
+
+static void apply_limits(struct pool_share *share)
+{
+	const struct config_user *user = config_find_user(share->config, share->user_name);
+	const struct config_database *database = share->database;
+	bool own = user && user->max_user_connections != CONFIG_INHERIT;
+
+	quota_set_limit(&share->pool->quota, share->replication ? QUOTA_UNLIMITED : share->settings.pool_size);
+	quota_set_limit(&share->pool->database->quota, database->max_db_connections != CONFIG_INHERIT
+		? database->max_db_connections : share->config->max_db_connections);
+	quota_set_limit(&share->pool->user->quota, own ? user->max_user_connections : share->config->max_user_connections);
+}
+
+static void use_snapshot(struct pool_share *share, struct config *config, const struct config_database *database)
+{
+	struct config *old = share->config;
+
+	share->config = config_ref(config);
+	share->database = database;
+	config_unref(&old);
+	mem_free(share->dbname);
+	share->dbname = mem_strdup(dbname_of(database, share->database_name));
+	pool_settings_resolve(&share->settings, config, database, share->user_name);
+	apply_limits(share);
+}
+
+static void use_credentials(struct pool_share *share, struct credentials *credentials)
+{
+	struct credentials *old = share->credentials;
+
+	share->credentials = credentials_ref(credentials);
+	credentials_unref(&old);
+}
+
+/* A database that is no longer configured keeps serving the sessions it has, as it was. */
+void pool_share_refresh(struct pool_share *share, struct config *config)
+{
+	const struct config_database *database = config_find_database(config, share->database_name);
+
+	if (!database)
+		return;
+	if (!same_connection(share->database, database))
+		share->generation++;
+	use_snapshot(share, config, database);
+	struct credentials *credentials = credentials_for_server(config, database, share->user_name, share->credentials);
+
+	use_credentials(share, credentials);
+	credentials_unref(&credentials);
+}
+
+static struct pool_share *share_new(struct worker *worker, const struct pool_key *key, const char *name)
+{
+	struct pool_share *share = NEW(struct pool_share);
+
+	share->worker = worker;
+	share->key = mem_strdup(name);
+	share->pool = pool_get(key);
+	share->database_name = mem_strdup(key->database_name);
+	share->user_name = mem_strdup(key->user);
+	share->replication = key->replication;
+	list_init(&share->idle);
+	list_init(&share->lent);
+	list_init(&share->cleaning);
+	list_init(&share->waiters);
+	list_init(&share->openings);
+	list_init(&share->welcomes);
+	use_snapshot(share, key->config, key->database);
+	use_credentials(share, key->credentials);
+	list_push_back(&worker->shares, &share->link);
+	map_put_text(&worker->shares_by_key, name, share);
+	atomic_store(&share->pool->marks[worker->index].share, share);
+	return share;
+}
+
+struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key)
+{
+	char *name = mem_printf("%s\n%s\n%d", key->database_name, key->user, key->replication);
+	struct pool_share *share = map_get_text(&worker->shares_by_key, name);
+
+	if (!share)
+		share = share_new(worker, key, name);
+	else if (key->config->generation > share->config->generation)
+		pool_share_refresh(share, key->config);
+	mem_free(name);
+	if (key->credentials->fingerprint != share->credentials->fingerprint)
+		use_credentials(share, key->credentials);
+	return share;
+}
+
+static void close_all(struct list *members, enum close_reason reason)
+{
+	LIST_FOREACH(link, next, members)
+		pool_close(LIST_MEMBER(link, struct backend, link), reason);
+}
+
+static void share_free(struct pool_share *share)
+{
+	close_all(&share->idle, CLOSE_SERVER_SHUTDOWN);
+	close_all(&share->cleaning, CLOSE_SERVER_SHUTDOWN);
+	close_all(&share->lent, CLOSE_SERVER_SHUTDOWN);
+	CHECK(list_empty(&share->waiters));
+	pool_forget_openings(share);
+	atomic_store(&share->pool->marks[share->worker->index].share, NULL);
+	buf_fini(&share->last_error_body);
+	credentials_unref(&share->credentials);
+	config_unref(&share->config);
+	mem_free(share->key);
+	mem_free(share->database_name);
+	mem_free(share->user_name);
+	mem_free(share->dbname);
+	mem_free(share);
+}
+
+void pool_worker_finish(struct worker *worker)
+{
+	LIST_FOREACH(link, next, &worker->shares)
+		share_free(LIST_MEMBER(link, struct pool_share, link));
+	list_init(&worker->shares);
+	pool_forget_cancels(worker);
+}
+
+void pool_worker_adopt(struct worker *worker, struct config *config)
+{
+	LIST_FOREACH(link, next, &worker->shares)
+		pool_share_refresh(LIST_MEMBER(link, struct pool_share, link), config);
+	pool_worker_retry(worker, NULL);
+}
+
+void pool_worker_reconnect(struct worker *worker, struct pool_database *database)
+{
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (database && share->pool->database != database)
+			continue;
+		share->generation++;
+		close_all(&share->idle, CLOSE_SERVER_RECONNECT);
+	}
+}

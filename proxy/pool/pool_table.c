@@ -1,0 +1,233 @@
+/* What all workers share: pools, databases, users, hosts. Entries are made when first asked for and live as long as the
+ * process: there are as many as an operator's names, and pointers to them never go stale. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "pgweir/mem.h"
+#include "pool_internal.h"
+
+static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct map pools, databases, users, hosts;
+static bool all_paused;                 /* Under the mutex. */
+
+struct pool_database *pool_database_find(const char *name)
+{
+	pthread_mutex_lock(&table_mutex);
+	struct pool_database *database = map_get_text(&databases, name);
+	pthread_mutex_unlock(&table_mutex);
+	return database;
+}
+
+static struct pool_database *database_get_locked(const char *name)
+{
+	struct pool_database *database = map_get_text(&databases, name);
+
+	if (database)
+		return database;
+	database = NEW(struct pool_database);
+	database->name = mem_strdup(name);
+	quota_init(&database->quota, QUOTA_UNLIMITED);
+	atomic_init(&database->paused, all_paused);
+	map_put_text(&databases, name, database);
+	return database;
+}
+
+struct pool_database *pool_database_get(const char *name)
+{
+	pthread_mutex_lock(&table_mutex);
+	struct pool_database *database = database_get_locked(name);
+	pthread_mutex_unlock(&table_mutex);
+	return database;
+}
+
+static struct pool_user *user_get_locked(const char *name)
+{
+	struct pool_user *user = map_get_text(&users, name);
+
+	if (user)
+		return user;
+	user = NEW(struct pool_user);
+	user->name = mem_strdup(name);
+	quota_init(&user->quota, QUOTA_UNLIMITED);
+	map_put_text(&users, name, user);
+	return user;
+}
+
+void pool_host_name(const struct config_host *host, char *name, size_t size)
+{
+	snprintf(name, size, "%s:%u", host->host, host->port);
+}
+
+struct pool_host *pool_host_get(const struct config_host *at, int limit)
+{
+	char name[300];
+
+	pool_host_name(at, name, sizeof(name));
+	pthread_mutex_lock(&table_mutex);
+	struct pool_host *host = map_get_text(&hosts, name);
+
+	if (!host) {
+		host = NEW(struct pool_host);
+		host->name = mem_strdup(name);
+		quota_init(&host->quota, QUOTA_UNLIMITED);
+		map_put_text(&hosts, name, host);
+	}
+	if (limit >= 0)
+		quota_set_limit(&host->quota, limit);
+	pthread_mutex_unlock(&table_mutex);
+	return host;
+}
+
+static struct pool *pool_new(const struct pool_key *key, const char *name)
+{
+	struct pool *pool = mem_alloc_aligned(sizeof(*pool));
+
+	pool->key = mem_strdup(name);
+	pool->database = database_get_locked(key->database_name);
+	pool->user = user_get_locked(key->user);
+	quota_init(&pool->quota, QUOTA_UNLIMITED);
+	statement_table_init(&pool->statements);
+	return pool;
+}
+
+struct pool *pool_get(const struct pool_key *key)
+{
+	char *name = mem_printf("%s\n%s\n%d", key->database_name, key->user, key->replication);
+
+	pthread_mutex_lock(&table_mutex);
+	struct pool *pool = map_get_text(&pools, name);
+
+	if (!pool) {
+		pool = pool_new(key, name);
+		map_put_text(&pools, name, pool);
+	}
+	pthread_mutex_unlock(&table_mutex);
+	mem_free(name);
+	return pool;
+}
+
+/* The four quotas a connection counts in, in the order they are taken. */
+enum { QUOTAS_PER_CONNECTION = 4 };
+
+static void quotas_of(struct pool_share *share, struct pool_host *host, struct quota *quotas[QUOTAS_PER_CONNECTION])
+{
+	quotas[0] = &share->pool->quota;
+	quotas[1] = &share->pool->database->quota;
+	quotas[2] = &share->pool->user->quota;
+	quotas[3] = &host->quota;
+}
+
+static void give(struct quota *quota)
+{
+	uint64_t waiting = quota_give(quota);
+
+	if (waiting)
+		workers_wake(waiting, pool_worker_retry, NULL);
+}
+
+bool pool_quotas_take(struct pool_share *share, struct pool_host *host, int extra)
+{
+	struct quota *quotas[QUOTAS_PER_CONNECTION];
+	int taken = 0;
+
+	quotas_of(share, host, quotas);
+	while (taken < QUOTAS_PER_CONNECTION && quota_take(quotas[taken], taken == 0 ? extra : 0, share->worker->index))
+		taken++;
+	if (taken == QUOTAS_PER_CONNECTION)
+		return true;
+	while (taken > 0)
+		quota_put_back(quotas[--taken]);
+	return false;
+}
+
+void pool_quotas_give(struct pool_share *share, struct pool_host *host)
+{
+	struct quota *quotas[QUOTAS_PER_CONNECTION];
+
+	quotas_of(share, host, quotas);
+	for (int i = QUOTAS_PER_CONNECTION - 1; i >= 0; i--)
+		give(quotas[i]);
+}
+
+struct visit {
+	pool_database_cb *callback;
+	void *arg;
+};
+
+static bool visit_database(const void *key, size_t size, void *value, void *arg)
+{
+	struct visit *visit = arg;
+
+	(void)key;
+	(void)size;
+	visit->callback(value, visit->arg);
+	return true;
+}
+
+void pool_database_foreach(pool_database_cb *callback, void *arg)
+{
+	struct visit visit = { callback, arg };
+
+	pthread_mutex_lock(&table_mutex);
+	map_foreach(&databases, visit_database, &visit);
+	pthread_mutex_unlock(&table_mutex);
+}
+
+static bool pause_one(const void *key, size_t size, void *value, void *arg)
+{
+	struct pool_database *database = value;
+	const bool *paused = arg;
+
+	(void)key, (void)size;
+	atomic_store(&database->paused, *paused);
+	return true;
+}
+
+void pool_pause_all(bool paused)
+{
+	pthread_mutex_lock(&table_mutex);
+	all_paused = paused;
+	map_foreach(&databases, pause_one, &paused);
+	pthread_mutex_unlock(&table_mutex);
+}
+
+bool pool_all_paused(void)
+{
+	pthread_mutex_lock(&table_mutex);
+	bool paused = all_paused;
+	pthread_mutex_unlock(&table_mutex);
+	return paused;
+}
+
+static bool free_pool(const void *key, size_t size, void *value, void *arg)
+{
+	struct pool *pool = value;
+
+	(void)key, (void)size, (void)arg;
+	statement_table_fini(&pool->statements);
+	mem_free(pool->key);
+	mem_free(pool);
+	return true;
+}
+
+/* Databases, users and hosts all begin with their name. */
+static bool free_named(const void *key, size_t size, void *value, void *arg)
+{
+	(void)key, (void)size, (void)arg;
+	mem_free(*(char **)value);
+	mem_free(value);
+	return true;
+}
+
+void pools_free(void)
+{
+	struct map *named[] = { &databases, &users, &hosts };
+
+	map_foreach(&pools, free_pool, NULL);
+	map_fini(&pools);
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		map_foreach(named[i], free_named, NULL);
+		map_fini(named[i]);
+	}
+}

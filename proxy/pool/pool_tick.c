@@ -1,0 +1,105 @@
+/* What happens with time: waiters that time out, connections that age. */
+#include <stdatomic.h>
+
+#include "pool_internal.h"
+
+enum { TICKS_PER_SECOND = 1000 / WORKER_TICK_MS };
+
+static void time_out_waiters(struct pool_share *share, uint64_t now_us)
+{
+	uint64_t limit_us = share->settings.query_wait_timeout_us;
+
+	for (struct list *first = list_first(&share->waiters); first && limit_us; first = list_first(&share->waiters)) {
+		struct pool_waiter *waiter = LIST_MEMBER(first, struct pool_waiter, link);
+
+		if (waiter->since_us + limit_us > now_us)
+			return;
+		pool_waiter_cancel(waiter);
+		waiter->granted(waiter, POOL_TIMED_OUT, NULL);
+	}
+}
+
+static void time_out_cleaning(struct pool_share *share, uint64_t now_us)
+{
+	LIST_FOREACH(link, next, &share->cleaning) {
+		struct backend *backend = LIST_MEMBER(link, struct backend, link);
+
+		if (backend->cleaning_deadline_us < now_us)
+			pool_close(backend, CLOSE_SERVER_CLEANING_FAILED);
+	}
+}
+
+/* Why an idle connection should go, or CLOSE_REASON_COUNT. */
+static enum close_reason aged(const struct backend *backend, uint64_t now_us)
+{
+	const struct pool_share *share = backend->share;
+	uint64_t idle_limit_us = share->settings.server_idle_timeout_us;
+	bool spare = quota_used(&share->pool->quota) > share->settings.min_pool_size;
+
+	if (backend->generation != share->generation)
+		return CLOSE_SERVER_RECONNECT;
+	if (backend->expires_us && backend->expires_us < now_us)
+		return CLOSE_SERVER_LIFETIME;
+	if (spare && idle_limit_us && backend->idle_since_us + idle_limit_us < now_us)
+		return CLOSE_SERVER_IDLE_TIMEOUT;
+	return CLOSE_REASON_COUNT;
+}
+
+static void check(struct backend *backend)
+{
+	pool_detach(backend);
+	pool_attach(backend, backend->share, BACKEND_CLEANING);
+	pool_marks_update(backend->share);
+	backend->check_due = true;
+	backend->checked = true;
+	backend_clean_start(backend);
+}
+
+static void look_after_idle(struct pool_share *share, uint64_t now_us)
+{
+	uint64_t check_delay_us = share->settings.server_check_delay_us;
+	bool checks = share->settings.check_query && *share->settings.check_query && check_delay_us;
+
+	LIST_FOREACH(link, next, &share->idle) {
+		struct backend *backend = LIST_MEMBER(link, struct backend, link);
+		enum close_reason reason = aged(backend, now_us);
+
+		if (reason != CLOSE_REASON_COUNT)
+			pool_close(backend, reason);
+		else if (checks && backend->checked_us + check_delay_us < now_us)
+			check(backend);
+	}
+}
+
+static void retire_old_ones(struct pool_share *share, uint64_t now_us)
+{
+	LIST_FOREACH(link, next, &share->lent) {
+		struct backend *backend = LIST_MEMBER(link, struct backend, link);
+
+		if (!backend->retire && backend->expires_us && backend->expires_us < now_us) {
+			backend->retire = true;
+			backend->retire_reason = CLOSE_SERVER_LIFETIME;
+		}
+	}
+}
+
+void pool_worker_tick(struct worker *worker)
+{
+	bool each_second = worker->ticks % TICKS_PER_SECOND == 0;
+
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (share->waiter_count) {
+			time_out_waiters(share, worker->now_us);
+			pool_serve(share);
+		}
+		if (share->cleaning_count)
+			time_out_cleaning(share, worker->now_us);
+		if (!each_second)
+			continue;
+		retire_old_ones(share, worker->now_us);
+		look_after_idle(share, worker->now_us);
+		pool_open_minimum(share);
+	}
+}

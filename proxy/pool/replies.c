@@ -1,0 +1,358 @@
+/* What a server may say, and when.
+ *
+ * Failure story: a message of an unknown type, of an impossible length, or in answer to something that was not asked
+ * means that we no longer know what the bytes mean. There is no way back: backend_receive() returns false and the
+ * connection is closed. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "pgweir/backend.h"
+#include "pgweir/mem.h"
+
+enum verdict { VERDICT_PASS, VERDICT_SWALLOW, VERDICT_BROKEN };
+
+enum need {
+	NEED_HEADER,            /* The rest may arrive later. */
+	NEED_WHOLE,             /* Wait for all of it; longer than `most` is broken. */
+	NEED_START,             /* Wait for all of it, or for `most` bytes. */
+};
+
+struct reply_rule {
+	const char *name;
+	enum need need;
+	uint32_t most;          /* Bytes, header included. */
+	uint32_t answers;       /* Bits of enum request_kind; ANY: also unasked. */
+	bool ends;              /* The request is answered with it. */
+	enum verdict (*handle)(struct backend *backend, const char *message, size_t size);
+};
+
+#define BIT(kind) (1u << (kind))
+#define ANY UINT32_MAX
+#define RUNS (BIT(REQUEST_QUERY) | BIT(REQUEST_EXECUTE))
+
+static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size);
+static enum verdict handle_error(struct backend *backend, const char *message, size_t size);
+static enum verdict handle_tag(struct backend *backend, const char *message, size_t size);
+static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size);
+static enum verdict handle_ready(struct backend *backend, const char *message, size_t size);
+static enum verdict handle_copy(struct backend *backend, const char *message, size_t size);
+static enum verdict handle_notification(struct backend *backend, const char *message, size_t size);
+
+static const struct reply_rule rules[128] = {
+	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), true, handle_parsed },
+	['2'] = { "BindComplete", NEED_HEADER, 5, BIT(REQUEST_BIND), true, NULL },
+	['3'] = { "CloseComplete", NEED_HEADER, 5, BIT(REQUEST_CLOSE), true, NULL },
+	['A'] = { "NotificationResponse", NEED_HEADER, 20000, ANY, false, handle_notification },
+	['C'] = { "CommandComplete", NEED_WHOLE, 256, RUNS, true, handle_tag },
+	['D'] = { "DataRow", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, false, NULL },
+	['E'] = { "ErrorResponse", NEED_START, 65536, ANY, false, handle_error },
+	['G'] = { "CopyInResponse", NEED_HEADER, 65536, RUNS, false, handle_copy },
+	['H'] = { "CopyOutResponse", NEED_HEADER, 65536, RUNS, false, handle_copy },
+	['I'] = { "EmptyQueryResponse", NEED_HEADER, 5, RUNS, true, NULL },
+	['N'] = { "NoticeResponse", NEED_HEADER, WIRE_MESSAGE_MAX, ANY, false, NULL },
+	['S'] = { "ParameterStatus", NEED_WHOLE, 1 << 20, ANY, false, handle_parameter },
+	['T'] = { "RowDescription", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS | BIT(REQUEST_DESCRIBE), false, NULL },
+	['V'] = { "FunctionCallResponse", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_FUNCTION_CALL), false, NULL },
+	['W'] = { "CopyBothResponse", NEED_HEADER, 65536, RUNS, false, handle_copy },
+	['Z'] = { "ReadyForQuery", NEED_WHOLE, 6, BIT(REQUEST_QUERY) | BIT(REQUEST_FUNCTION_CALL) | BIT(REQUEST_SYNC), false,
+		handle_ready },
+	['c'] = { "CopyDone", NEED_HEADER, 5, RUNS, false, NULL },
+	['d'] = { "CopyData", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, false, NULL },
+	['n'] = { "NoData", NEED_HEADER, 5, BIT(REQUEST_DESCRIBE), true, NULL },
+	['s'] = { "PortalSuspended", NEED_HEADER, 5, BIT(REQUEST_EXECUTE), true, NULL },
+	['t'] = { "ParameterDescription", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_DESCRIBE), false, NULL },
+};
+
+static bool first_is_injected(const struct backend *backend)
+{
+	return backend->requests.count && (requests_at(&backend->requests, 0)->flags & REQUEST_INJECTED);
+}
+
+void backend_settle(struct backend *backend)
+{
+	for (;;) {
+		enum request_kind kind = requests_first_kind(&backend->requests);
+
+		if (kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE && kind != REQUEST_COPY_END)
+			return;
+		if (kind != REQUEST_COPY_END && !backend->mute)
+			backend->sink->local(backend->owner, requests_at(&backend->requests, 0));
+		requests_pop(&backend->requests);
+	}
+}
+
+/* A failed request takes everything up to the next Sync with it. What they would have prepared is not there; what they
+ * would have closed still is. */
+static void undo_until_sync(struct backend *backend)
+{
+	for (uint32_t i = requests_until_sync(&backend->requests); i > 0; i--) {
+		struct request *request = requests_at(&backend->requests, i - 1);
+
+		if (request->kind == REQUEST_PARSE && request->name)
+			prepared_remove(&backend->prepared, request->name->statement);
+		if (request->kind == REQUEST_CLOSE && request->name)
+			prepared_add(&backend->prepared, request->name->statement);
+		backend->sink->undone(backend->owner, request);
+	}
+	for (uint32_t left = requests_until_sync(&backend->requests); left > 0; left--)
+		requests_pop(&backend->requests);
+	/* A Query behind the error is skipped too: it does not end what only a Sync can end. */
+	if (backend->requests.count == 0)
+		backend->unsynced = true;
+}
+
+static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size)
+{
+	struct statement_name *name = requests_at(&backend->requests, 0)->name;
+
+	(void)message;
+	(void)size;
+	if (name)
+		atomic_store_explicit(&name->statement->proven, true, memory_order_relaxed);
+	return VERDICT_PASS;
+}
+
+static bool is_fatal(const char *severity)
+{
+	return severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
+static enum verdict handle_error(struct backend *backend, const char *message, size_t size)
+{
+	const char *body = message + WIRE_HEADER_SIZE;
+	size_t body_size = size - WIRE_HEADER_SIZE;
+	const char *severity = wire_error_field(body, body_size, 'V');
+	struct request request = { .kind = REQUEST_NONE };
+
+	if (!severity)
+		severity = wire_error_field(body, body_size, 'S');
+	if (is_fatal(severity))
+		backend->said_fatal = true;
+	if (backend->requests.count)
+		request = *requests_at(&backend->requests, 0);
+	else if (!backend->said_fatal)
+		return VERDICT_BROKEN;
+	bool swallow = !backend->mute && backend->sink->error(backend->owner, &request, body, body_size);
+
+	backend->copy = BACKEND_COPY_NONE;
+	if (request.kind != REQUEST_QUERY && request.kind != REQUEST_FUNCTION_CALL && !backend->said_fatal)
+		undo_until_sync(backend);
+	return swallow ? VERDICT_SWALLOW : VERDICT_PASS;
+}
+
+static enum verdict handle_tag(struct backend *backend, const char *message, size_t size)
+{
+	const char *tag = message + WIRE_HEADER_SIZE;
+
+	if (size <= WIRE_HEADER_SIZE || message[size - 1] != '\0')
+		return VERDICT_BROKEN;
+	if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0)
+		prepared_clear(&backend->prepared);
+	if (!backend->mute && !first_is_injected(backend))
+		backend->sink->tag(backend->owner, tag);
+	return VERDICT_PASS;
+}
+
+static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size)
+{
+	const char *name = message + WIRE_HEADER_SIZE;
+	const char *name_end = memchr(name, '\0', size - WIRE_HEADER_SIZE);
+
+	if (!name_end || message[size - 1] != '\0' || name_end + 1 >= message + size)
+		return VERDICT_BROKEN;
+	parameters_set(&backend->server->parameters, name, name_end + 1);
+	return VERDICT_PASS;
+}
+
+/* Syncs that were sent before the end of copy data are read as part of it and dropped by the server. */
+static void drop_syncs_inside_copy(struct backend *backend)
+{
+	struct requests *requests = &backend->requests;
+
+	for (uint32_t i = 1; i < requests->count && requests_at(requests, i)->kind != REQUEST_COPY_END;) {
+		if (requests_at(requests, i)->kind != REQUEST_SYNC) {
+			i++;
+			continue;
+		}
+		requests_remove(requests, i);
+		backend->unsynced = true;
+	}
+}
+
+static bool copy_end_is_sent(const struct requests *requests)
+{
+	for (uint32_t i = 1; i < requests->count; i++)
+		if (requests_at(requests, i)->kind == REQUEST_COPY_END)
+			return true;
+	return false;
+}
+
+static enum verdict handle_copy(struct backend *backend, const char *message, size_t size)
+{
+	(void)size;
+	switch (message[0]) {
+	case 'G':
+		drop_syncs_inside_copy(backend);
+		backend->copy = copy_end_is_sent(&backend->requests) ? BACKEND_COPY_NONE : BACKEND_COPY_IN;
+		break;
+	case 'H':
+		backend->copy = BACKEND_COPY_OUT;
+		break;
+	default:
+		backend->copy = BACKEND_COPY_BOTH;
+	}
+	return VERDICT_PASS;
+}
+
+static enum verdict handle_notification(struct backend *backend, const char *message, size_t size)
+{
+	(void)message;
+	(void)size;
+	/* Whoever listens holds the connection: a notification during our own queries is the client's all the same. */
+	return backend->mute ? VERDICT_SWALLOW : VERDICT_PASS;
+}
+
+static enum verdict handle_ready(struct backend *backend, const char *message, size_t size)
+{
+	char status = message[WIRE_HEADER_SIZE];
+	struct request request = *requests_at(&backend->requests, 0);
+
+	if (size != WIRE_HEADER_SIZE + 1 || (status != 'I' && status != 'T' && status != 'E'))
+		return VERDICT_BROKEN;
+	backend->status = status;
+	backend->copy = BACKEND_COPY_NONE;
+	requests_pop(&backend->requests);
+	if (requests_first_kind(&backend->requests) == REQUEST_COPY_END)
+		backend_settle(backend);
+	backend->sink->ready(backend->owner, &request, status);
+	return request.flags & REQUEST_INJECTED ? VERDICT_SWALLOW : VERDICT_PASS;
+}
+
+static bool ends_request(const struct backend *backend, char type)
+{
+	if (rules[(unsigned char)type].ends)
+		return requests_first_kind(&backend->requests) != REQUEST_QUERY;
+	return type == 'T' && requests_first_kind(&backend->requests) == REQUEST_DESCRIBE;
+}
+
+/* One message, present as far as its rule asks. */
+static enum verdict handle(struct backend *backend, const char *message, size_t size)
+{
+	const struct reply_rule *rule = &rules[(unsigned char)message[0]];
+	enum verdict verdict = VERDICT_PASS;
+
+	if (rule->answers != ANY || message[0] == 'E')
+		backend_settle(backend);
+	if (rule->answers != ANY && !(BIT(requests_first_kind(&backend->requests)) & rule->answers))
+		return VERDICT_BROKEN;
+	/* The error of a Parse that we put in front is the answer to the client's message behind it. */
+	bool ours = first_is_injected(backend) && message[0] != 'A'
+		&& (message[0] != 'E' || requests_at(&backend->requests, 0)->flags & REQUEST_SETUP);
+
+	if (rule->handle)
+		verdict = rule->handle(backend, message, size);
+	if (verdict == VERDICT_BROKEN)
+		return verdict;
+	if (ends_request(backend, message[0]))
+		requests_pop(&backend->requests);
+	return ours || backend->mute ? VERDICT_SWALLOW : verdict;
+}
+
+static bool well_formed(const char *message)
+{
+	const struct reply_rule *rule = (unsigned char)message[0] < 128 ? &rules[(unsigned char)message[0]] : NULL;
+	size_t size = wire_message_size(message);
+
+	if (!rule || !rule->name || size < WIRE_HEADER_SIZE)
+		return false;
+	return size <= (rule->need == NEED_START ? WIRE_MESSAGE_MAX : rule->most);
+}
+
+static size_t wanted_size(const char *message)
+{
+	const struct reply_rule *rule = &rules[(unsigned char)message[0]];
+	size_t size = wire_message_size(message);
+
+	switch (rule->need) {
+	case NEED_WHOLE:
+		return size;
+	case NEED_START:
+		return size < rule->most ? size : rule->most;
+	default:
+		return WIRE_HEADER_SIZE;
+	}
+}
+
+/* Returns how many bytes were dealt with, or -1. */
+static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		size_t left = size - at;
+
+		if (backend->pass_left) {
+			size_t part = left < backend->pass_left ? left : backend->pass_left;
+
+			if (!backend->pass_swallow)
+				backend->sink->pass(backend->owner, bytes + at, part);
+			backend->pass_left -= part;
+			at += part;
+			continue;
+		}
+		const char *message = bytes + at;
+
+		if (left < WIRE_HEADER_SIZE)
+			break;
+		if (!well_formed(message))
+			return -1;
+		size_t whole = wire_message_size(message);
+		size_t wanted = wanted_size(message);
+
+		if (left < wanted)
+			break;
+		size_t here = left < whole ? left : whole;
+		enum verdict verdict = handle(backend, message, wanted < here ? wanted : here);
+
+		if (verdict == VERDICT_BROKEN)
+			return -1;
+		backend->pass_left = whole;
+		backend->pass_swallow = verdict == VERDICT_SWALLOW;
+	}
+	return (ssize_t)at;
+}
+
+bool backend_receive(struct backend *backend, const char *bytes, size_t size)
+{
+	struct buf *held = &backend->held;
+	bool from_held = held->size > 0;
+
+	if (from_held) {
+		buf_append(held, bytes, size);
+		bytes = held->bytes;
+		size = held->size;
+	}
+	ssize_t used = walk(backend, bytes, size);
+
+	backend->sink->flush(backend->owner);
+	if (used < 0)
+		return false;
+	if (!from_held)
+		buf_append(held, bytes + used, size - (size_t)used);
+	else
+		buf_drop_front(held, (size_t)used);
+	if (held->size == 0 && held->capacity)
+		buf_fini(held);
+	return true;
+}
+
+bool backend_quiet(const struct backend *backend)
+{
+	return backend->requests.count == 0 && !backend->unsynced && backend->status == 'I' && backend->pass_left == 0
+		&& backend->held.size == 0;
+}
+
+bool backend_will_end(const struct backend *backend)
+{
+	return !backend->unsynced && backend->copy != BACKEND_COPY_IN && backend->copy != BACKEND_COPY_BOTH;
+}

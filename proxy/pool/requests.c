@@ -1,0 +1,61 @@
+#include "pgweir/requests.h"
+
+#include "pgweir/mem.h"
+
+enum { REQUESTS_FIRST_CAPACITY = 8 };
+
+void requests_fini(struct requests *requests)
+{
+	while (requests->count)
+		requests_pop(requests);
+	mem_free(requests->ring);
+	*requests = (struct requests){ 0 };
+}
+
+static void grow(struct requests *requests)
+{
+	uint32_t capacity = requests->capacity ? requests->capacity * 2 : REQUESTS_FIRST_CAPACITY;
+	struct request *ring = NEW_ARRAY(struct request, capacity);
+
+	for (uint32_t i = 0; i < requests->count; i++)
+		ring[i] = *requests_at(requests, i);
+	mem_free(requests->ring);
+	requests->ring = ring;
+	requests->capacity = capacity;
+	requests->head = 0;
+}
+
+void requests_push(struct requests *requests, enum request_kind kind, uint8_t flags, struct statement_name *name)
+{
+	if (requests->count == requests->capacity)
+		grow(requests);
+	*requests_at(requests, requests->count++) = (struct request){
+		.kind = (uint8_t)kind, .flags = flags, .name = statement_name_ref(name),
+	};
+}
+
+void requests_pop(struct requests *requests)
+{
+	CHECK(requests->count);
+	statement_name_unref(&requests_at(requests, 0)->name);
+	requests->head = (requests->head + 1) & (requests->capacity - 1);
+	requests->count--;
+}
+
+void requests_remove(struct requests *requests, uint32_t i)
+{
+	CHECK(i < requests->count);
+	statement_name_unref(&requests_at(requests, i)->name);
+	for (; i + 1 < requests->count; i++)
+		*requests_at(requests, i) = *requests_at(requests, i + 1);
+	requests->count--;
+}
+
+uint32_t requests_until_sync(const struct requests *requests)
+{
+	uint32_t i = 0;
+
+	while (i < requests->count && requests_at(requests, i)->kind != REQUEST_SYNC)
+		i++;
+	return i;
+}

@@ -1,0 +1,85 @@
+/* One connection to a PostgreSQL server: how it is opened and logged in, and how a query on it is cancelled.
+ *
+ * Opening and cancelling run on a login thread, so that handshakes cost nobody's queries; an open server connection
+ * then belongs to the worker that asked. This library knows nothing of clients, pools or routing; what a session
+ * keeps about a connection (prepared statements, outstanding requests) hangs on `session_side`. */
+#ifndef PGWEIR_SERVER_H
+#define PGWEIR_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/buf.h"
+#include "pgweir/config.h"
+#include "pgweir/conn.h"
+#include "pgweir/credentials.h"
+#include "pgweir/error.h"
+#include "pgweir/parameters.h"
+#include "pgweir/state.h"
+#include "pgweir/wire.h"
+
+/* Where to connect and as whom. Immutable and reference-counted, any thread. */
+struct server_target {
+	_Atomic unsigned references;
+	struct config *config;                  /* A reference: `database` and `host` live in it. */
+	const struct config_database *database; /* TLS, connect_query. */
+	const struct config_host *host;
+	char *dbname;
+	struct credentials *credentials;        /* A reference. */
+	struct state *login_state;              /* Parameters for the startup packet, beside user and database. A reference. */
+	char *replication;                      /* "true" or "database" for a replication connection, else NULL. */
+};
+struct server_target *server_target_ref(struct server_target *target);
+void server_target_unref(struct server_target **target);
+
+struct server {
+	struct conn conn;
+	struct server_target *target;           /* A reference. */
+	struct sockaddr_storage address;        /* The one that was connected to; cancels go there too. */
+	socklen_t address_size;
+	struct parameters parameters;           /* As the server reports them. */
+	uint32_t pid;
+	unsigned char key[WIRE_CANCEL_KEY_MAX];
+	uint16_t key_size;
+	bool tls;
+	uint64_t opened_us;
+	struct buf early;                       /* Bytes that came after the first ReadyForQuery; normally empty. */
+};
+void server_free(struct server **server);       /* Closes; detach from the loop first. NULL is fine. Sends no Terminate. */
+
+/* How an attempt went. */
+struct server_opened {
+	struct server *server;                  /* Detached and idle, now the callee's; or NULL: */
+	struct error error;                     /* SQLSTATE and text, the server's own where it gave one. */
+	struct buf error_body;                  /* The body of the server's ErrorResponse if there was one, else empty. The callee may take it. */
+	bool from_server;                       /* The server answered and refused, as opposed to: could not be reached. */
+};
+
+/* Called once, on the loop given as `reply_loop`, never from within server_open(). */
+typedef void server_opened_cb(struct server_opened *opened, void *arg);
+
+/* Connects, negotiates TLS as the target's sslmode says, authenticates, runs connect_query, all within
+ * server_connect_timeout. Tries each address of the name in turn. May be called from any thread. */
+void server_open(struct server_target *target, struct loop *reply_loop, server_opened_cb *callback, void *arg);
+
+/* Sends a CancelRequest for what runs on (address, pid, key), over TLS if the connection was, and waits until the server
+ * has closed that connection, which PostgreSQL does once the signal is sent. The callback comes in any case, within
+ * cancel_wait_timeout, on `reply_loop`. The callee copies what it needs of `server` before returning. */
+typedef void server_cancelled_cb(void *arg);
+void server_cancel(const struct server *server, struct loop *reply_loop, server_cancelled_cb *callback, void *arg);
+
+/* Passes a CancelRequest on to another pgweir process of [peers]. Nothing comes back. */
+void server_cancel_peer(struct config *config, const char *host, uint16_t port, uint32_t pid, const void *key, size_t key_size);
+
+/* --- The login threads, shared with the clients' logins --- */
+
+void login_threads_start(int count);
+/* Attempts and cancels under way are given up and nobody is told; what is asked for later is dropped. */
+void login_threads_stop(void);
+struct loop *login_threads_next(void);          /* Any thread; round robin. */
+int login_threads_count(void);
+
+/* Forgets TLS contexts of servers, so that changed certificate files take effect from the next connection on. */
+void server_tls_reload(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* Sets of session settings: immutable and interned, so that "the same settings" is one pointer compare.
+ *
+ * A set maps names (lower case, as PostgreSQL compares them without regard to case) to values. NULL is the empty set.
+ * Any thread; interning takes a lock, comparing does not. */
+#ifndef PGWEIR_STATE_H
+#define PGWEIR_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pgweir/buf.h"
+#include "pgweir/check.h"
+
+struct state;
+
+struct state_pair {
+	char *name, *value;
+};
+
+/* Collects pairs before they are interned; a later pair of a name replaces an earlier one. Zeroed is empty. */
+struct state_builder {
+	struct state_pair *pairs;
+	size_t count, capacity;
+};
+void state_builder_set(struct state_builder *builder, const char *name, const char *value);
+void state_builder_unset(struct state_builder *builder, const char *name);
+void state_builder_copy(struct state_builder *builder, const struct state *state);
+struct state *state_builder_finish(struct state_builder *builder) MUST_USE;     /* Empties the builder. A reference. */
+
+struct state *state_ref(struct state *state);
+void state_unref(struct state **state);
+const char *state_get(const struct state *state, const char *name);     /* NULL where it is not set. */
+size_t state_count(const struct state *state);
+const struct state_pair *state_pairs(const struct state *state);        /* Sorted by name. */
+
+/* The SQL that turns a session whose settings are `from` into one whose settings are `to`, as one simple query that
+ * leaves a failed transaction behind if any part of it fails: "BEGIN;RESET a;SELECT pg_catalog.set_config(…);COMMIT".
+ * Nothing is appended if they are equal. set_config() takes lists ("a, b") as the configuration file does. */
+void state_difference(const struct state *from, const struct state *to, struct buf *sql);
+
+/* True for parameters that only a startup packet can set (log_connections and its like). */
+bool state_is_startup_only(const char *name);
+
+#endif

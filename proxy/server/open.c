@@ -1,0 +1,391 @@
+/* Opening a server connection, up to where the login starts (open_login.c).
+ *
+ * Failure story: an attempt ends once, in answer(), with a connection or with an error, and then posts its reply.
+ *  - An address that cannot be reached leads to the next address of the name; the last one's error counts.
+ *  - A server that refuses the login for want of TLS, or because of it, is tried the other way where sslmode allows
+ *    both (allow, prefer). A wrong password is not tried again: it would be counted twice against whoever guards it.
+ *  - server_connect_timeout ends it wherever it is. Of that time each address gets its share.
+ *  - A lookup cannot be called off: an attempt that ends during one stays until the resolver has answered.
+ *  - When the login threads stop, attempts are freed and nobody is told. A reply to a loop that is gone by then is
+ *    freed with the connection in it. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "open_internal.h"
+#include "pgweir/clock.h"
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "pgweir/socket.h"
+
+struct reply {
+	struct loop_letter letter;
+	struct loop *loop;
+	server_opened_cb *callback;
+	void *arg;
+	struct server_opened opened;
+};
+
+#define BIT(state) (1u << (state))
+
+static const struct {
+	const char *doing;
+	unsigned from;                  /* Where it is entered from, as bits. */
+} states[] = {
+	[ATTEMPT_QUEUED] = { "waiting for a login thread", 0 },
+	[ATTEMPT_RESOLVE] = { "looking up the name", BIT(ATTEMPT_QUEUED) },
+	[ATTEMPT_DIAL] = { "connecting", BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) },
+	[ATTEMPT_AUTH] = { "authenticating", BIT(ATTEMPT_DIAL) },
+	[ATTEMPT_PARAMS] = { "waiting for ReadyForQuery", BIT(ATTEMPT_AUTH) },
+	[ATTEMPT_CONNECT_QUERY] = { "running connect_query", BIT(ATTEMPT_PARAMS) },
+	[ATTEMPT_READY] = { "ready", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_CONNECT_QUERY) },
+	[ATTEMPT_ABANDONED] = { "abandoned", BIT(ATTEMPT_RESOLVE) },
+};
+
+/* The ways to connect under each sslmode, as libpq's documentation has them ("SSL Mode Descriptions"). */
+static const struct {
+	enum dial_tls first, second;    /* The same: there is no second. */
+} ways[] = {
+	[SSLMODE_DISABLE] = { DIAL_PLAIN, DIAL_PLAIN },
+	[SSLMODE_ALLOW] = { DIAL_PLAIN, DIAL_TLS },
+	[SSLMODE_PREFER] = { DIAL_TLS_IF_OFFERED, DIAL_PLAIN },
+	[SSLMODE_REQUIRE] = { DIAL_TLS, DIAL_TLS },
+	[SSLMODE_VERIFY_CA] = { DIAL_TLS, DIAL_TLS },
+	[SSLMODE_VERIFY_FULL] = { DIAL_TLS, DIAL_TLS },
+};
+
+static void dial_address(struct attempt *attempt);
+
+void attempt_enter(struct attempt *attempt, enum attempt_state state)
+{
+	CHECK(states[state].from & BIT(attempt->state));
+	attempt->state = state;
+}
+
+/* --- The end of an attempt --- */
+
+static void free_reply(struct loop_letter *letter)
+{
+	struct reply *reply = CONTAINER_OF(letter, struct reply, letter);
+
+	server_free(&reply->opened.server);
+	buf_fini(&reply->opened.error_body);
+	mem_free(reply);
+}
+
+static void deliver(struct loop_letter *letter)
+{
+	struct reply *reply = CONTAINER_OF(letter, struct reply, letter);
+
+	reply->callback(&reply->opened, reply->arg);
+	reply->opened.server = NULL;    /* The callee's. */
+	free_reply(letter);
+}
+
+/* Posts it, or frees it where nobody is to be told. */
+static void part_with_reply(struct reply *reply, bool post)
+{
+	struct loop *loop = reply->loop;
+
+	if (post)
+		loop_post(loop, &reply->letter);
+	else
+		free_reply(&reply->letter);
+	loop_unref(loop);
+}
+
+static void close_login(struct attempt *attempt)
+{
+	dial_close(&attempt->dial);
+	conn_close(&attempt->conn);
+	server_auth_free(&attempt->auth);
+	buf_fini(&attempt->in);
+	server_free(&attempt->server);
+	attempt->received = 0;
+}
+
+static void free_attempt(struct attempt *attempt)
+{
+	if (attempt->reply)
+		part_with_reply(attempt->reply, false);
+	server_target_unref(&attempt->target);
+	mem_free(attempt);
+}
+
+/* Closes what is not in the reply, posts that, and frees the attempt as soon as nobody refers to it. */
+static void answer(struct attempt *attempt)
+{
+	const struct config_host *host = attempt->target->host;
+	struct reply *reply = attempt->reply;
+
+	log_debug(reply->opened.server ? "server login done" : "server login failed",
+		LOG_TEXT("host", host->host), LOG_INT("port", host->port), LOG_TEXT("database", attempt->target->dbname),
+		LOG_TEXT("user", attempt->target->credentials->user),
+		LOG_INT("us", clock_now_us() - attempt->started_us), LOG_TEXT("sqlstate", reply->opened.error.sqlstate),
+		LOG_TEXT("error", reply->opened.server ? NULL : reply->opened.error.text));
+	loop_timer_stop(&attempt->timer);
+	loop_timer_stop(&attempt->address_timer);
+	close_login(attempt);
+	attempt->reply = NULL;
+	if (attempt->state == ATTEMPT_RESOLVE) {
+		attempt_enter(attempt, ATTEMPT_ABANDONED);
+	} else {
+		login_work_end(&attempt->work);
+		free_attempt(attempt);
+	}
+	part_with_reply(reply, true);
+}
+
+static void drop(struct login_work *work)
+{
+	struct attempt *attempt = CONTAINER_OF(work, struct attempt, work);
+
+	if (attempt->state != ATTEMPT_QUEUED) {
+		loop_timer_stop(&attempt->timer);
+		loop_timer_stop(&attempt->address_timer);
+	}
+	close_login(attempt);
+	free_attempt(attempt);
+}
+
+void attempt_succeed(struct attempt *attempt)
+{
+	struct server *server = attempt->server;
+	struct server_opened *opened = &attempt->reply->opened;
+
+	attempt->server = NULL;
+	conn_detach(&attempt->conn);
+	conn_move(&server->conn, &attempt->conn);
+	server->early = attempt->in;
+	attempt->in = (struct buf){ 0 };
+	if (!server->early.size)
+		buf_fini(&server->early);
+	server->opened_us = clock_now_us();
+	/* The first of sslmode's two ways may have left an error. */
+	buf_fini(&opened->error_body);
+	*opened = (struct server_opened){ .server = server };
+	answer(attempt);
+}
+
+/* `"db1:5432" (10.0.0.7)`, or the socket's path. */
+static void describe_place(const struct attempt *attempt, char *text, size_t size)
+{
+	const struct config_host *host = attempt->target->host;
+	bool v6 = strchr(host->host, ':') != NULL;
+	char address[SOCKET_ADDRESS_MAX] = "";
+
+	if (host->host[0] == '/' || host->host[0] == '@') {
+		snprintf(text, size, "on socket \"%s/.s.PGSQL.%u\"", host->host, host->port);
+		return;
+	}
+	if (attempt->address < attempt->addresses.count)
+		socket_host_text(&attempt->addresses.addresses[attempt->address], address, sizeof(address));
+	bool shown = address[0] && strcmp(address, host->host) != 0;
+
+	snprintf(text, size, "at \"%s%.200s%s:%u\"%s%s%s", v6 ? "[" : "", host->host, v6 ? "]" : "", host->port,
+		shown ? " (" : "", shown ? address : "", shown ? ")" : "");
+}
+
+static void keep_error(struct attempt *attempt, const struct error *error)
+{
+	struct server_opened *opened = &attempt->reply->opened;
+	char place[300];
+
+	describe_place(attempt, place, sizeof(place));
+	opened->error = *error;
+	error_prepend(&opened->error, "connection to server %s failed", place);
+	buf_fini(&opened->error_body);
+}
+
+void attempt_fail(struct attempt *attempt, const struct error *error)
+{
+	/* A refusal of the first way says more than why the second did not come about. */
+	if (!attempt->reply->opened.from_server)
+		keep_error(attempt, error);
+	answer(attempt);
+}
+
+void attempt_auth_failed(struct attempt *attempt, const struct error *error)
+{
+	keep_error(attempt, error);
+	attempt->reply->opened.from_server = true;
+	answer(attempt);
+}
+
+/* --- The two ways of sslmode --- */
+
+/* Dials the same address once more, the other way. False: there is none. */
+static bool fall_back(struct attempt *attempt)
+{
+	enum sslmode sslmode = attempt->target->database->server_tls.sslmode;
+	bool local = attempt->addresses.addresses[attempt->address].ss_family == AF_UNIX;
+	enum dial_tls second = ways[sslmode].second;
+
+	if (attempt->fell_back || local || second == ways[sslmode].first || attempt->tls == (second != DIAL_PLAIN))
+		return false;
+	attempt->fell_back = true;
+	close_login(attempt);
+	attempt_enter(attempt, ATTEMPT_DIAL);
+	dial_address(attempt);
+	return true;
+}
+
+static void keep_refusal(struct server_opened *opened, const char *body, size_t size)
+{
+	const char *sqlstate = wire_error_field(body, size, 'C');
+	const char *text = wire_error_field(body, size, 'M');
+
+	error_set(&opened->error, sqlstate && strlen(sqlstate) == 5 ? sqlstate : "08006", "%s",
+		text ? text : "the server refused the login without saying why");
+	opened->error_body.size = 0;
+	buf_append(&opened->error_body, body, size);
+	opened->from_server = true;
+}
+
+void attempt_refused(struct attempt *attempt, const char *body, size_t size)
+{
+	struct server_opened *opened = &attempt->reply->opened;
+
+	keep_refusal(opened, body, size);
+	/* invalid_authorization_specification: no line of pg_hba.conf for this kind of connection, among others. */
+	if (attempt->state == ATTEMPT_AUTH && strcmp(opened->error.sqlstate, "28000") == 0 && fall_back(attempt))
+		return;
+	answer(attempt);
+}
+
+/* --- Getting there --- */
+
+static void next_address(struct attempt *attempt)
+{
+	struct error error = attempt->dial.error;
+
+	if (attempt->fell_back || attempt->address + 1 >= attempt->addresses.count) {
+		attempt_fail(attempt, &error);
+		return;
+	}
+	attempt->address++;
+	attempt_enter(attempt, ATTEMPT_DIAL);
+	dial_address(attempt);
+}
+
+static void dialled(enum dial_outcome outcome, void *arg)
+{
+	struct attempt *attempt = arg;
+
+	loop_timer_stop(&attempt->address_timer);
+	attempt->tls = attempt->dial.tls;
+	if (outcome == DIAL_UNREACHABLE) {
+		next_address(attempt);
+		return;
+	}
+	if (outcome == DIAL_FAILED) {
+		if (!fall_back(attempt))
+			attempt_fail(attempt, &attempt->dial.error);
+		return;
+	}
+	conn_move(&attempt->conn, &attempt->dial.conn);
+	attempt_enter(attempt, ATTEMPT_AUTH);
+	login_start_on(attempt);
+}
+
+static void address_took_too_long(void *arg)
+{
+	struct attempt *attempt = arg;
+
+	if (attempt->state != ATTEMPT_DIAL || attempt->dial.state != DIAL_CONNECTING)
+		return;
+	dial_close(&attempt->dial);
+	error_set(&attempt->dial.error, "08001", "timeout");
+	next_address(attempt);
+}
+
+/* What is left of server_connect_timeout is divided among the addresses that are left. */
+static void start_address_timer(struct attempt *attempt)
+{
+	uint64_t limit_ms = attempt->target->config->server_connect_timeout_ms;
+	uint64_t spent_ms = (clock_now_us() - attempt->started_us) / 1000;
+	unsigned left = attempt->addresses.count - attempt->address;
+
+	if (left > 1 && limit_ms > spent_ms)
+		loop_timer_start(&attempt->address_timer, (limit_ms - spent_ms) / left);
+}
+
+static void dial_address(struct attempt *attempt)
+{
+	const struct server_target *target = attempt->target;
+	enum sslmode sslmode = target->database->server_tls.sslmode;
+	struct dial *dial = &attempt->dial;
+
+	dial->loop = attempt->work.loop;
+	dial->config = target->config;
+	dial->config_tls = &target->database->server_tls;
+	dial->host = target->host->host;
+	dial->port = target->host->port;
+	dial->wanted = attempt->fell_back ? ways[sslmode].second : ways[sslmode].first;
+	dial->callback = dialled;
+	dial->arg = attempt;
+	start_address_timer(attempt);
+	dial_start(dial, &attempt->addresses.addresses[attempt->address], attempt->addresses.sizes[attempt->address]);
+}
+
+static void resolved(const struct resolver_answer *found, void *arg)
+{
+	struct attempt *attempt = arg;
+	struct error error;
+
+	if (attempt->state == ATTEMPT_ABANDONED) {
+		login_work_end(&attempt->work);
+		free_attempt(attempt);
+		return;
+	}
+	attempt_enter(attempt, ATTEMPT_DIAL);
+	if (!found->count) {
+		error_set(&error, "08001", "%s", found->error_text);
+		attempt_fail(attempt, &error);
+		return;
+	}
+	attempt->addresses = *found;
+	dial_address(attempt);
+}
+
+static void took_too_long(void *arg)
+{
+	struct attempt *attempt = arg;
+	struct error error;
+
+	error_set(&error, "08001", "server_connect_timeout expired while %s",
+		attempt->state == ATTEMPT_DIAL ? dial_doing(&attempt->dial) : states[attempt->state].doing);
+	attempt_fail(attempt, &error);
+}
+
+static void begin(struct login_work *work)
+{
+	struct attempt *attempt = CONTAINER_OF(work, struct attempt, work);
+	const struct server_target *target = attempt->target;
+
+	loop_timer_init(&attempt->timer, work->loop, took_too_long, attempt);
+	loop_timer_init(&attempt->address_timer, work->loop, address_took_too_long, attempt);
+	attempt->started_us = clock_now_us();
+	if (target->config->server_connect_timeout_ms)
+		loop_timer_start(&attempt->timer, target->config->server_connect_timeout_ms);
+	attempt_enter(attempt, ATTEMPT_RESOLVE);
+	resolver_lookup(work->loop, target->host->host, target->host->port, resolved, attempt);
+}
+
+void server_open(struct server_target *target, struct loop *reply_loop, server_opened_cb *callback, void *arg)
+{
+	struct attempt *attempt = NEW(struct attempt);
+
+	attempt->target = server_target_ref(target);
+	attempt->reply = NEW(struct reply);
+	attempt->reply->letter.deliver = deliver;
+	attempt->reply->letter.drop = free_reply;
+	attempt->reply->loop = loop_ref(reply_loop);
+	attempt->reply->callback = callback;
+	attempt->reply->arg = arg;
+	dial_init(&attempt->dial);
+	conn_init(&attempt->conn, -1);
+	attempt->work.begin = begin;
+	attempt->work.drop = drop;
+	login_work_start(&attempt->work);
+}

@@ -1,0 +1,53 @@
+/* One attempt to open a server connection, shared between open.c (getting there) and open_login.c (what is said). */
+#ifndef PGWEIR_OPEN_INTERNAL_H
+#define PGWEIR_OPEN_INTERNAL_H
+
+#include "dial.h"
+#include "login_work.h"
+#include "pgweir/resolver.h"
+#include "pgweir/server.h"
+#include "pgweir/server_auth.h"
+
+enum attempt_state {
+	ATTEMPT_QUEUED,
+	ATTEMPT_RESOLVE,
+	ATTEMPT_DIAL,                   /* Connecting and TLS: dial.h has its own states. */
+	ATTEMPT_AUTH,                   /* The startup packet is sent. */
+	ATTEMPT_PARAMS,                 /* AuthenticationOk has come. */
+	ATTEMPT_CONNECT_QUERY,
+	ATTEMPT_READY,
+	ATTEMPT_ABANDONED,              /* Answered already; waits for the resolver, which cannot be called off. */
+};
+
+struct attempt {
+	struct login_work work;
+	enum attempt_state state;
+	struct server_target *target;   /* A reference. */
+	struct reply *reply;
+	struct loop_timer timer;        /* All of it. */
+	struct loop_timer address_timer;/* One address's share, where there are more. */
+	uint64_t started_us;
+	struct resolver_answer addresses;
+	unsigned address;               /* The one in use. */
+	bool fell_back;                 /* The other of sslmode's two ways is being tried. */
+	struct dial dial;
+	struct conn conn;               /* From ATTEMPT_AUTH on. */
+	bool tls;
+	struct server_auth *auth;
+	struct buf in;                  /* Received and not yet taken; at most a message and a chunk. */
+	size_t received;
+	struct server *server;          /* Filled in as its values come. */
+};
+
+void attempt_enter(struct attempt *attempt, enum attempt_state state);
+
+/* All of these end the attempt: it must not be touched any more. */
+void attempt_succeed(struct attempt *attempt);
+void attempt_fail(struct attempt *attempt, const struct error *error);  /* Adds where it was to the text. */
+void attempt_refused(struct attempt *attempt, const char *body, size_t size);   /* An ErrorResponse; or falls back. */
+void attempt_auth_failed(struct attempt *attempt, const struct error *error);   /* The server is there, but no login. */
+
+/* Sends the startup packet and answers what comes until the attempt ends. `conn` is detached. */
+void login_start_on(struct attempt *attempt);
+
+#endif

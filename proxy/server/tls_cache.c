@@ -1,0 +1,73 @@
+/* A context that cannot be made (a certificate file that is missing or bad) is not kept: the next connection tries
+ * again. A context that was made is kept until server_tls_reload().
+ *
+ * The host is part of the key because a context remembers the session to resume, and a resumed session is not
+ * verified anew: what one host proved must not count for another. Hosts come from the configuration, so the map is
+ * bounded by it. */
+#include "tls_cache.h"
+
+#include <pthread.h>
+
+#include "pgweir/buf.h"
+#include "pgweir/map.h"
+#include "pgweir/server.h"
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct map contexts;
+
+static void put_text(struct buf *key, const char *text)
+{
+	buf_append_char(key, text ? '+' : '-');
+	buf_append_cstring(key, text ? text : "");
+}
+
+static void make_key(struct buf *key, const struct config_tls *tls, const char *host, uint16_t port)
+{
+	buf_append_u32(key, (uint32_t)tls->sslmode);
+	buf_append_u16(key, port);
+	put_text(key, host);
+	put_text(key, tls->ca_file);
+	put_text(key, tls->cert_file);
+	put_text(key, tls->key_file);
+	put_text(key, tls->ciphers);
+	put_text(key, tls->ciphers13);
+	put_text(key, tls->protocols);
+}
+
+struct tls_context *tls_cache_get(const struct config_tls *tls, const char *host, uint16_t port, struct error *error)
+{
+	struct buf key = { 0 };
+
+	make_key(&key, tls, host, port);
+	pthread_mutex_lock(&mutex);
+	struct tls_context *context = map_get(&contexts, key.bytes, key.size);
+
+	if (!context) {
+		context = tls_context_client_new(tls, error);
+		if (context)
+			map_put(&contexts, key.bytes, key.size, context);
+	}
+	tls_context_ref(context);
+	pthread_mutex_unlock(&mutex);
+	buf_fini(&key);
+	return context;
+}
+
+static bool drop(const void *key, size_t size, void *value, void *arg)
+{
+	struct tls_context *context = value;
+
+	(void)key;
+	(void)size;
+	(void)arg;
+	tls_context_unref(&context);
+	return true;
+}
+
+void server_tls_reload(void)
+{
+	pthread_mutex_lock(&mutex);
+	map_foreach(&contexts, drop, NULL);
+	map_fini(&contexts);
+	pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,130 @@
+/* Cancel requests: who is meant, and what is done.
+ *
+ * A key is looked up on each worker in turn, by pid and key together. In transaction mode the pid is ours: the id of
+ * this process among its peers, a bit that keeps it above every real pid, and a number. What nobody here knows may be a
+ * peer's. */
+#include <string.h>
+
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "session_internal.h"
+
+enum { PID_PEER_SHIFT = 23, PID_OURS = 1 << 22, PID_NUMBER_MASK = PID_OURS - 1 };
+
+static uint32_t make_pid(struct worker *worker)
+{
+	uint32_t pid;
+
+	do {
+		uint32_t number = worker->next_pid++ * workers_count() + worker->index;
+
+		pid = (uint32_t)worker->config->peer_id << PID_PEER_SHIFT | PID_OURS | (number & PID_NUMBER_MASK);
+	} while (map_get(&worker->sessions_by_pid, &pid, sizeof(pid)));
+	return pid;
+}
+
+void session_register(struct session *session)
+{
+	struct map *by_pid = &session->worker->sessions_by_pid;
+
+	if (!session->pid)
+		session->pid = make_pid(session->worker);
+	/* Two servers may give the same pid to two sessions. */
+	session->same_pid = map_put(by_pid, &session->pid, sizeof(session->pid), session);
+	session->registered = true;
+}
+
+void session_unregister(struct session *session)
+{
+	struct map *by_pid = &session->worker->sessions_by_pid;
+
+	if (!session->registered)
+		return;
+	session->registered = false;
+	struct session *first = map_take(by_pid, &session->pid, sizeof(session->pid));
+	struct session **at = &first;
+
+	while (*at != session)
+		at = &(*at)->same_pid;
+	*at = session->same_pid;
+	if (first)
+		map_put(by_pid, &session->pid, sizeof(session->pid), first);
+}
+
+static struct session *find(struct worker *worker, const struct login_cancel *cancel)
+{
+	struct session *session = map_get(&worker->sessions_by_pid, &cancel->pid, sizeof(cancel->pid));
+
+	for (; session; session = session->same_pid)
+		if (session->key_size == cancel->key_size && mem_equal_secret(session->key, cancel->key, cancel->key_size))
+			return session;
+	return NULL;
+}
+
+void session_cancel(struct session *session)
+{
+	if (session->state == SESSION_WAITING) {
+		pool_waiter_cancel(&session->waiter);
+		session_fail_waiting(session, "57014", "canceling statement due to user request", NULL);
+		return;
+	}
+	if (session->backend && session->backend->requests.count)
+		pool_cancel(session->backend);
+}
+
+struct search {
+	struct loop_letter letter;
+	struct login_cancel *cancel;
+	unsigned next;
+};
+
+static void drop_search(struct loop_letter *letter)
+{
+	struct search *search = CONTAINER_OF(letter, struct search, letter);
+
+	login_cancel_free(&search->cancel);
+	mem_free(search);
+}
+
+static void pass_to_peer(struct worker *worker, const struct login_cancel *cancel)
+{
+	struct config *config = worker->config;
+	unsigned peer_id = cancel->pid >> PID_PEER_SHIFT;
+
+	worker->cancels_unknown++;
+	if (!(cancel->pid & PID_OURS) || peer_id == config->peer_id)
+		return;
+	for (size_t i = 0; i < config->peer_count; i++)
+		if (config->peers[i].id == peer_id)
+			server_cancel_peer(config, config->peers[i].host, config->peers[i].port, cancel->pid, cancel->key,
+				cancel->key_size);
+}
+
+static void look_here(struct loop_letter *letter)
+{
+	struct search *search = CONTAINER_OF(letter, struct search, letter);
+	struct worker *worker = worker_at(search->next++);
+	struct session *session = find(worker, search->cancel);
+
+	if (session) {
+		worker->cancels_delivered++;
+		worker_now(worker);
+		session_cancel(session);
+	} else if (search->next < workers_count()) {
+		loop_post(worker_at(search->next)->loop, &search->letter);
+		return;
+	} else {
+		pass_to_peer(worker, search->cancel);
+	}
+	login_cancel_free(&search->cancel);
+	mem_free(search);
+}
+
+void session_receive_cancel(struct login_cancel *cancel)
+{
+	struct search *search = NEW(struct search);
+
+	search->cancel = cancel;
+	search->letter = (struct loop_letter){ .deliver = look_here, .drop = drop_search };
+	loop_post(worker_at(0)->loop, &search->letter);
+}

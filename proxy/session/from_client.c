@@ -1,0 +1,423 @@
+/* What a client may say, and what becomes of it.
+ *
+ * Failure story: a message of an unknown type, of an impossible length or where it does not belong ends the session with
+ * 08P01. A message that needs a server stays where it is, unread beyond its header, until there is one. */
+#include <string.h>
+
+#include "pgweir/mem.h"
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+enum verdict { VERDICT_FORWARD, VERDICT_DROP, VERDICT_CLOSED };
+
+enum need { NEED_HEADER, NEED_WHOLE, NEED_START };
+
+enum needs_server {
+	ALONE,                          /* Its handler knows what to do without a server. */
+	SERVER,
+	SERVER_UNLESS_KNOWN,            /* prepared_parse_alone() may have the answer. */
+};
+
+struct message_rule {
+	const char *name;
+	enum need need;
+	uint32_t most;                  /* Bytes with header: of the message (NEED_WHOLE), or looked at (NEED_START). */
+	enum needs_server server;
+	bool in_copy;                   /* Legal while the server waits for copy data. */
+	/* May put something of its own in front and set `*skip` to how much of the message not to forward. */
+	enum verdict (*handle)(struct session *session, const char *message, size_t size, size_t *skip);
+};
+
+static enum verdict handle_query(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_function(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_parse(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_bind(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_describe(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_execute(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_close(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_sync(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_flush(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_copy_data(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_copy_end(struct session *session, const char *message, size_t size, size_t *skip);
+static enum verdict handle_terminate(struct session *session, const char *message, size_t size, size_t *skip);
+
+static const struct message_rule rules[128] = {
+	['Q'] = { "Query", NEED_START, 8192, SERVER, false, handle_query },
+	['F'] = { "FunctionCall", NEED_HEADER, WIRE_HEADER_SIZE, SERVER, false, handle_function },
+	['P'] = { "Parse", NEED_START, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
+	['B'] = { "Bind", NEED_START, 8192, SERVER, false, handle_bind },
+	['D'] = { "Describe", NEED_WHOLE, 8192, SERVER, false, handle_describe },
+	['E'] = { "Execute", NEED_WHOLE, 8192, SERVER, false, handle_execute },
+	['C'] = { "Close", NEED_WHOLE, 8192, ALONE, false, handle_close },
+	['S'] = { "Sync", NEED_WHOLE, 5, ALONE, true, handle_sync },
+	['H'] = { "Flush", NEED_WHOLE, 5, ALONE, true, handle_flush },
+	['d'] = { "CopyData", NEED_HEADER, WIRE_HEADER_SIZE, ALONE, true, handle_copy_data },
+	['c'] = { "CopyDone", NEED_WHOLE, 5, ALONE, true, handle_copy_end },
+	['f'] = { "CopyFail", NEED_HEADER, WIRE_HEADER_SIZE, ALONE, true, handle_copy_end },
+	['X'] = { "Terminate", NEED_WHOLE, 5, ALONE, true, handle_terminate },
+};
+
+/* A message that answers will come to. */
+static void ask(struct session *session, enum request_kind kind)
+{
+	struct backend *backend = session->backend;
+
+	if (backend->requests.count == 0)
+		session->request_us = backend->request_since_us = worker_now(session->worker);
+	backend_request(backend, kind, 0, NULL);
+}
+
+static void note_text(struct session *session, const char *text, size_t size, bool whole)
+{
+	bool harmless = whole && session_text_is_harmless(text, size);
+
+	session->harmless = session->backend->requests.count == 0 ? harmless : session->harmless && harmless;
+}
+
+static enum verdict handle_query(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	(void)skip;
+	note_text(session, message + WIRE_HEADER_SIZE, size - WIRE_HEADER_SIZE, size == wire_message_size(message));
+	prepared_query(session);
+	ask(session, REQUEST_QUERY);
+	return VERDICT_FORWARD;
+}
+
+static enum verdict handle_function(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	(void)message, (void)size, (void)skip;
+	ask(session, REQUEST_FUNCTION_CALL);
+	return VERDICT_FORWARD;
+}
+
+static void start_clock(struct session *session)
+{
+	if (session->backend->requests.count == 0)
+		session->request_us = session->backend->request_since_us = worker_now(session->worker);
+}
+
+/* prepared.c forwards what it has rewritten itself. */
+static enum verdict forwarded_as(bool good)
+{
+	return good ? VERDICT_FORWARD : VERDICT_CLOSED;
+}
+
+static enum verdict handle_parse(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	const char *name_end = memchr(message + WIRE_HEADER_SIZE, '\0', size - WIRE_HEADER_SIZE);
+
+	if (!name_end)
+		return VERDICT_CLOSED;
+	start_clock(session);
+	note_text(session, name_end + 1, (size_t)(message + size - name_end - 1), size == wire_message_size(message));
+	return forwarded_as(prepared_parse(session, message, size, skip));
+}
+
+static enum verdict handle_bind(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	start_clock(session);
+	return forwarded_as(prepared_bind(session, message, size, skip));
+}
+
+static enum verdict handle_describe(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	start_clock(session);
+	return forwarded_as(prepared_describe(session, message, size, skip));
+}
+
+static enum verdict handle_execute(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	(void)message, (void)size, (void)skip;
+	ask(session, REQUEST_EXECUTE);
+	return VERDICT_FORWARD;
+}
+
+static enum verdict handle_close(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	if (size < WIRE_HEADER_SIZE + 2 || message[size - 1] != '\0')
+		return VERDICT_CLOSED;
+	return forwarded_as(prepared_close(session, message, size, skip));
+}
+
+static void say_ready(struct session *session)
+{
+	static const char ready[] = { 'Z', 0, 0, 0, 5, 'I' };
+
+	outbox_put(&session_relay(session)->to_client, ready, sizeof(ready));
+}
+
+static enum verdict handle_sync(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	(void)message, (void)size, (void)skip;
+	if (!session->backend) {
+		say_ready(session);
+		return VERDICT_DROP;
+	}
+	/* Part of the copy data, as the server reads it. */
+	if (session->backend->copy != BACKEND_COPY_IN)
+		ask(session, REQUEST_SYNC);
+	return VERDICT_FORWARD;
+}
+
+static enum verdict handle_flush(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	(void)message, (void)size, (void)skip;
+	if (!session->backend)
+		return VERDICT_DROP;
+	backend_settle(session->backend);
+	return VERDICT_FORWARD;
+}
+
+/* Outside of COPY the server ignores them: an error may have ended the COPY before the client knew. */
+static enum verdict handle_copy_data(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	(void)message, (void)size, (void)skip;
+	return session->backend ? VERDICT_FORWARD : VERDICT_DROP;
+}
+
+static enum verdict handle_copy_end(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	struct backend *backend = session->backend;
+
+	(void)message, (void)size, (void)skip;
+	if (!backend)
+		return VERDICT_DROP;
+	if (backend->copy == BACKEND_COPY_IN)
+		backend->copy = BACKEND_COPY_NONE;
+	if (backend->requests.count)
+		backend_request(backend, REQUEST_COPY_END, 0, NULL);
+	return VERDICT_FORWARD;
+}
+
+static enum verdict handle_terminate(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	(void)message, (void)size, (void)skip;
+	session->terminated = true;
+	return VERDICT_DROP;
+}
+
+/* --- After an error of our own --- */
+
+static enum verdict skip_message(struct session *session, char type)
+{
+	bool last = session->skipping == SESSION_SKIP_MESSAGE || type == 'S';
+
+	if (type == 'X') {
+		session->terminated = true;
+		return VERDICT_DROP;
+	}
+	if (last) {
+		session->skipping = SESSION_SKIP_NOTHING;
+		say_ready(session);
+	}
+	return VERDICT_DROP;
+}
+
+/* --- The walk --- */
+
+static const struct message_rule *rule_for(const char *message)
+{
+	unsigned char type = (unsigned char)message[0];
+
+	return type < ARRAY_LEN(rules) && rules[type].name ? &rules[type] : NULL;
+}
+
+static bool well_formed(const struct session *session, const struct message_rule *rule, const char *message)
+{
+	size_t size = wire_message_size(message);
+	struct backend *backend = session->backend;
+
+	if (size < WIRE_HEADER_SIZE || size > WIRE_MESSAGE_MAX || (rule->need == NEED_WHOLE && size > rule->most))
+		return false;
+	return rule->in_copy || !backend || backend->copy != BACKEND_COPY_IN;
+}
+
+static size_t wanted_size(const struct message_rule *rule, size_t whole)
+{
+	switch (rule->need) {
+	case NEED_WHOLE:
+		return whole;
+	case NEED_START:
+		return whole < rule->most ? whole : rule->most;
+	default:
+		return WIRE_HEADER_SIZE;
+	}
+}
+
+/* Settings that are being put in force may fail and leave a failed transaction, in which this message cannot run. Only
+ * one that would end the transaction could: ROLLBACK, COMMIT, END, ABORT, also behind a comment. */
+static bool may_follow_setup(const struct session *session, const char *message, size_t size)
+{
+	const char *text = message + WIRE_HEADER_SIZE;
+	const char *end = message + size;
+
+	if (!(requests_first_kind(&session->backend->requests) == REQUEST_QUERY
+		&& requests_at(&session->backend->requests, 0)->flags & REQUEST_SETUP))
+		return true;
+	if (message[0] == 'P')
+		text += strnlen(text, (size_t)(end - text)) + 1;
+	else if (message[0] != 'Q')
+		return false;
+	while (text < end && strchr(" \t\r\n\f;", *text) && *text)
+		text++;
+	return text < end && !strchr("RrCcEeAa-/(", *text);
+}
+
+/* True if the message can be dealt with now. */
+static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size)
+{
+	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
+		return true;
+	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
+		return true;
+	if (!session->backend && !session_link(session))
+		return false;
+	if (session->state == SESSION_SETTING_UP)
+		return false;
+	if (may_follow_setup(session, message, size))
+		return true;
+	session->state = SESSION_SETTING_UP;
+	return false;
+}
+
+static void forward(struct session *session, const char *bytes, size_t size)
+{
+	if (session->backend)
+		outbox_pass(&session_relay(session)->to_server, bytes, size);
+}
+
+static enum verdict take(struct session *session, const struct message_rule *rule, const char *message, size_t size,
+	size_t *skip)
+{
+	if (session->skipping)
+		return skip_message(session, message[0]);
+	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN)
+		return VERDICT_DROP;
+	return rule->handle(session, message, size, skip);
+}
+
+/* Returns how many bytes were dealt with, or -1. */
+static ssize_t walk(struct session *session, const char *bytes, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size && !session->terminated) {
+		size_t left = size - at;
+
+		if (session->pass_left) {
+			size_t part = left < session->pass_left ? left : session->pass_left;
+
+			if (!session->pass_drop)
+				forward(session, bytes + at, part);
+			session->pass_left -= part;
+			at += part;
+			continue;
+		}
+		if (left < WIRE_HEADER_SIZE)
+			break;
+		const char *message = bytes + at;
+		const struct message_rule *rule = rule_for(message);
+
+		if (!rule || !well_formed(session, rule, message))
+			return -1;
+		size_t whole = wire_message_size(message);
+		size_t here = left < whole ? left : whole;
+		size_t wanted = wanted_size(rule, whole);
+		size_t skip = 0;
+
+		if (left < wanted || (!session->skipping && !can_go_on(session, rule, message, wanted)))
+			break;
+		enum verdict verdict = take(session, rule, message, wanted, &skip);
+
+		if (verdict == VERDICT_CLOSED)
+			return -1;
+		if (verdict == VERDICT_FORWARD)
+			forward(session, message + skip, here - skip);
+		session->pass_left = whole - here;
+		session->pass_drop = verdict == VERDICT_DROP;
+		at += here;
+	}
+	return (ssize_t)at;
+}
+
+static void keep_rest(struct session *session, const char *bytes, size_t size, size_t used, bool from_held)
+{
+	struct buf *held = &session->held;
+
+	if (session->terminated)
+		used = size;
+	if (from_held)
+		buf_drop_front(held, used);
+	else
+		buf_append(held, bytes + used, size - used);
+	if (held->size == 0 && held->capacity)
+		buf_fini(held);
+}
+
+/* Whether more may be read now, or the sides must catch up first. */
+void session_ready_to_read(struct session *session)
+{
+	struct backend *backend = session->backend;
+	bool blocked = backend && (conn_blocked(&backend->server->conn) || backend->requests.count > SESSION_REQUESTS_MAX);
+
+	/* Most wait so shortly that they send nothing more meanwhile: who does is dealt with then (session_event()). */
+	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING)
+		return;
+	if (session->state == SESSION_FINISHING || session->state == SESSION_SETTING_UP || blocked)
+		conn_want_read(&session->conn, false);
+	else
+		conn_want_read(&session->conn, true);
+}
+
+static void flush_if_too_many(struct session *session)
+{
+	static const char flush[] = { 'H', 0, 0, 0, 4 };
+
+	if (session->backend && session->backend->requests.count > SESSION_REQUESTS_MAX && !session->pass_left)
+		outbox_put(&session_relay(session)->to_server, flush, sizeof(flush));
+}
+
+bool session_feed(struct session *session, const char *bytes, size_t size)
+{
+	struct relay *relay = session_relay(session);
+	bool from_held = session->held.size > 0;
+
+	if (from_held) {
+		buf_append(&session->held, bytes, size);
+		bytes = session->held.bytes;
+		size = session->held.size;
+	}
+	outbox_begin(&relay->to_client, &session->conn);
+	if (session->backend)
+		session_open_outbox(session);
+	retry_begin(session, bytes, size);
+	ssize_t used = walk(session, bytes, size);
+
+	if (used > 0)
+		retry_keep(session, bytes, (size_t)used);
+
+	flush_if_too_many(session);
+	bool sent = outbox_end(&relay->to_client);
+	bool server_sent = !session->backend || outbox_end(&relay->to_server);
+
+	if (used < 0) {
+		session_close(session, CLOSE_CLIENT_BROKE_PROTOCOL, NULL);
+		return false;
+	}
+	keep_rest(session, bytes, size, (size_t)used, from_held);
+	if (!sent) {
+		session_close(session, CLOSE_CLIENT_GONE, NULL);
+		return false;
+	}
+	if (!server_sent) {
+		/* What the server had to say before it went is still to be read. */
+		conn_want_read(&session->backend->server->conn, true);
+	}
+	session_ready_to_read(session);
+	return true;
+}
+
+bool session_resume(struct session *session)
+{
+	return session->held.size == 0 || session_feed(session, NULL, 0);
+}

@@ -1,0 +1,176 @@
+/* What the server's replies mean for the session that has borrowed it. */
+#include <string.h>
+
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+static void sink_pass(void *owner, const char *bytes, size_t size)
+{
+	struct session *session = owner;
+
+	session->batch_answered = true;
+	outbox_pass(&session_relay(session)->to_client, bytes, size);
+}
+
+static void sink_flush(void *owner)
+{
+	struct session *session = owner;
+
+	outbox_flush(&session_relay(session)->to_client);
+}
+
+static void sink_local(void *owner, const struct request *request)
+{
+	struct session *session = owner;
+	session->batch_answered = true;
+	const char complete[] = { request->kind == REQUEST_LOCAL_PARSE ? '1' : '3', 0, 0, 0, 4 };
+
+	outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
+}
+
+static void sink_undone(void *owner, const struct request *request)
+{
+	prepared_undone(owner, request);
+}
+
+/* The server's own words, but it is the end: as a refused startup parameter is without a proxy. */
+static void put_as_fatal(struct buf *out, const char *body, size_t size)
+{
+	const char *end = body + size;
+	size_t begun = wire_begin(out, 'E');
+
+	while (body < end && *body) {
+		size_t field_size = strnlen(body, (size_t)(end - body)) + 1;
+
+		if (field_size > (size_t)(end - body))
+			break;
+		if (*body == 'S' || *body == 'V') {
+			buf_append_char(out, *body);
+			buf_append_cstring(out, "FATAL");
+		} else if (strchr("CMDH", *body)) {
+			buf_append(out, body, field_size);
+		}
+		body += field_size;
+	}
+	buf_append_char(out, '\0');
+	wire_end(out, begun);
+}
+
+static bool sink_error(void *owner, const struct request *request, const char *body, size_t size)
+{
+	struct session *session = owner;
+	struct buf rewritten = { 0 };
+
+	if (request->flags & REQUEST_SETUP) {
+		put_as_fatal(&session->setup_error, body, size);
+		session->backend->mute = true;
+		return true;
+	}
+	if (retry_wanted(session, request, body, size))
+		return true;
+	if (!prepared_error(session, body, size, &rewritten))
+		return false;
+	outbox_put(&session_relay(session)->to_client, rewritten.bytes, rewritten.size);
+	buf_fini(&rewritten);
+	return true;
+}
+
+static void sink_tag(void *owner, const char *tag)
+{
+	session_note_tag(owner, tag);
+}
+
+static void sink_ready(void *owner, const struct request *request, char status)
+{
+	struct session *session = owner;
+	struct pool_stats *stats = &session->share->stats;
+
+	if (request->flags & REQUEST_INJECTED || session->retry_name)
+		return;
+	session->retried = false;
+	uint64_t now_us = worker_now(session->worker);
+
+	stats->queries++;
+	stats->query_us += now_us - session->request_us;
+	if (!session->transaction_us)
+		session->transaction_us = session->request_us;
+	session->request_us = now_us;
+	session->active_us = now_us;
+	if (status != 'I')
+		return;
+	stats->transactions++;
+	stats->transaction_us += now_us - session->transaction_us;
+	session->transaction_us = 0;
+}
+
+/* --- Events of the server's connection --- */
+
+static bool flush_to_server(struct session *session)
+{
+	struct conn *conn = &session->backend->server->conn;
+
+	if (!conn_flush(conn))
+		return false;
+	if (!conn_blocked(conn))
+		session_ready_to_read(session);
+	return true;
+}
+
+/* Returns false when the session is over. */
+static bool receive(struct session *session)
+{
+	struct worker *worker = session->worker;
+	struct backend *backend = session->backend;
+	struct outbox *to_client = &session_relay(session)->to_client;
+	ssize_t got = conn_recv(&backend->server->conn, worker->receive_buffer, WORKER_RECEIVE_SIZE);
+
+	if (got == CONN_AGAIN)
+		return true;
+	if (got <= 0) {
+		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
+		return false;
+	}
+	outbox_begin(to_client, &session->conn);
+	bool good = backend_receive(backend, worker->receive_buffer, (size_t)got);
+	bool sent = outbox_end(to_client);
+
+	session->share->stats.sent_bytes += (uint64_t)got;
+	if (!good) {
+		backend->retire = true;
+		backend->retire_reason = CLOSE_SERVER_BROKE_PROTOCOL;
+		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
+		return false;
+	}
+	if (!sent) {
+		session_close(session, CLOSE_CLIENT_GONE, NULL);
+		return false;
+	}
+	if (conn_blocked(&session->conn))
+		conn_want_read(&backend->server->conn, false);
+	else if (got == WORKER_RECEIVE_SIZE && conn_has_pending(&backend->server->conn))
+		loop_io_kick(&backend->server->conn.io);
+	return true;
+}
+
+static void sink_event(void *owner, unsigned what)
+{
+	struct session *session = owner;
+
+	if (what & LOOP_WRITE && !flush_to_server(session)) {
+		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
+		return;
+	}
+	if (what & (LOOP_READ | LOOP_CLOSED) && !conn_blocked(&session->conn) && receive(session))
+		session_after_server(session);
+}
+
+const struct backend_sink session_sink = {
+	.event = sink_event,
+	.pass = sink_pass,
+	.flush = sink_flush,
+	.local = sink_local,
+	.undone = sink_undone,
+	.error = sink_error,
+	.tag = sink_tag,
+	.ready = sink_ready,
+};

@@ -1,0 +1,98 @@
+/* Sessions: one per client, from its welcome to its end, on one worker.
+ *
+ * A session borrows a backend when the client's messages need a server and gives it back when the server says it is
+ * idle. Between the two, bytes are relayed as they come. */
+#ifndef PGWEIR_SESSION_H
+#define PGWEIR_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/login.h"
+#include "pgweir/pool.h"
+
+enum session_state {
+	SESSION_WELCOMING,      /* Not yet told that it may begin: the first server connection is being waited for. */
+	SESSION_IDLE,           /* No server connection. */
+	SESSION_WAITING,        /* Wants one. */
+	SESSION_SETTING_UP,     /* Has one, whose settings must be confirmed before the client's message may follow. */
+	SESSION_LINKED,         /* Has one. */
+	SESSION_FINISHING,      /* The client has said all it wants to; what it asked runs to its end. */
+	SESSION_CLOSED,
+};
+
+/* Why a session keeps its server connection beyond the transaction. */
+enum session_pin {
+	PIN_NONE,
+	PIN_SESSION_MODE,
+	PIN_SETTING,
+	PIN_LISTEN,
+	PIN_PREPARE,
+	PIN_CURSOR,
+	PIN_LOAD,
+	PIN_LARGE_STATEMENT,
+	PIN_UNTRACKED_STATEMENT,
+	PIN_COUNT,
+};
+const char *session_pin_name(enum session_pin pin);
+
+struct session {
+	struct list link;               /* worker->sessions */
+	uint64_t id;                    /* Never used again. For people: SHOW CLIENTS, KILL_CLIENT. */
+	struct worker *worker;
+	struct conn conn;
+	struct pool_share *share;
+	struct backend *backend;
+	struct pool_waiter waiter;
+	struct client_slot *slot;
+	struct state *settings;         /* What the client asked for at startup, beyond `login_settings`. */
+	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
+	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
+	char *replication;
+	struct session *same_pid;       /* Next in worker->sessions_by_pid. */
+	uint32_t pid;
+	uint32_t minor;
+	unsigned char key[32];
+	uint8_t key_size;
+	uint8_t state;                  /* enum session_state */
+	uint8_t mode;                   /* enum pool_mode */
+	uint8_t pin;                    /* enum session_pin */
+	uint8_t skipping;
+	bool tls, terminated, eof, harmless, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
+	struct statement_name *retry_name;
+	struct buf setup_error;         /* The server's refusal of the session's settings. */
+	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
+	struct map names;               /* Prepared statements by the client's names: struct statement_name. */
+	struct buf unnamed[2];          /* What the last two unnamed Parse messages said; `unnamed_now` is the valid one. */
+	uint8_t unnamed_now;
+	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
+	/* Framing of what the client sends. */
+	size_t pass_left;
+	bool pass_drop;
+	struct buf held;
+	uint64_t connected_us, request_us, query_us, transaction_us, active_us;
+	char *database_name;            /* The share's. */
+};
+
+/* The hooks of the workers. */
+extern const struct worker_hooks session_worker_hooks;
+
+/* Takes a client over from a login thread. Any thread. */
+void session_receive(struct login_session *login);
+/* A CancelRequest. Any thread. */
+void session_receive_cancel(struct login_cancel *cancel);
+
+/* The next client's. Any thread. */
+uint64_t session_next_id(void);
+
+/* --- On the session's own worker --- */
+
+/* Ends the session: the client is told the reason's text, or `body` (of an ErrorResponse) if it is given. The backend
+ * is given back, abandoned or closed as its state asks. */
+void session_close(struct session *session, enum close_reason reason, const struct buf *body);
+void session_cancel(struct session *session);
+
+/* Closes sessions that are doing nothing, at most `most`; with `busy` the others as well. Returns how many are left. */
+unsigned sessions_drain(struct worker *worker, unsigned most, bool busy);
+
+#endif

@@ -1,0 +1,128 @@
+/* Between a session and the pool: wanting a server connection, getting it, giving it back. */
+#include "pgweir/mem.h"
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+/* What puts the session's settings in force goes ahead of the client's message, in the same packet. */
+static void put_setup(struct session *session)
+{
+	struct backend *backend = session->backend;
+	struct buf sql = { 0 }, message = { 0 };
+
+	if (!session->setup_due)
+		return;
+	session->setup_due = false;
+	/* It is on the client's time, and keeps the message behind it from starting the clock. */
+	if (backend->requests.count == 0)
+		session->request_us = backend->request_since_us = worker_now(session->worker);
+	state_difference(backend->settings, session->settings, &sql);
+	buf_append_char(&sql, '\0');
+	wire_put_query(&message, sql.bytes);
+	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | REQUEST_SETUP, NULL);
+	backend->unnamed_token = 0;
+	outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
+	outbox_flush(&session_relay(session)->to_server);
+	state_unref(&backend->settings);
+	backend->settings = state_ref(session->settings);
+	buf_fini(&sql);
+	buf_fini(&message);
+}
+
+static void take(struct session *session, struct backend *backend)
+{
+	session->backend = backend;
+	backend->sink = &session_sink;
+	backend->owner = session;
+	backend->touched |= session->mode == POOL_MODE_SESSION;
+	session->share->session_linked++;
+	session->setup_due = backend->settings != session->settings;
+}
+
+void session_open_outbox(struct session *session)
+{
+	outbox_begin(&session_relay(session)->to_server, &session->backend->server->conn);
+	put_setup(session);
+}
+
+bool session_link(struct session *session)
+{
+	struct backend *backend;
+
+	worker_now(session->worker);
+	backend = pool_acquire(session->share, &session->waiter);
+	if (!backend) {
+		session->state = SESSION_WAITING;
+		return false;
+	}
+	session->state = SESSION_LINKED;
+	take(session, backend);
+	session_open_outbox(session);
+	return true;
+}
+
+void session_unlink(struct session *session)
+{
+	struct backend *backend = session->backend;
+
+	session->backend = NULL;
+	session->state = SESSION_IDLE;
+	session->share->session_linked--;
+	pool_release(backend);
+}
+
+/* The client is told, and what it had asked is skipped as after an error of the server's. */
+void session_fail_waiting(struct session *session, const char *sqlstate, const char *text, const char *hint)
+{
+	char type = session->held.size ? session->held.bytes[0] : 'S';
+
+	session->state = SESSION_IDLE;
+	session_say_error(session, "ERROR", sqlstate, text, hint);
+	session->skipping = type == 'Q' || type == 'F' ? SESSION_SKIP_MESSAGE : SESSION_SKIP_TO_SYNC;
+	if (session_resume(session))
+		session_after_client(session);
+}
+
+static void refused(struct session *session, enum pool_outcome outcome)
+{
+	const struct error *last = &session->share->last_error;
+	const struct close_reason_row *row = close_reason_row(CLOSE_CLIENT_WAIT_TIMEOUT);
+	bool login = session->state == SESSION_WELCOMING;
+	bool server_says = outcome == POOL_REFUSED || last->text[0];
+	const char *sqlstate = server_says && last->sqlstate[0] ? last->sqlstate : row->sqlstate;
+	const char *text = server_says ? last->text : row->text;
+
+	if (!login) {
+		session_fail_waiting(session, sqlstate, text, outcome == POOL_TIMED_OUT ? "See query_wait_timeout and pool_size." : NULL);
+		return;
+	}
+	struct buf body = { 0 };
+
+	if (outcome == POOL_REFUSED && session->share->last_error_body.size) {
+		size_t begun = wire_begin(&body, 'E');
+
+		buf_append(&body, session->share->last_error_body.bytes, session->share->last_error_body.size);
+		wire_end(&body, begun);
+	} else {
+		wire_put_error(&body, &(struct wire_error){ .severity = "FATAL", .sqlstate = sqlstate, .message = text });
+	}
+	session_close(session, outcome == POOL_REFUSED ? CLOSE_CLIENT_SERVER_REFUSED : CLOSE_CLIENT_WAIT_TIMEOUT, &body);
+	buf_fini(&body);
+}
+
+void session_granted(struct pool_waiter *waiter, enum pool_outcome outcome, struct backend *backend)
+{
+	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
+
+	if (outcome != POOL_GRANTED) {
+		refused(session, outcome);
+		return;
+	}
+	take(session, backend);
+	if (session->state == SESSION_WELCOMING) {
+		session_prepare_welcome(session);
+		return;
+	}
+	session->state = SESSION_LINKED;
+	if (session_resume(session))
+		session_after_client(session);
+}

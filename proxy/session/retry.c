@@ -1,0 +1,86 @@
+/* "cached plan must not change result type": after DDL the server refuses a prepared statement whose rows would look
+ * different. Outside a transaction nothing is lost by preparing it again and asking again, unseen by the client.
+ *
+ * A batch of the extended protocol is kept while it is small and nothing of its answer has been forwarded. If its Bind
+ * or Describe is refused for that reason, and the batch is all that is outstanding, the rest of the answer is swallowed,
+ * the name gets a statement of its own, and the batch is walked once more. */
+#include <string.h>
+
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+enum { BATCH_MAX = 4096 };
+
+static bool may_start_kept_batch(const struct session *session, char type)
+{
+	const struct backend *backend = session->backend;
+	bool outside = !backend || (backend->status == 'I' && backend->requests.count == 0);
+
+	return outside && session->pass_left == 0 && session->mode != POOL_MODE_SESSION && strchr("BPD", type) && type;
+}
+
+void retry_begin(struct session *session, const char *bytes, size_t size)
+{
+	bool fresh = !session->backend || session->backend->requests.count == 0;
+
+	if (!fresh)
+		return;
+	session->batch_kept = size && may_start_kept_batch(session, bytes[0]);
+	session->batch_answered = false;
+	session->batch_begun = false;
+}
+
+void retry_keep(struct session *session, const char *bytes, size_t size)
+{
+	struct buf *batch = session->backend ? &session->backend->batch : NULL;
+
+	if (!session->batch_kept)
+		return;
+	if (batch && !session->batch_begun)
+		batch->size = 0;
+	session->batch_begun = true;
+	session->batch_kept = batch && batch->size + size <= BATCH_MAX;
+	if (session->batch_kept)
+		buf_append(batch, bytes, size);
+}
+
+static bool is_changed_plan(const char *body, size_t size)
+{
+	const char *sqlstate = wire_error_field(body, size, 'C');
+	const char *message = wire_error_field(body, size, 'M');
+
+	return sqlstate && message && strcmp(sqlstate, "0A000") == 0
+		&& strcmp(message, "cached plan must not change result type") == 0;
+}
+
+/* True if the error need not be seen: the batch will be run again. */
+bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size)
+{
+	struct requests *requests = &session->backend->requests;
+	bool alone = requests_until_sync(requests) + 1 == requests_count(requests);
+
+	if (!request->name || (request->kind != REQUEST_BIND && request->kind != REQUEST_DESCRIBE) || !alone)
+		return false;
+	if (!session->batch_kept || session->batch_answered || session->retried || session->backend->status != 'I'
+		|| session->state != SESSION_LINKED || session->pass_left || !is_changed_plan(body, size))
+		return false;
+	session->retry_name = statement_name_ref(request->name);
+	session->backend->mute = true;
+	session->state = SESSION_SETTING_UP;
+	return true;
+}
+
+/* With the refusal's ReadyForQuery swallowed: puts the batch in front of what has come since. */
+void retry_start(struct session *session)
+{
+	struct buf again = { 0 };
+
+	buf_append(&again, session->backend->batch.bytes, session->backend->batch.size);
+	session->backend->mute = false;
+	prepared_renew(session, session->retry_name);
+	statement_name_unref(&session->retry_name);
+	buf_append(&again, session->held.bytes, session->held.size);
+	buf_fini(&session->held);
+	session->held = again;
+	session->retried = true;
+}

@@ -1,0 +1,381 @@
+/* The life of a session.
+ *
+ * Failure story: a client that goes away costs neither a server connection nor a running query (pool_abandon()); a server
+ * that goes away costs the sessions that held it, each of which is told why, in the server's own words if it had any. */
+#include "pgweir/session.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "pgweir/clock.h"
+#include "pgweir/log.h"
+#include "pgweir/mem.h"
+#include "pgweir/socket.h"
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+enum { SAME_BREATH_US = 5000 };
+
+/* Parameters that the meaning of a statement depends on when it is parsed. */
+static const char *const parse_settings[] = {
+	"array_nulls", "backslash_quote", "client_encoding", "datestyle", "intervalstyle", "lc_monetary", "role", "search_path",
+	"session_authorization", "standard_conforming_strings", "timezone", "transform_null_equals", "xmloption",
+};
+
+static struct state *parse_scope(const struct state *settings)
+{
+	struct state_builder builder = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(parse_settings); i++) {
+		const char *value = state_get(settings, parse_settings[i]);
+
+		if (value)
+			state_builder_set(&builder, parse_settings[i], value);
+	}
+	return state_builder_finish(&builder);
+}
+
+static struct state *both(const struct state *settings, const struct state *login_settings)
+{
+	struct state_builder builder = { 0 };
+
+	state_builder_copy(&builder, login_settings);
+	for (size_t i = 0; i < state_count(settings); i++)
+		state_builder_set(&builder, state_pairs(settings)[i].name, state_pairs(settings)[i].value);
+	return state_builder_finish(&builder);
+}
+
+/* In session mode the server connection is logged in as the client was, so that RESET leads to the client's own values. */
+static void choose_settings(struct session *session, struct login_session *login)
+{
+	if (session->mode == POOL_MODE_SESSION) {
+		session->login_settings = both(login->settings, login->login_settings);
+		session->settings = NULL;
+	} else {
+		session->login_settings = state_ref(login->login_settings);
+		session->settings = state_ref(login->settings);
+		session->parse_scope = parse_scope(session->settings);
+	}
+	session->waiter.login_state = session->login_settings;
+	session->waiter.settings = session->settings;
+	session->waiter.replication = session->replication;
+}
+
+uint64_t session_next_id(void)
+{
+	static _Atomic uint64_t last;
+
+	return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
+static struct session *session_new(struct worker *worker, struct login_session *login)
+{
+	struct session *session = NEW(struct session);
+	struct pool_key key = {
+		.config = login->config, .database = login->database, .database_name = login->database_name,
+		.user = login->user, .credentials = login->credentials, .replication = login->replication != NULL,
+	};
+
+	session->id = session_next_id();
+	session->worker = worker;
+	session->share = pool_share_find(worker, &key);
+	session->share->session_count++;
+	session->mode = (uint8_t)(login->replication ? POOL_MODE_SESSION : session->share->settings.mode);
+	session->pin = session->mode == POOL_MODE_SESSION ? PIN_SESSION_MODE : PIN_NONE;
+	session->replication = login->replication;
+	session->slot = login->slot;
+	session->minor = login->minor;
+	session->tls = login->tls;
+	session->held = login->early;
+	session->connected_us = login->accepted_us;
+	memcpy(&session->address, &login->address, sizeof(session->address));
+	login->replication = NULL;
+	login->slot = NULL;
+	login->early = (struct buf){ 0 };
+	session->waiter.share = session->share;
+	session->waiter.granted = session_granted;
+	list_init(&session->waiter.link);
+	choose_settings(session, login);
+	conn_move(&session->conn, &login->conn);
+	list_push_back(&worker->sessions, &session->link);
+	return session;
+}
+
+struct arrival {
+	struct loop_letter letter;
+	struct worker *worker;
+	struct login_session *login;
+};
+
+static void arrive(struct loop_letter *letter)
+{
+	struct arrival *arrival = CONTAINER_OF(letter, struct arrival, letter);
+	struct worker *worker = arrival->worker;
+
+	worker_now(worker);
+	struct session *session = session_new(worker, arrival->login);
+
+	login_session_free(&arrival->login);
+	mem_free(arrival);
+	conn_attach(&session->conn, worker->loop, session_event, session);
+	session_begin(session);
+}
+
+static void drop_arrival(struct loop_letter *letter)
+{
+	struct arrival *arrival = CONTAINER_OF(letter, struct arrival, letter);
+
+	login_session_free(&arrival->login);
+	mem_free(arrival);
+}
+
+void session_receive(struct login_session *login)
+{
+	struct arrival *arrival = NEW(struct arrival);
+
+	arrival->letter = (struct loop_letter){ .deliver = arrive, .drop = drop_arrival };
+	arrival->worker = worker_least_loaded();
+	arrival->login = login;
+	loop_post(arrival->worker->loop, &arrival->letter);
+}
+
+/* --- The end --- */
+
+void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint)
+{
+	struct buf out = { 0 };
+
+	wire_put_error(&out, &(struct wire_error){ .severity = severity, .sqlstate = sqlstate, .message = text, .hint = hint });
+	if (!conn_send(&session->conn, out.bytes, out.size))
+		session->eof = true;
+	buf_fini(&out);
+}
+
+static void say_why(struct session *session, enum close_reason reason, const struct buf *body)
+{
+	const struct close_reason_row *row = close_reason_row(reason);
+
+	if (body && body->size) {
+		if (!conn_send(&session->conn, body->bytes, body->size))
+			return;
+	} else if (row->sqlstate) {
+		session_say_error(session, "FATAL", row->sqlstate, row->text, NULL);
+	}
+}
+
+static void log_end(const struct session *session, enum close_reason reason)
+{
+	const struct close_reason_row *row = close_reason_row(reason);
+	char address[SOCKET_ADDRESS_MAX];
+	struct sockaddr_storage storage = { 0 };
+
+	if (!session->worker->config->log_disconnections && row->level <= LOG_LEVEL_INFO)
+		return;
+	memcpy(&storage, &session->address, sizeof(session->address));
+	socket_address_text(&storage, address, sizeof(address));
+	log_event(row->level, "client disconnected", LOG_TEXT("reason", row->name),
+		LOG_TEXT("database", session->share->database_name), LOG_TEXT("user", session->share->user_name),
+		LOG_TEXT("address", address));
+}
+
+static bool is_servers_fault(enum close_reason reason)
+{
+	return reason == CLOSE_CLIENT_SERVER_LOST || reason == CLOSE_CLIENT_SERVER_FATAL;
+}
+
+static void let_go_of_backend(struct session *session, enum close_reason reason)
+{
+	struct backend *backend = session->backend;
+	bool cut = session->pass_left > 0 && !session->pass_drop;
+
+	if (!backend)
+		return;
+	session->backend = NULL;
+	session->share->session_linked--;
+	if (is_servers_fault(reason))
+		pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_GONE);
+	else if (session->setup_error.size)
+		pool_close(backend, CLOSE_SERVER_SETUP_FAILED);
+	else if (session->share->replication)
+		pool_close(backend, CLOSE_SERVER_REPLICATION_ENDED);
+	else if (!cut && backend_quiet(backend) && !conn_blocked(&backend->server->conn))
+		pool_release(backend);
+	else
+		pool_abandon(backend, cut);
+}
+
+static void session_free(struct session *session)
+{
+	list_remove(&session->link);
+	session->share->session_count--;
+	atomic_fetch_sub(&session->worker->session_count, 1);
+	client_slot_release(&session->slot);
+	prepared_forget_all(session);
+	buf_fini(&session->unnamed[0]);
+	buf_fini(&session->unnamed[1]);
+	buf_fini(&session->held);
+	buf_fini(&session->setup_error);
+	statement_name_unref(&session->retry_name);
+	state_unref(&session->settings);
+	state_unref(&session->login_settings);
+	state_unref(&session->parse_scope);
+	mem_free(session->replication);
+	mem_free(session);
+}
+
+void session_close(struct session *session, enum close_reason reason, const struct buf *body)
+{
+	CHECK(session->state != SESSION_CLOSED);
+	session->state = SESSION_CLOSED;
+	session->worker->closed[reason]++;
+	session_unregister(session);
+	pool_waiter_cancel(&session->waiter);
+	say_why(session, reason, body);
+	log_end(session, reason);
+	conn_close(&session->conn);
+	let_go_of_backend(session, reason);
+	session_free(session);
+}
+
+/* The client has ended, by Terminate or by closing its side. What it asked in the same breath is still done and
+ * answered; what it has asked before is of no use to anybody now. */
+void session_gone(struct session *session, bool in_same_event)
+{
+	enum close_reason reason = session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE;
+	bool busy = session->state == SESSION_WAITING
+		|| (session->backend && session->backend->requests.count && session->state != SESSION_WELCOMING);
+
+	if (session->backend && !backend_will_end(session->backend))
+		busy = false;
+	if (session->state == SESSION_WAITING)
+		session->request_us = session->waiter.since_us;
+	if (!busy || (!in_same_event && worker_now(session->worker) > session->request_us + SAME_BREATH_US)) {
+		session_close(session, reason, NULL);
+		return;
+	}
+	session->eof = true;
+	if (session->state == SESSION_LINKED)
+		session->state = SESSION_FINISHING;
+	conn_want_read(&session->conn, false);
+}
+
+/* --- Events of the client's connection --- */
+
+/* After the client's bytes have been dealt with. */
+void session_after_client(struct session *session)
+{
+	if (session->terminated && session->state != SESSION_FINISHING)
+		session_gone(session, true);
+	else if (session->eof && session->state == SESSION_LINKED)
+		session_gone(session, true);
+}
+
+/* False: the session is over. */
+static bool receive(struct session *session, bool peer_closed)
+{
+	struct worker *worker = session->worker;
+	bool heard = false;
+
+	for (;;) {
+		ssize_t got = conn_recv(&session->conn, worker->receive_buffer, WORKER_RECEIVE_SIZE);
+
+		if (got == CONN_AGAIN)
+			return true;
+		if (got <= 0) {
+			session_gone(session, heard && got == 0);
+			return false;
+		}
+		heard = true;
+		session->share->stats.received_bytes += (uint64_t)got;
+		if (!session_feed(session, worker->receive_buffer, (size_t)got))
+			return false;
+		if (session->terminated)
+			return true;
+		if (got == WORKER_RECEIVE_SIZE && conn_has_pending(&session->conn))
+			loop_io_kick(&session->conn.io);
+		/* Only a peer that has closed is read to its end at once. */
+		if (!peer_closed || !session->conn.io.reading)
+			return true;
+	}
+}
+
+static bool flush_to_client(struct session *session)
+{
+	if (!conn_flush(&session->conn))
+		return false;
+	if (!conn_blocked(&session->conn) && session->backend)
+		conn_want_read(&session->backend->server->conn, true);
+	return true;
+}
+
+void session_event(unsigned what, void *arg)
+{
+	struct session *session = arg;
+
+	if (what & LOOP_WRITE && !flush_to_client(session)) {
+		session_close(session, CLOSE_CLIENT_GONE, NULL);
+		return;
+	}
+	if (!(what & (LOOP_READ | LOOP_CLOSED)))
+		return;
+	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING) {
+		if (what & LOOP_CLOSED)
+			session_gone(session, false);
+		else
+			conn_watch_end(&session->conn);
+		return;
+	}
+	if (receive(session, what & LOOP_CLOSED))
+		session_after_client(session);
+}
+
+/* --- After the server's bytes have been dealt with --- */
+
+static bool can_unlink(const struct session *session)
+{
+	return session->pin == PIN_NONE && session->pass_left == 0 && backend_quiet(session->backend)
+		&& !conn_blocked(&session->backend->server->conn);
+}
+
+static bool breaks_statement_mode(const struct session *session)
+{
+	return session->mode == POOL_MODE_STATEMENT && session->backend->status != 'I' && session->backend->requests.count == 0;
+}
+
+void session_after_server(struct session *session)
+{
+	struct backend *backend = session->backend;
+
+	if (session->setup_error.size) {
+		session_close(session, CLOSE_CLIENT_BAD_SETTING, &session->setup_error);
+		return;
+	}
+	if (backend->said_fatal) {
+		session_close(session, CLOSE_CLIENT_SERVER_FATAL, NULL);
+		return;
+	}
+	backend->request_since_us = backend->requests.count ? backend->request_since_us : 0;
+	if (session->state == SESSION_WELCOMING) {
+		if (backend_quiet(backend))
+			session_welcome(session);
+	} else if (session->state == SESSION_SETTING_UP) {
+		if (backend->requests.count)
+			return;
+		session->state = SESSION_LINKED;
+		if (session->retry_name)
+			retry_start(session);
+		if (session_resume(session))
+			session_after_client(session);
+	} else if (session->state == SESSION_FINISHING) {
+		if (backend->requests.count == 0 || !backend_will_end(backend))
+			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
+	} else if (breaks_statement_mode(session)) {
+		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);
+	} else if (can_unlink(session)) {
+		session_unlink(session);
+		session_ready_to_read(session);
+	} else if (!session->conn.io.reading) {
+		session_ready_to_read(session);
+	}
+}

@@ -1,0 +1,79 @@
+/* What the files of the session library share. */
+#ifndef PGWEIR_SESSION_INTERNAL_H
+#define PGWEIR_SESSION_INTERNAL_H
+
+#include "outbox.h"
+#include "pgweir/session.h"
+
+/* One per worker: what is being put together during the event at hand. */
+struct relay {
+	struct outbox to_client, to_server;
+};
+
+static inline struct relay *session_relay(const struct session *session) { return session->worker->relay; }
+
+enum { SESSION_STATEMENT_MAX = 65536, SESSION_REQUESTS_MAX = 4096 };
+
+/* What is left to skip after an error of our own. */
+enum { SESSION_SKIP_NOTHING, SESSION_SKIP_MESSAGE, SESSION_SKIP_TO_SYNC };
+
+/* session.c */
+void session_event(unsigned what, void *arg);
+void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint);
+void session_gone(struct session *session, bool in_same_event);
+void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
+void session_after_client(struct session *session);
+void session_ready_to_read(struct session *session);
+
+/* link.c */
+bool session_link(struct session *session);                     /* True: linked now. False: waits (or is closed). */
+void session_unlink(struct session *session);
+pool_granted_cb session_granted;
+void session_open_outbox(struct session *session);              /* To the server, beginning with what settings need. */
+void session_fail_waiting(struct session *session, const char *sqlstate, const char *text, const char *hint);
+
+/* welcome.c */
+void session_begin(struct session *session);
+void session_prepare_welcome(struct session *session);          /* With a backend, whose settings may have to be set first. */
+void session_welcome(struct session *session);                  /* With what the backend reports. */
+void session_welcomes_free(struct pool_share *share);
+
+/* from_client.c */
+bool session_feed(struct session *session, const char *bytes, size_t size);    /* False: closed. */
+bool session_resume(struct session *session);                   /* Goes on with what was held back. */
+
+/* from_server.c */
+extern const struct backend_sink session_sink;
+
+/* prepared.c: messages of the client's, whole or as far as their rule asks. False: the session is to be closed. */
+bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
+/* Without a server connection: true if the answer is known. */
+bool prepared_parse_alone(struct session *session, const char *message, size_t size);
+bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip);
+bool prepared_describe(struct session *session, const char *message, size_t size, size_t *skip);
+bool prepared_close(struct session *session, const char *message, size_t size, size_t *skip);
+void prepared_query(struct session *session);                   /* A simple query takes the unnamed statement away. */
+void prepared_undone(struct session *session, const struct request *request);
+void prepared_forget_all(struct session *session);
+bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);
+
+void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
+
+/* retry.c */
+void retry_begin(struct session *session, const char *bytes, size_t size);
+void retry_keep(struct session *session, const char *bytes, size_t size);
+bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size);
+void retry_start(struct session *session);
+
+/* pins.c */
+bool session_text_is_harmless(const char *text, size_t size);   /* Its SET or DECLARE leaves nothing behind. */
+void session_note_tag(struct session *session, const char *tag);
+
+/* cancel.c */
+void session_register(struct session *session);
+void session_unregister(struct session *session);
+
+/* timeouts.c */
+void session_tick(struct worker *worker);
+
+#endif

@@ -1,0 +1,104 @@
+/* What happens to sessions with time. Nothing is armed per query: the few that hold a server connection are looked at
+ * twenty times a second, the others once. */
+#include "pgweir/mem.h"
+#include "session_internal.h"
+
+enum { TICKS_PER_SECOND = 1000 / WORKER_TICK_MS };
+
+static bool over(uint64_t since_us, uint64_t limit_us, uint64_t now_us)
+{
+	return since_us && limit_us && since_us + limit_us < now_us;
+}
+
+static enum close_reason linked_too_long(const struct session *session, uint64_t now_us)
+{
+	const struct pool_settings *settings = &session->share->settings;
+	const struct backend *backend = session->backend;
+	bool in_transaction = backend->status != 'I' && backend->requests.count == 0;
+
+	if (session->state == SESSION_WELCOMING)
+		return CLOSE_REASON_COUNT;
+	if (over(backend->request_since_us, settings->query_timeout_us, now_us))
+		return CLOSE_CLIENT_QUERY_TIMEOUT;
+	if (over(session->transaction_us, settings->transaction_timeout_us, now_us))
+		return CLOSE_CLIENT_TRANSACTION_TIMEOUT;
+	if (in_transaction && over(session->active_us, settings->idle_transaction_timeout_us, now_us))
+		return CLOSE_CLIENT_IDLE_IN_TRANSACTION;
+	return CLOSE_REASON_COUNT;
+}
+
+static void look_at_linked(struct pool_share *share, uint64_t now_us)
+{
+	LIST_FOREACH(link, next, &share->lent) {
+		struct session *session = LIST_MEMBER(link, struct backend, link)->owner;
+		enum close_reason reason = linked_too_long(session, now_us);
+
+		if (reason != CLOSE_REASON_COUNT)
+			session_close(session, reason, NULL);
+	}
+}
+
+static bool idle(const struct session *session)
+{
+	return session->state == SESSION_IDLE
+		|| (session->state == SESSION_LINKED && session->backend->requests.count == 0 && session->backend->status == 'I');
+}
+
+static void look_at_idle(struct worker *worker)
+{
+	LIST_FOREACH(link, next, &worker->sessions) {
+		struct session *session = LIST_MEMBER(link, struct session, link);
+
+		if (idle(session) && over(session->active_us, session->share->settings.client_idle_timeout_us, worker->now_us))
+			session_close(session, CLOSE_CLIENT_IDLE_TIMEOUT, NULL);
+	}
+}
+
+void session_tick(struct worker *worker)
+{
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (share->lent_count)
+			look_at_linked(share, worker->now_us);
+	}
+	if (worker->ticks % TICKS_PER_SECOND == 0)
+		look_at_idle(worker);
+}
+
+unsigned sessions_drain(struct worker *worker, unsigned most, bool busy)
+{
+	unsigned left = 0;
+
+	LIST_FOREACH(link, next, &worker->sessions) {
+		struct session *session = LIST_MEMBER(link, struct session, link);
+		bool now = busy || session->state == SESSION_WAITING || session->state == SESSION_WELCOMING || idle(session);
+
+		if (now && most > 0) {
+			session_close(session, CLOSE_CLIENT_SHUTDOWN, NULL);
+			most--;
+		} else {
+			left++;
+		}
+	}
+	return left;
+}
+
+static void prepare(struct worker *worker)
+{
+	worker->relay = NEW(struct relay);
+}
+
+static void finish(struct worker *worker)
+{
+	sessions_drain(worker, UINT32_MAX, true);
+	LIST_FOREACH(link, next, &worker->shares)
+		session_welcomes_free(LIST_MEMBER(link, struct pool_share, link));
+	mem_free(worker->relay);
+}
+
+const struct worker_hooks session_worker_hooks = {
+	.prepare = prepare,
+	.tick = session_tick,
+	.finish = finish,
+};

@@ -1,0 +1,132 @@
+/* auth_file and auth_ident_file. */
+#include "auth_fixture.h"
+
+#include "ident.h"
+#include "pgweir/check.h"
+#include "stored_secret.h"
+#include "userlist.h"
+
+static struct userlist parse(const char *text, struct config_problems *problems)
+{
+	struct userlist userlist = { 0 };
+
+	userlist_parse(&userlist, "users", text, strlen(text), problems);
+	return userlist;
+}
+
+static void a_user_list_reads_as_pgbouncers(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct userlist userlist = parse("; comment\n"
+		"\"alice\" \"pencil\"\r\n"
+		"\n"
+		"  \"quo\"\"ted\"\t\"with \"\"quotes\"\" and ; and space\"   \n"
+		"\"old\" \"md5\" \"more fields\" 1\n"
+		"\"hash\" \"" MD5_OF_SECRET "\"\n"
+		"\"verifier\" \"" SCRAM_VERIFIER_PENCIL "\"\n"
+		"\"empty\" \"\"\n"
+		"\"alice\" \"eraser\"", &problems);
+
+	(void)state;
+	assert_int_equal(problems.count, 0);
+	assert_string_equal(userlist_find(&userlist, "alice"), "eraser");
+	assert_string_equal(userlist_find(&userlist, "quo\"ted"), "with \"quotes\" and ; and space");
+	assert_string_equal(userlist_find(&userlist, "old"), "md5");
+	assert_string_equal(userlist_find(&userlist, "hash"), MD5_OF_SECRET);
+	assert_string_equal(userlist_find(&userlist, "verifier"), SCRAM_VERIFIER_PENCIL);
+	assert_string_equal(userlist_find(&userlist, "empty"), "");
+	assert_null(userlist_find(&userlist, "bob"));
+	userlist_fini(&userlist);
+}
+
+static void every_bad_line_of_a_user_list_is_named_without_its_secret(void **state)
+{
+	struct config_problems problems = { 0 };
+	struct userlist userlist = parse("alice pencil\n\"alice\"\n\"alice\" \"pencil\n\"\" \"pencil\"\n"
+		"\"alice\" \"SCRAM-SHA-256$pencil\"\n", &problems);
+
+	(void)state;
+	assert_int_equal(problems.count, 5);
+	assert_problem(problems, 0, "users:1: expected \"user\" \"password\" in double quotes");
+	assert_problem(problems, 1, "users:2: expected \"user\" \"password\" in double quotes");
+	assert_problem(problems, 2, "users:3: a double quote is not closed");
+	assert_problem(problems, 3, "users:4: the user name is empty");
+	assert_problem(problems, 4, "users:5: the SCRAM verifier is malformed");
+	config_problems_fini(&problems);
+	userlist_fini(&userlist);
+}
+
+static void secrets_are_what_they_look_like(void **state)
+{
+	(void)state;
+	assert_int_equal(stored_secret_kind("pencil"), STORED_PLAIN);
+	assert_int_equal(stored_secret_kind(""), STORED_PLAIN);
+	assert_int_equal(stored_secret_kind(MD5_OF_SECRET), STORED_MD5);
+	assert_int_equal(stored_secret_kind(SCRAM_VERIFIER_PENCIL), STORED_SCRAM);
+	/* Too short, too long, not hexadecimal. */
+	assert_int_equal(stored_secret_kind("md539c4422cad2e8aa743c2904bf092553"), STORED_PLAIN);
+	assert_int_equal(stored_secret_kind(MD5_OF_SECRET "0"), STORED_PLAIN);
+	assert_int_equal(stored_secret_kind("md539c4422cad2e8aa743c2904bf092553x"), STORED_PLAIN);
+}
+
+static struct ident *parse_ident(const char *text, struct config_problems *problems)
+{
+	return ident_parse("ident", text, strlen(text), problems);
+}
+
+static void a_map_names_who_may_be_whom(void **state)
+{
+	static const struct { bool allowed; const char *map, *system_name, *user; } cases[] = {
+		{ true, "m", "alice", "app" }, { true, "m", "alice", "other" }, { false, "m", "alice", "alice" },
+		{ false, "n", "alice", "app" }, { false, "m", "Alice", "app" },
+		{ true, "m", "bob@example.com", "bob" }, { false, "m", "bob@example.com", "alice" },
+		{ false, "m", "bob@example.com.evil.org", "bob" }, { false, "m", "@example.com", "" },
+		{ true, "suffix", "svc-x", "role_x_rw" }, { false, "suffix", "svc-x", "role_x" },
+		{ true, "any", "whoever", "guest" }, { true, "optional", "cx", "c" }, { false, "optional", "x", "" },
+		{ true, "quoted", "has space", "b c" },
+	};
+	struct config_problems problems = { 0 };
+	struct ident *ident = parse_ident("# comment\n"
+		"m alice app\nm alice other\n"
+		"m /^([a-z]+)@example\\.com$ \\1\n"
+		"suffix /^svc-(.*)$ role_\\1_rw\n"
+		"any /.* guest\n"
+		"optional /^(c)?x$ \\1\n"
+		"quoted \"has space\" \"b c\"\n", &problems);
+
+	(void)state;
+	assert_non_null(ident);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (ident_allows(ident, cases[i].map, cases[i].system_name, cases[i].user) != cases[i].allowed)
+			fail_msg("case %zu", i);
+	assert_false(ident_allows(NULL, "m", "alice", "app"));
+	ident_free(&ident);
+}
+
+static void every_bad_line_of_a_map_is_named(void **state)
+{
+	struct config_problems problems = { 0 };
+
+	(void)state;
+	assert_null(parse_ident("m alice\nm /( app\nm /^x$ \\1\nm a,b app\nm alice app more\n", &problems));
+	assert_int_equal(problems.count, 5);
+	assert_problem(problems, 0, "ident:1: expected three fields: map name, system name, role");
+	assert_non_null(strstr(problems.texts[1], "ident:2: invalid regular expression \"(\": "));
+	assert_problem(problems, 2, "ident:3: \"\\1\" needs a parenthesised part in the regular expression \"^x$\"");
+	assert_problem(problems, 3, "ident:4: a list is not possible here");
+	assert_problem(problems, 4, "ident:5: expected three fields: map name, system name, role");
+	config_problems_fini(&problems);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_user_list_reads_as_pgbouncers),
+		cmocka_unit_test(every_bad_line_of_a_user_list_is_named_without_its_secret),
+		cmocka_unit_test(secrets_are_what_they_look_like),
+		cmocka_unit_test(a_map_names_who_may_be_whom),
+		cmocka_unit_test(every_bad_line_of_a_map_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,481 @@
+/* The loop: letters, kicks, timers and descriptors, from one thread and from several. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pgweir/clock.h"
+#include "pgweir/loop.h"
+#include "pgweir/mem.h"
+
+enum { SENDERS = 4, LETTERS = 2000 };
+
+static struct loop *loop;
+
+static int start(void **state)
+{
+	(void)state;
+	loop = loop_new("test");
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	loop_free(&loop);
+	assert_null(loop);
+	loop_free(&loop);
+	return 0;
+}
+
+struct numbered {
+	struct loop_letter letter;
+	unsigned sender, number;
+};
+
+static struct numbered letters[SENDERS][LETTERS];
+static unsigned next_number[SENDERS], delivered;
+
+static void take_numbered(struct loop_letter *letter)
+{
+	struct numbered *numbered = CONTAINER_OF(letter, struct numbered, letter);
+
+	assert_int_equal(numbered->number, next_number[numbered->sender]);
+	next_number[numbered->sender]++;
+	/* From here on the letter is the receiver's; the sender must not look at it again. */
+	memset(numbered, 0xff, sizeof(*numbered));
+	if (++delivered == SENDERS * LETTERS)
+		loop_stop(loop);
+}
+
+static void *send_letters(void *arg)
+{
+	struct numbered *mine = arg;
+
+	for (unsigned i = 0; i < LETTERS; i++)
+		loop_post(loop, &mine[i].letter);
+	return NULL;
+}
+
+static void letters_of_one_sender_arrive_in_order(void **state)
+{
+	pthread_t threads[SENDERS];
+
+	(void)state;
+	for (unsigned i = 0; i < SENDERS; i++) {
+		for (unsigned j = 0; j < LETTERS; j++)
+			letters[i][j] = (struct numbered){ { .deliver = take_numbered }, i, j };
+		pthread_create(&threads[i], NULL, send_letters, letters[i]);
+	}
+	loop_run(loop);
+	for (unsigned i = 0; i < SENDERS; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(next_number[i], LETTERS);
+	}
+}
+
+static struct loop_letter reply_letter;
+static uint64_t turn_seen;
+
+static void take_reply(struct loop_letter *letter)
+{
+	(void)letter;
+	assert_true(loop_turn(loop) > turn_seen);
+	loop_stop(loop);
+}
+
+static void reply(struct loop_letter *letter)
+{
+	(void)letter;
+	turn_seen = loop_turn(loop);
+	reply_letter.deliver = take_reply;
+	loop_post(loop, &reply_letter);
+}
+
+static void a_letter_posted_while_one_is_delivered_comes_in_a_later_turn(void **state)
+{
+	struct loop_letter letter = { .deliver = reply };
+
+	(void)state;
+	loop_post(loop, &letter);
+	loop_run(loop);
+}
+
+static void stop_loop(struct loop_letter *letter)
+{
+	(void)letter;
+	loop_stop(loop);
+}
+
+static void a_letter_may_be_posted_before_the_loop_runs(void **state)
+{
+	struct loop_letter letter = { .deliver = stop_loop };
+
+	(void)state;
+	loop_post(loop, &letter);
+	loop_run(loop);
+	assert_string_equal(loop_name(loop), "test");
+	assert_int_equal(loop_turn(loop), 1);
+}
+
+static unsigned dropped;
+
+static void count_dropped(struct loop_letter *letter)
+{
+	(void)letter;
+	dropped++;
+}
+
+static void letters_of_a_freed_loop_are_dropped_when_the_last_one_lets_go(void **state)
+{
+	struct loop_letter first = { .deliver = stop_loop, .drop = count_dropped }, second = first, third = first;
+	struct loop *held = loop_ref(loop);
+
+	(void)state;
+	dropped = 0;
+	third.drop = NULL;
+	loop_post(loop, &first);
+	loop_free(&loop);
+	loop_post(held, &second);
+	loop_post(held, &third);
+	assert_int_equal(dropped, 0);
+	loop_unref(held);
+	assert_int_equal(dropped, 2);
+}
+
+/* --- Descriptors --- */
+
+struct side {
+	struct loop_io io;
+	int fds[2];
+	unsigned calls, kicks_wanted, what;
+	uint64_t last_turn;
+};
+
+static void open_side(struct side *side, loop_io_cb *callback)
+{
+	*side = (struct side){ 0 };
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, side->fds), 0);
+	loop_io_init(&side->io, loop, side->fds[0], callback, side);
+}
+
+static void close_side(struct side *side)
+{
+	loop_io_fini(&side->io);
+	close(side->fds[0]);
+	if (side->fds[1] >= 0)
+		close(side->fds[1]);
+}
+
+static void note_and_stop(unsigned what, void *arg)
+{
+	struct side *side = arg;
+
+	side->calls++;
+	side->what |= what;
+	loop_stop(loop);
+}
+
+static void a_readable_descriptor_calls_back_while_reading_is_wanted(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_read(&side.io, true);
+	loop_io_read(&side.io, true);
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_READ);
+	/* Still readable, still registered: once more. */
+	loop_run(loop);
+	assert_int_equal(side.calls, 2);
+	close_side(&side);
+}
+
+static void timer_stops_loop(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static void run_for(uint64_t ms)
+{
+	struct loop_timer timer;
+
+	loop_timer_init(&timer, loop, timer_stops_loop, NULL);
+	loop_timer_start(&timer, ms);
+	loop_run(loop);
+	loop_timer_stop(&timer);
+}
+
+static void an_unwanted_descriptor_stays_silent(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_read(&side.io, true);
+	loop_io_read(&side.io, false);
+	run_for(20);
+	assert_int_equal(side.calls, 0);
+	loop_io_write(&side.io, true);
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_WRITE);
+	close_side(&side);
+}
+
+static void a_peer_that_shut_down_is_reported_as_closed(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	loop_io_watch_closed(&side.io);
+	loop_io_read(&side.io, true);
+	close(side.fds[1]);
+	side.fds[1] = -1;
+	loop_run(loop);
+	assert_true(side.what & LOOP_CLOSED);
+	close_side(&side);
+}
+
+/* A client that waits for a server: what it sends stays with the kernel, but its going away is news. */
+static void closed_only_hears_the_peer_go_and_nothing_else(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	loop_io_watch_closed(&side.io);
+	loop_io_read(&side.io, true);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_closed_only(&side.io);
+	loop_io_closed_only(&side.io);
+	run_for(20);
+	assert_int_equal(side.calls, 0);
+	close(side.fds[1]);
+	side.fds[1] = -1;
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_CLOSED);
+	close_side(&side);
+}
+
+static void reading_resumes_after_closed_only(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	loop_io_watch_closed(&side.io);
+	loop_io_closed_only(&side.io);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_read(&side.io, true);
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_READ);
+	loop_io_closed_only(&side.io);
+	loop_io_read(&side.io, false);
+	close(side.fds[1]);
+	side.fds[1] = -1;
+	side.calls = 0;
+	run_for(20);
+	assert_int_equal(side.calls, 0);
+	close_side(&side);
+}
+
+static void a_kick_calls_back_though_nothing_is_readable(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	loop_io_read(&side.io, true);
+	loop_io_kick(&side.io);
+	loop_io_kick(&side.io);
+	assert_int_equal(side.calls, 0);
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_READ);
+	run_for(20);
+	assert_int_equal(side.calls, 1);
+	close_side(&side);
+}
+
+static void kick_again(unsigned what, void *arg)
+{
+	struct side *side = arg;
+
+	assert_int_equal(what, LOOP_READ);
+	assert_true(loop_turn(loop) > side->last_turn);
+	side->last_turn = loop_turn(loop);
+	if (++side->calls < side->kicks_wanted)
+		loop_io_kick(&side->io);
+	else
+		loop_stop(loop);
+}
+
+/* A client that keeps a TLS record's worth of bytes pending must not hold up the others. */
+static void a_kick_from_within_a_callback_waits_for_the_next_turn(void **state)
+{
+	struct side side, other;
+
+	(void)state;
+	open_side(&side, kick_again);
+	open_side(&other, note_and_stop);
+	side.kicks_wanted = 1000;
+	loop_io_read(&side.io, true);
+	loop_io_read(&other.io, true);
+	assert_int_equal(write(other.fds[1], "x", 1), 1);
+	loop_io_kick(&side.io);
+	loop_run(loop);
+	assert_int_equal(other.calls, 1);
+	assert_in_range(side.calls, 0, 3);
+	loop_io_read(&other.io, false);
+	loop_run(loop);
+	assert_int_equal(side.calls, 1000);
+	close_side(&other);
+	close_side(&side);
+}
+
+static void a_kick_dies_with_its_descriptor(void **state)
+{
+	struct side *side = NEW(struct side);
+
+	(void)state;
+	open_side(side, note_and_stop);
+	loop_io_kick(&side->io);        /* Never registered for reading. */
+	close_side(side);
+	mem_free(side);
+	run_for(20);
+}
+
+static void a_kick_dies_when_reading_is_no_longer_wanted(void **state)
+{
+	struct side side;
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	loop_io_read(&side.io, true);
+	loop_io_kick(&side.io);
+	loop_io_read(&side.io, false);
+	run_for(20);
+	assert_int_equal(side.calls, 0);
+	close_side(&side);
+}
+
+static struct side *victim;
+
+static void kill_victim(unsigned what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	close_side(victim);
+	memset(victim, 0xff, sizeof(*victim));
+	loop_stop(loop);
+}
+
+static void a_callback_may_end_a_descriptor_that_is_ready_in_the_same_turn(void **state)
+{
+	struct side killer, dead;
+
+	(void)state;
+	open_side(&killer, kill_victim);
+	open_side(&dead, kill_victim);
+	victim = &dead;
+	loop_io_read(&dead.io, true);
+	loop_io_kick(&killer.io);
+	loop_io_kick(&dead.io);
+	assert_int_equal(write(dead.fds[1], "x", 1), 1);
+	loop_run(loop);
+	run_for(20);
+	close_side(&killer);
+}
+
+/* --- Timers --- */
+
+static unsigned rings;
+
+static void ring(void *arg)
+{
+	(void)arg;
+	rings++;
+}
+
+static void a_timer_fires_once_and_not_before_its_time(void **state)
+{
+	struct loop_timer timer;
+	uint64_t before = clock_now_us();
+
+	(void)state;
+	rings = 0;
+	loop_timer_init(&timer, loop, timer_stops_loop, NULL);
+	loop_timer_start(&timer, 30);
+	loop_run(loop);
+	assert_true(clock_now_us() - before >= 29000);
+	loop_timer_init(&timer, loop, ring, NULL);
+	loop_timer_start(&timer, 1);
+	run_for(40);
+	assert_int_equal(rings, 1);
+}
+
+static void a_stopped_timer_does_not_fire(void **state)
+{
+	struct loop_timer timer;
+
+	(void)state;
+	rings = 0;
+	loop_timer_init(&timer, loop, ring, NULL);
+	loop_timer_stop(&timer);
+	loop_timer_start(&timer, 1);
+	loop_timer_stop(&timer);
+	run_for(20);
+	assert_int_equal(rings, 0);
+}
+
+static void starting_a_running_timer_puts_it_off(void **state)
+{
+	struct loop_timer timer;
+
+	(void)state;
+	rings = 0;
+	loop_timer_init(&timer, loop, ring, NULL);
+	loop_timer_start(&timer, 1);
+	loop_timer_start(&timer, 60000);
+	run_for(30);
+	assert_int_equal(rings, 0);
+	loop_timer_stop(&timer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(letters_of_one_sender_arrive_in_order, start, stop),
+		cmocka_unit_test_setup_teardown(a_letter_posted_while_one_is_delivered_comes_in_a_later_turn, start, stop),
+		cmocka_unit_test_setup_teardown(a_letter_may_be_posted_before_the_loop_runs, start, stop),
+		cmocka_unit_test_setup_teardown(letters_of_a_freed_loop_are_dropped_when_the_last_one_lets_go, start, stop),
+		cmocka_unit_test_setup_teardown(a_readable_descriptor_calls_back_while_reading_is_wanted, start, stop),
+		cmocka_unit_test_setup_teardown(an_unwanted_descriptor_stays_silent, start, stop),
+		cmocka_unit_test_setup_teardown(a_peer_that_shut_down_is_reported_as_closed, start, stop),
+		cmocka_unit_test_setup_teardown(closed_only_hears_the_peer_go_and_nothing_else, start, stop),
+		cmocka_unit_test_setup_teardown(reading_resumes_after_closed_only, start, stop),
+		cmocka_unit_test_setup_teardown(a_kick_calls_back_though_nothing_is_readable, start, stop),
+		cmocka_unit_test_setup_teardown(a_kick_from_within_a_callback_waits_for_the_next_turn, start, stop),
+		cmocka_unit_test_setup_teardown(a_kick_dies_with_its_descriptor, start, stop),
+		cmocka_unit_test_setup_teardown(a_kick_dies_when_reading_is_no_longer_wanted, start, stop),
+		cmocka_unit_test_setup_teardown(a_callback_may_end_a_descriptor_that_is_ready_in_the_same_turn, start, stop),
+		cmocka_unit_test_setup_teardown(a_timer_fires_once_and_not_before_its_time, start, stop),
+		cmocka_unit_test_setup_teardown(a_stopped_timer_does_not_fire, start, stop),
+		cmocka_unit_test_setup_teardown(starting_a_running_timer_puts_it_off, start, stop),
+	};
+
+	/* A loop that waits for what never comes is a failure too. */
+	alarm(60);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
