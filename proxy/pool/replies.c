@@ -336,8 +336,10 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		const struct reply_rule *rule = &rules[(unsigned char)message[0]];
 		size_t left = size - at, whole = wire_message_size(message), wanted = wanted_size(rule, whole);
 
-		if (wanted == 0)
+		if (wanted == 0) {
+			pass_run(backend, &run);
 			return -1;
+		}
 		if (left < wanted)
 			break;
 		/* These may put something of ours in between. */
@@ -348,8 +350,10 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		}
 		enum verdict verdict = handle(backend, rule, message, wanted);
 
-		if (verdict == VERDICT_BROKEN)
+		if (verdict == VERDICT_BROKEN) {
+			pass_run(backend, &run);
 			return -1;
+		}
 		backend->pass_left = whole;
 		backend->pass_swallow = verdict == VERDICT_SWALLOW;
 		at += continue_message(backend, &run, message, left);
