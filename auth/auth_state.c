@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "files.h"
 #include "hba.h"
 #include "ident.h"
 #include "pgweir/authenticator.h"
 #include "pgweir/mem.h"
-#include "files.h"
 
 enum { MOCK_DIGITS = 32 };
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 #include "pgweir/config.h"
-#include "client_secrets.h"
+#include "scram.h"
+#include "stored_secret.h"
 #include "userlist.h"
 
 struct hba;

@@ -146,11 +146,13 @@ static enum auth_step look_up(struct authenticator *authenticator, enum authenti
 	return AUTH_WAITING;
 }
 
+/* An unknown user is asked as most users are: those of the server, where it was asked, mostly have verifiers. */
 static enum auth_step begin_method(struct authenticator *authenticator)
 {
+	enum stored_secret usual = may_look_up(authenticator) ? STORED_SCRAM : auth_state_mock_kind(authenticator->state);
+
 	if (authenticator->method->needs_secrets && !authenticator->secrets.count)
-		authenticator_doom(authenticator, auth_state_mock_kind(authenticator->state),
-			"there is no such user, or it has no password");
+		authenticator_doom(authenticator, usual, "there is no such user, or it has no password");
 	return authenticator->method->start(authenticator);
 }
 
@@ -217,15 +219,7 @@ static void lookup_answered(const struct lookup_answer *answer, void *arg)
 	authenticator->callback(step, authenticator->arg);
 }
 
-/* --- Which method --- */
-
-static const enum hba_method method_of_type[] = {
-	[AUTH_TYPE_TRUST] = HBA_TRUST,
-	[AUTH_TYPE_PLAIN] = HBA_PLAIN,
-	[AUTH_TYPE_MD5] = HBA_MD5,
-	[AUTH_TYPE_SCRAM_SHA_256] = HBA_SCRAM,
-	[AUTH_TYPE_CERT] = HBA_CERT,
-};
+/* --- For the owner --- */
 
 /* As PgBouncer: who runs as we do may use the console. */
 static bool is_console_owner(const struct authenticator *authenticator)
@@ -235,65 +229,6 @@ static bool is_console_owner(const struct authenticator *authenticator)
 		(strcmp(authenticator->user, "pgweir") == 0 || strcmp(authenticator->user, "pgbouncer") == 0);
 }
 
-static bool refuse_by_rules(struct authenticator *authenticator, const char *what)
-{
-	char host[INET6_ADDRSTRLEN];
-	const char *encryption = authenticator->tls ? "SSL encryption" : "no encryption";
-
-	hba_address_text(&authenticator->address, host, sizeof(host));
-	if (authenticator->replication)
-		return error_set(&authenticator->error, "28000", "%s replication connection from host \"%s\", user \"%s\", %s",
-			what, host, authenticator->user, encryption);
-	return error_set(&authenticator->error, "28000", "%s host \"%s\", user \"%s\", database \"%s\", %s", what, host,
-		authenticator->user, authenticator->database_name, encryption);
-}
-
-static bool choose_by_rules(struct authenticator *authenticator)
-{
-	struct hba_client client = {
-		.database = authenticator->database_name,
-		.user = authenticator->user,
-		.address = &authenticator->address,
-		.tls = authenticator->tls,
-		.replication = authenticator->replication,
-	};
-
-	if (!authenticator->state->hba || !hba_match(authenticator->state->hba, &client, &authenticator->verdict))
-		return refuse_by_rules(authenticator, "no pg_hba.conf entry for");
-	if (authenticator->verdict.method == HBA_REJECT)
-		return refuse_by_rules(authenticator, "pg_hba.conf rejects connection for");
-	return true;
-}
-
-static bool choose_method(struct authenticator *authenticator)
-{
-	enum auth_type type = authenticator->config->auth_type;
-
-	if (type == AUTH_TYPE_HBA) {
-		if (!choose_by_rules(authenticator))
-			return false;
-	} else {
-		authenticator->verdict.method = method_of_type[type];
-		/* Without rules there is no place to name a map; one called "cert" is used if the file has it. */
-		if (type == AUTH_TYPE_CERT)
-			authenticator->verdict.map = "cert";
-	}
-	authenticator->method = &auth_methods[authenticator->verdict.method];
-	return true;
-}
-
-static bool check_certificate(struct authenticator *authenticator)
-{
-	enum hba_clientcert wanted = authenticator->verdict.clientcert;
-
-	if (wanted != HBA_CLIENTCERT_NONE && !authenticator->common_name)
-		return error_set(&authenticator->error, "28000", "connection requires a valid client certificate");
-	if (wanted == HBA_CLIENTCERT_VERIFY_FULL && strcmp(authenticator->common_name, authenticator->user) != 0)
-		return error_set(&authenticator->error, "28000", "certificate authentication failed for user \"%s\"",
-			authenticator->user);
-	return true;
-}
-
 enum auth_step authenticator_start(struct authenticator *authenticator)
 {
 	CHECK(authenticator->phase == PHASE_NEW);
@@ -301,7 +236,7 @@ enum auth_step authenticator_start(struct authenticator *authenticator)
 		return authenticator_grant(authenticator);
 	if (!throttle_allows(&authenticator->address))
 		return deny_throttled(authenticator);
-	if (!choose_method(authenticator) || !check_certificate(authenticator))
+	if (!authenticator_choose(authenticator))
 		return authenticator_deny(authenticator, NULL);
 	if (!authenticator->method->needs_secrets ||
 		client_secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user) ||

@@ -2,13 +2,14 @@
 #ifndef PGWEIR_AUTHENTICATOR_INTERNAL_H
 #define PGWEIR_AUTHENTICATOR_INTERNAL_H
 
+#include "auth_state.h"
+#include "client_secrets.h"
 #include "hba.h"
 #include "lookup.h"
 #include "md5.h"
 #include "pgweir/authenticator.h"
 #include "scram.h"
-#include "client_secrets.h"
-#include "auth_state.h"
+#include "stored_secret.h"
 
 enum auth_code {
 	AUTH_CODE_OK = 0,
@@ -72,6 +73,8 @@ struct authenticator {
 
 extern const struct auth_method auth_methods[];         /* By enum hba_method. */
 
+/* Fills `method` and `verdict`; false: refused, `error` is set. */
+bool authenticator_choose(struct authenticator *authenticator) MUST_USE;
 enum auth_step authenticator_challenge(struct authenticator *authenticator, uint32_t code);
 enum auth_step authenticator_grant(struct authenticator *authenticator);
 enum auth_step authenticator_deny(struct authenticator *authenticator, const char *detail);     /* `error` is set. */

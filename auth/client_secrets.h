@@ -1,4 +1,4 @@
-/* What a user must know: the secrets that a login may prove, and the kinds they come in.
+/* What a user must know: the secrets that a login may prove.
  *
  * A user mostly has one. Several are there for secrets that rotate, where the previous value is still taken for a
  * while: they are plain passwords, and any of them will do. */
@@ -10,9 +10,6 @@
 
 #include "pgweir/check.h"
 #include "pgweir/config.h"
-#include "scram.h"
-
-enum stored_secret { STORED_PLAIN, STORED_MD5, STORED_SCRAM };
 
 enum { CLIENT_SECRETS_MAX = 4 };
 
@@ -22,9 +19,6 @@ struct client_secrets {
 };
 
 struct auth_state;
-
-/* "md5" with 32 digits and a well-formed verifier are what they look like; all else is a plain password. */
-enum stored_secret stored_secret_kind(const char *text) MUST_USE;
 
 void client_secrets_fini(struct client_secrets *secrets);
 void client_secrets_add(struct client_secrets *secrets, const char *text);    /* Copied; NULL and what exceeds the limit are not. */

@@ -5,10 +5,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "auth_state.h"
 #include "credentials_internal.h"
 #include "pgweir/mem.h"
-#include "client_secrets.h"
-#include "auth_state.h"
+#include "stored_secret.h"
 
 static pthread_once_t fingerprint_once = PTHREAD_ONCE_INIT;
 static unsigned char fingerprint_key[SCRAM_KEY_SIZE];

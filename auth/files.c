@@ -13,6 +13,9 @@
 enum { FILE_MAX_BYTES = 64 * 1024 * 1024, READ_AT_ONCE = 65536 };
 
 static char *format_text(const char *path, unsigned line, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
+static char *format_text(const char *path, unsigned line, const char *format, va_list args)
 {
 	char text[512];
 	int size = vsnprintf(text, sizeof(text), format, args);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "files.h"
 #include "hba_rule.h"
 #include "pgweir/mem.h"
-#include "files.h"
 
 enum { HBA_RULES_MAX = 10000, HBA_WHY_SIZE = 256 };
 

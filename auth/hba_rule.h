@@ -2,8 +2,8 @@
 #ifndef PGWEIR_HBA_RULE_H
 #define PGWEIR_HBA_RULE_H
 
-#include "hba.h"
 #include "auth_rules.h"
+#include "hba.h"
 
 enum hba_type { HBA_TYPE_LOCAL, HBA_TYPE_HOST, HBA_TYPE_HOSTSSL, HBA_TYPE_HOSTNOSSL };
 

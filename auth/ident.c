@@ -4,10 +4,10 @@
 #include <regex.h>
 #include <string.h>
 
+#include "auth_rules.h"
+#include "files.h"
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
-#include "files.h"
-#include "auth_rules.h"
 
 enum { IDENT_ENTRIES_MAX = 10000 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth_state.h"
+#include "client_secrets.h"
 #include "pgweir/clock.h"
 #include "pgweir/list.h"
 #include "pgweir/log.h"

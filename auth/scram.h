@@ -56,12 +56,6 @@ void scram_hmac(const void *key, size_t key_size, const void *bytes, size_t size
 void scram_cached_keys(const char *password, const struct scram_salt *salt, struct scram_keys *keys);
 void scram_cache_wipe(void);
 
-/* Steps that both sides take. `binding` is that of the connection. */
-void scram_proof(const unsigned char client_key[SCRAM_KEY_SIZE], const struct buf *auth_message,
-	unsigned char proof[SCRAM_KEY_SIZE]);
-void scram_binding_append(struct buf *out, char flag, const void *binding, size_t size);   /* Base64, for c=. */
-void scram_nonce_append(struct buf *out);
-
 /* --- The server's side, towards clients --- */
 
 struct scram_server {
@@ -109,17 +103,5 @@ bool scram_client_final(struct scram_client *client, const char *message, size_t
 /* server-final-message: is the server the one that holds our verifier? */
 bool scram_client_verify(const struct scram_client *client, const char *message, size_t size,
 	struct error *error) MUST_USE;
-
-/* --- Reading messages --- */
-
-struct scram_span {
-	const char *at;
-	size_t size;
-};
-
-/* Takes "name=value" and the comma after it off the front. False if something else stands there. */
-bool scram_attribute(struct scram_span *rest, char name, struct scram_span *value) MUST_USE;
-bool scram_printable(struct scram_span value) MUST_USE;         /* Not empty, and RFC 5802's `printable`. */
-bool scram_malformed(struct error *error, const char *what);    /* Returns false. */
 
 #endif

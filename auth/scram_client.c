@@ -5,6 +5,7 @@
 #include "base64.h"
 #include "pgweir/mem.h"
 #include "scram.h"
+#include "scram_message.h"
 
 void scram_client_fini(struct scram_client *client)
 {

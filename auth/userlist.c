@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+#include "files.h"
 #include "pgweir/buf.h"
 #include "pgweir/mem.h"
-#include "files.h"
-#include "client_secrets.h"
+#include "scram.h"
+#include "stored_secret.h"
 
 enum { USER_MAX = 1024, SECRET_MAX = 4096 };
 

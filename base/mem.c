@@ -59,15 +59,22 @@ char *mem_strndup(const char *text, size_t size)
 	return copy;
 }
 
+char *mem_vprintf(const char *format, va_list args)
+{
+	char *text = NULL;
+	int size = vasprintf(&text, format, args);
+
+	return checked(size < 0 ? NULL : text);
+}
+
 char *mem_printf(const char *format, ...)
 {
 	va_list args;
-	char *text = NULL;
 
 	va_start(args, format);
-	int size = vasprintf(&text, format, args);
+	char *text = mem_vprintf(format, args);
 	va_end(args);
-	return checked(size < 0 ? NULL : text);
+	return text;
 }
 
 void mem_free(void *memory)

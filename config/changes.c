@@ -13,7 +13,7 @@ struct comparison {
 };
 
 static void compare_setting(const struct comparison *comparison, const struct setting *setting, const char *key,
-                            const char *section, const void *before, const void *after)
+	const char *section, const void *before, const void *after)
 {
 	struct buf old_text = { 0 }, new_text = { 0 };
 
@@ -37,7 +37,7 @@ static void compare_setting(const struct comparison *comparison, const struct se
 }
 
 static void compare_section(const struct comparison *comparison, enum section_kind kind, const char *section,
-                            const void *before, const void *after)
+	const void *before, const void *after)
 {
 	const struct section_type *type = &section_types[kind];
 
@@ -88,7 +88,7 @@ static void report_section(const struct comparison *comparison, const char *sect
 
 /* With `only_missing`, reports what `from` has and `to` lacks; else also compares what both have. */
 static void walk(const struct comparison *comparison, enum section_kind kind, const struct config *from,
-                 const struct config *to, bool only_missing)
+	const struct config *to, bool only_missing)
 {
 	struct family items = family_of(from, kind), others = family_of(to, kind);
 
@@ -159,7 +159,7 @@ static bool check_set(const struct config *old, const char *key, const char *val
 		return error_set(error, "42704", "there is no setting \"%s\"", key);
 	if (setting->applies == APPLIES_RESTART)
 		return error_set(error, "55P02", "%s cannot be changed without a restart", key);
-	char *folder = path_folder(old->path);
+	char *folder = source_path_folder(old->path);
 	struct setting_base base = { .folder = folder };
 	struct config scratch;
 

@@ -30,10 +30,10 @@ static void apply_overrides(struct source *source, const struct override *overri
 
 /* Takes what the source holds, and the source. */
 static struct config *build(struct source *source, const char *path, const struct override *overrides, size_t count,
-                            struct config_problems *problems)
+	struct config_problems *problems)
 {
 	struct snapshot *snapshot = snapshot_new(path);
-	char *folder = path_folder(path);
+	char *folder = source_path_folder(path);
 	struct resolution resolution = {
 		.source = source,
 		.problems = source->problems,
@@ -59,7 +59,7 @@ static struct config *build(struct source *source, const char *path, const struc
 }
 
 struct config *load_with_overrides(const char *path, const struct override *overrides, size_t count,
-                                   struct config_problems *problems)
+	struct config_problems *problems)
 {
 	struct problems found = { 0 };
 	struct source source;

@@ -17,7 +17,7 @@ enum {
 };
 
 static void read_file(struct source *source, struct reader *outer, const char *path, const struct place *place,
-                      struct section *section);
+	struct section *section);
 
 /* --- Includes --- */
 
@@ -148,7 +148,7 @@ static char *slurp(int fd, size_t size_max, size_t *size)
 }
 
 static void read_file(struct source *source, struct reader *outer, const char *path, const struct place *place,
-                      struct section *section)
+	struct section *section)
 {
 	struct stat status = { 0 };
 	size_t size = 0;

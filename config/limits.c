@@ -16,7 +16,7 @@ static uint64_t pick_ms(int user_ms, int database_ms, uint64_t process_ms)
 }
 
 void config_limits(const struct config *config, const struct config_database *database, const struct config_user *user,
-                   struct config_limits *limits)
+	struct config_limits *limits)
 {
 	static const struct config_user no_user = {
 		.pool_mode = CONFIG_INHERIT,

@@ -5,6 +5,6 @@
 #include "snapshot.h"
 
 struct config *load_with_overrides(const char *path, const struct override *overrides, size_t count,
-                                   struct config_problems *problems) MUST_USE;
+	struct config_problems *problems) MUST_USE;
 
 #endif

@@ -1,23 +1,19 @@
 #include "problems.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "pgweir/mem.h"
 
 enum { PROBLEMS_MAX = 200 };
 
-__attribute__((format(printf, 4, 0)))
-static void add(struct problems *problems, const struct place *place, bool warning, const char *format, va_list args)
+static PRINTF_LIKE(4, 0) void add(struct problems *problems, const struct place *place, bool warning, const char *format,
+	va_list args)
 {
-	char *message = NULL;
-
-	CHECK(vasprintf(&message, format, args) >= 0);
+	char *message = mem_vprintf(format, args);
 	char *text = place->line ? mem_printf("%s:%u: %s", place->file, place->line, message)
 	                         : mem_printf("%s: %s", place->file, message);
 
-	free(message);
+	mem_free(message);
 	problems->list = mem_realloc(problems->list, (problems->count + 1) * sizeof(*problems->list));
 	problems->list[problems->count++] = (struct problem){ .order = place->order, .warning = warning, .text = text };
 	problems->error_count += !warning;

@@ -351,7 +351,7 @@ static char *next_line(char *buffer, int capacity, void *stream)
 /* --- Files --- */
 
 void reader_bytes(struct source *source, struct reader *outer, const char *path, char *bytes, size_t size, mode_t mode,
-                  struct section *section)
+	struct section *section)
 {
 	struct reader reader = {
 		.source = source,

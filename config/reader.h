@@ -37,7 +37,7 @@ struct reader {
 /* Reads all of `bytes`, which are changed meanwhile and have room for a NUL behind `size`. `path` outlives the source's
  * places; `section` is where keys before the first header go. */
 void reader_bytes(struct source *source, struct reader *outer, const char *path, char *bytes, size_t size, mode_t mode,
-                  struct section *section);
+	struct section *section);
 void reader_finish_value(struct reader *reader);
 /* `text` is what follows %include. An included file starts in the section that the line stands in, and the line that
  * follows it is in that section again. */

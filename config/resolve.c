@@ -40,7 +40,7 @@ void *resolve_array(const struct resolution *resolution, enum section_kind kind,
 }
 
 void resolve_reference(const struct resolution *resolution, const struct section *section, const char *key,
-                       enum section_kind kind)
+	enum section_kind kind)
 {
 	const struct entry *entry = section_entry(section, key);
 
@@ -56,7 +56,7 @@ void resolve_reference(const struct resolution *resolution, const struct section
 }
 
 void resolve_either(const struct resolution *resolution, const struct section *section, const char *first,
-                    const char *second)
+	const char *second)
 {
 	const struct entry *one = section_entry(section, first), *other = section_entry(section, second);
 
@@ -68,7 +68,7 @@ void resolve_either(const struct resolution *resolution, const struct section *s
 }
 
 void resolve_check_tls(const struct resolution *resolution, const struct section *section, const struct config_tls *tls,
-                       const char *prefix)
+	const char *prefix)
 {
 	if (section && !tls->cert_file != !tls->key_file)
 		problems_error(resolution->problems, &section->place, "%s_cert_file and %s_key_file go together", prefix, prefix);
@@ -146,8 +146,10 @@ static void resolve_process(struct resolution *resolution)
 	if (!config->login_threads)
 		config->login_threads = cores / 2 > 1 ? cores / 2 : 1;
 	/* PgBouncer's way to ask for an empty query. */
-	if (strcmp(config->server_check_query, "<empty>") == 0)
-		strcpy(config->server_check_query, ";");
+	if (strcmp(config->server_check_query, "<empty>") == 0) {
+		mem_free(config->server_check_query);
+		config->server_check_query = mem_strdup(";");
+	}
 }
 
 /* --- [user] and [peers] --- */

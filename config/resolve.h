@@ -30,11 +30,11 @@ void *resolve_array(const struct resolution *resolution, enum section_kind kind,
 const struct section *resolve_next(const struct resolution *resolution, enum section_kind kind, size_t *at);
 /* Reports a key whose value names no section of `kind`. */
 void resolve_reference(const struct resolution *resolution, const struct section *section, const char *key,
-                       enum section_kind kind);
+	enum section_kind kind);
 /* Reports the second of two keys that cannot stand together. */
 void resolve_either(const struct resolution *resolution, const struct section *section, const char *first,
-                    const char *second);
+	const char *second);
 void resolve_check_tls(const struct resolution *resolution, const struct section *section, const struct config_tls *tls,
-                       const char *prefix);
+	const char *prefix);
 
 #endif

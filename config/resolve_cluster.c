@@ -38,7 +38,7 @@ static bool some_user_is_iam(const struct resolution *resolution)
 }
 
 static void require_verification(const struct resolution *resolution, const struct section *section,
-                                 struct config_tls *tls)
+	struct config_tls *tls)
 {
 	tls->sslmode = SSLMODE_VERIFY_FULL;
 	if (!tls->ca_file)
@@ -49,7 +49,7 @@ static void require_verification(const struct resolution *resolution, const stru
 /* --- [cluster] --- */
 
 static void resolve_cluster(const struct resolution *resolution, const struct section *section,
-                            struct config_cluster *cluster)
+	struct config_cluster *cluster)
 {
 	section_init(SECTION_CLUSTER, cluster);
 	cluster->name = mem_strdup(section->name);
@@ -106,7 +106,7 @@ static char *free_name(const struct config *config, const char *base)
 }
 
 static struct config_cluster *find_implicit(const struct config *config, const struct config_host *hosts, size_t count,
-                                            const struct config_tls *tls)
+	const struct config_tls *tls)
 {
 	for (size_t i = 0; i < config->cluster_count; i++) {
 		struct config_cluster *cluster = &config->clusters[i];
@@ -120,7 +120,7 @@ static struct config_cluster *find_implicit(const struct config *config, const s
 
 /* Takes `hosts`. */
 static const struct config_cluster *implicit_cluster(struct config *config, struct config_host *hosts, size_t count,
-                                                     const struct config_tls *tls)
+	const struct config_tls *tls)
 {
 	struct config_cluster *cluster = find_implicit(config, hosts, count, tls);
 	struct buf text = { 0 };
@@ -146,7 +146,7 @@ static const struct config_cluster *implicit_cluster(struct config *config, stru
 }
 
 static void resolve_host(const struct resolution *resolution, const struct section *section,
-                         struct config_database *database, bool wants_verification)
+	struct config_database *database, bool wants_verification)
 {
 	const struct entry *host = section_entry(section, "host");
 	struct config_host *hosts = NULL;
@@ -195,7 +195,7 @@ static void inherit(const struct config *config, const struct config_tls *tls, s
 }
 
 static void resolve_database(const struct resolution *resolution, const struct section *section,
-                             struct config_database *database, bool user_is_iam)
+	struct config_database *database, bool user_is_iam)
 {
 	const struct entry *entry = section_entry(section, "cluster");
 	struct config_cluster *cluster = entry && entry->value ? find_cluster(resolution->config, entry->value) : NULL;

@@ -15,7 +15,7 @@ static const struct {
 };
 
 static void check_secret(const struct resolution *resolution, const struct section *section,
-                         const struct config_secret *secret)
+	const struct config_secret *secret)
 {
 	if (!section_entry(section, "provider"))
 		problems_error(resolution->problems, &section->place, "[secret %s] needs provider", section->name);
@@ -74,7 +74,7 @@ static void link_provision(const struct resolution *resolution, struct config_pr
 }
 
 static void check_provision(const struct resolution *resolution, const struct section *section,
-                            const struct config_provision *provision)
+	const struct config_provision *provision)
 {
 	static const uint64_t rotate_least_ms = 3600 * 1000;
 	struct problems *problems = resolution->problems;

@@ -93,7 +93,7 @@ const char *setting_type_word(enum setting_type type);
 
 /* Reads `text` into the row's field of `target`, releasing what was there. The error never shows a value. */
 bool setting_parse(const struct setting *setting, const struct setting_base *base, const char *text, void *target,
-                   struct error *error) MUST_USE;
+	struct error *error) MUST_USE;
 /* Appends the value as text that setting_parse() reads back to the same value; nothing where it is not set. */
 void setting_format(const struct setting *setting, const void *target, struct buf *out);
 void setting_clear(const struct setting *setting, void *target);

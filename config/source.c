@@ -70,7 +70,7 @@ struct entry *section_entry(const struct section *section, const char *key)
 }
 
 void section_add(struct section *section, const struct setting *setting, const char *key, char *value,
-                 const struct place *place)
+	const struct place *place)
 {
 	section->entries = mem_realloc(section->entries, (section->count + 1) * sizeof(struct entry));
 	section->entries[section->count++] = (struct entry){
@@ -81,7 +81,7 @@ void section_add(struct section *section, const struct setting *setting, const c
 	};
 }
 
-char *path_folder(const char *path)
+char *source_path_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = slash ? mem_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : mem_strdup(".");

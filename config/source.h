@@ -48,9 +48,9 @@ struct section *source_add(struct source *source, enum section_kind kind, const 
 struct entry *section_entry(const struct section *section, const char *key);
 /* Takes `value`. The key must not be there yet. */
 void section_add(struct section *section, const struct setting *setting, const char *key, char *value,
-                 const struct place *place);
+	const struct place *place);
 
 /* The folder of `path` without a '/' at the end, absolute; the caller's. */
-char *path_folder(const char *path) MUST_USE;
+char *source_path_folder(const char *path) MUST_USE;
 
 #endif

@@ -66,7 +66,7 @@ static bool parse_number(const struct setting *setting, const char *text, int64_
 }
 
 static bool parse_int(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                      struct error *error)
+	struct error *error)
 {
 	int64_t value;
 
@@ -89,7 +89,7 @@ static void format_int(const struct setting *setting, const void *field, struct 
 }
 
 static bool parse_uint(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	int64_t value;
 
@@ -107,7 +107,7 @@ static void format_uint(const struct setting *setting, const void *field, struct
 }
 
 static bool parse_port(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	int64_t value;
 
@@ -125,7 +125,7 @@ static void format_port(const struct setting *setting, const void *field, struct
 }
 
 static bool parse_mode(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	mode_t mode = 0;
 	size_t size = strlen(text);
@@ -149,7 +149,7 @@ static void format_mode(const struct setting *setting, const void *field, struct
 }
 
 static bool parse_bool(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	(void)setting;
 	(void)base;
@@ -163,7 +163,7 @@ static void format_bool(const struct setting *setting, const void *field, struct
 }
 
 static bool parse_enum(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	const struct setting_word *word = find_word(setting->words, text, strlen(text));
 
@@ -185,7 +185,7 @@ static void format_enum(const struct setting *setting, const void *field, struct
 /* --- Times and sizes --- */
 
 static bool parse_ms(const struct setting *setting, const char *text, uint64_t most_ms, uint64_t *value_ms,
-                     struct error *error)
+	struct error *error)
 {
 	struct buf least = { 0 }, greatest = { 0 };
 	uint64_t min_ms = (uint64_t)setting->min;
@@ -208,7 +208,7 @@ static bool parse_ms(const struct setting *setting, const char *text, uint64_t m
 static const uint64_t greatest_ms = UINT64_C(100) * 365 * 86400 * 1000;
 
 static bool parse_duration(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                           struct error *error)
+	struct error *error)
 {
 	uint64_t value_ms;
 
@@ -226,7 +226,7 @@ static void format_duration(const struct setting *setting, const void *field, st
 }
 
 static bool parse_duration_int(const struct setting *setting, const struct setting_base *base, const char *text,
-                               void *field, struct error *error)
+	void *field, struct error *error)
 {
 	uint64_t value_ms;
 
@@ -245,7 +245,7 @@ static void format_duration_int(const struct setting *setting, const void *field
 }
 
 static bool parse_size(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	(void)setting;
 	(void)base;
@@ -282,7 +282,7 @@ static void set_text(const struct setting *setting, void *field, const char *tex
 
 /* An empty value of a setting without a default unsets it. */
 static bool parse_text(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	(void)base;
 	(void)error;
@@ -300,7 +300,7 @@ static void format_text(const struct setting *setting, const void *field, struct
 }
 
 static bool parse_word(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	const struct setting_word *word = find_word(setting->words, text, strlen(text));
 
@@ -312,7 +312,7 @@ static bool parse_word(const struct setting *setting, const struct setting_base 
 }
 
 static bool parse_list(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	const char *rest = text;
 	bool ok = true;
@@ -328,7 +328,7 @@ static bool parse_list(const struct setting *setting, const struct setting_base 
 
 /* Names that start with '@' are abstract sockets, no paths. */
 static bool parse_path(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	if (!*text || *text == '/' || *text == '@')
 		return parse_text(setting, base, text, field, error);
@@ -340,7 +340,7 @@ static bool parse_path(const struct setting *setting, const struct setting_base 
 }
 
 static bool parse_address(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                          struct error *error)
+	struct error *error)
 {
 	const char *colon = strrchr(text, ':');
 	int64_t port;
@@ -368,7 +368,7 @@ static void clear_hosts(const struct setting *setting, void *field)
 }
 
 static bool parse_hosts(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                        struct error *error)
+	struct error *error)
 {
 	struct config_cluster *cluster = cluster_of(field);
 
@@ -414,7 +414,7 @@ static bool parse_peer_word(const char *word, struct config_peer *peer, struct e
 }
 
 static bool parse_peer(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-                       struct error *error)
+	struct error *error)
 {
 	struct config_peer *peer = field;
 	char *copy = mem_strdup(text), *rest = NULL;
@@ -467,7 +467,7 @@ const char *setting_type_word(enum setting_type type)
 }
 
 bool setting_parse(const struct setting *setting, const struct setting_base *base, const char *text, void *target,
-                   struct error *error)
+	struct error *error)
 {
 	return value_ops[setting->type].parse(setting, base, text, (char *)target + setting->offset, error);
 }

@@ -1,9 +1,10 @@
 /* Failure story: a full house is the only failure, and it is a value. A slot that is never released would lower the
  * limit for good, so every owner (login, session) releases it in its one free function. */
+#include "client_slot.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "login_internal.h"
 #include "pgweir/map.h"
 #include "pgweir/mem.h"
 

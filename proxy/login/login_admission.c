@@ -4,6 +4,7 @@
  * which databases exist, or let one use up a role's connections, is asked only after authentication. */
 #include <string.h>
 
+#include "client_slot.h"
 #include "login_internal.h"
 
 enum { ADMIN_RESERVE = 10 };            /* Console clients beyond max_client_conn: somebody must be able to look. */

@@ -10,6 +10,7 @@
 #include "pgweir/list.h"
 #include "pgweir/login.h"
 #include "pgweir/tls.h"
+#include "startup_packet.h"
 
 enum login_phase {
 	LOGIN_PHASE_PROXY_HEADER,
@@ -30,17 +31,6 @@ enum login_move {
 enum {
 	LOGIN_ASKED_SSL = 1,
 	LOGIN_ASKED_GSSENC = 2,
-};
-
-/* What a startup packet asks for. Strings and sets are owned. */
-struct startup_request {
-	char *user, *database;
-	char *replication;              /* "true", "database" or NULL. */
-	uint32_t minor;                 /* In force: 0 or 2. */
-	bool negotiate;                 /* The client has to be told of `minor` and of `unknown`. */
-	char **unknown;                 /* Options named _pq_.… */
-	size_t unknown_count;
-	struct state *settings, *login_settings;
 };
 
 struct login_home;
@@ -121,21 +111,5 @@ bool login_hand_over_cancel(struct login *login) MUST_USE;      /* False: the pa
 
 bool login_setup_current(struct config **config, struct tls_context **tls) MUST_USE;   /* References. False: none yet. */
 void login_setup_fini(void);
-
-/* --- startup_packet.c --- */
-
-struct startup_request *startup_request_read(const char *packet, size_t size, struct error *error) MUST_USE;
-void startup_request_free(struct startup_request **request);   /* NULL is fine. */
-enum { STARTUP_NEWEST_MINOR = 2, STARTUP_NAME_MAX = 63 };
-
-/* --- client_slot.c --- */
-
-/* NULL: `limit` clients are here already. 0: no limit. */
-struct client_slot *client_slot_new(unsigned limit) MUST_USE;
-
-enum client_slot_joined { CLIENT_SLOT_JOINED, CLIENT_SLOT_DATABASE_FULL, CLIENT_SLOT_USER_FULL };
-/* Counts the slot under its database and user. Limits as above. Once per slot. */
-enum client_slot_joined client_slot_join(struct client_slot *slot, const char *database, unsigned database_limit,
-	const char *user, unsigned user_limit) MUST_USE;
 
 #endif

@@ -8,10 +8,12 @@
  * server it would name another role than the one that was authenticated. */
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
-#include "login_internal.h"
+#include "startup_packet.h"
 #include "pgweir/mem.h"
+#include "pgweir/wire.h"
 
 struct reading {
 	struct startup_request *request;

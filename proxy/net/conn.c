@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "pgweir/mem.h"
@@ -82,12 +83,24 @@ void conn_watch_end(struct conn *conn)
 	loop_io_closed_only(&conn->io);
 }
 
+/* recv() and send() of a program with threads are cancellation points, at the price of two atomic operations each.
+ * Nobody is ever cancelled here. */
+static ssize_t plain_recv_once(int fd, char *bytes, size_t size)
+{
+	return syscall(SYS_recvfrom, fd, bytes, size, 0, NULL, NULL);
+}
+
+static ssize_t plain_send_once(int fd, const void *bytes, size_t size)
+{
+	return syscall(SYS_sendto, fd, bytes, size, MSG_NOSIGNAL, NULL, 0);
+}
+
 static ssize_t plain_recv(struct conn *conn, char *bytes, size_t size)
 {
 	ssize_t got;
 
 	do
-		got = recv(conn->fd, bytes, size, 0);
+		got = plain_recv_once(conn->fd, bytes, size);
 	while (got < 0 && errno == EINTR);
 	if (got >= 0)
 		return got;
@@ -161,7 +174,7 @@ static bool plain_sendv(struct conn *conn, const struct iovec *pieces, int count
 
 	do {
 		if (count == 1) {
-			sent = send(conn->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+			sent = plain_send_once(conn->fd, pieces[0].iov_base, pieces[0].iov_len);
 		} else {
 			struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count };
 

@@ -38,7 +38,7 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 static enum verdict handle_copy(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_notification(struct backend *backend, const char *message, size_t size);
 
-static const struct reply_rule rules[128] = {
+static const struct reply_rule rules[256] = {
 	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), true, handle_parsed },
 	['2'] = { "BindComplete", NEED_HEADER, 5, BIT(REQUEST_BIND), true, NULL },
 	['3'] = { "CloseComplete", NEED_HEADER, 5, BIT(REQUEST_CLOSE), true, NULL },
@@ -153,7 +153,7 @@ static enum verdict handle_tag(struct backend *backend, const char *message, siz
 
 	if (size <= WIRE_HEADER_SIZE || message[size - 1] != '\0')
 		return VERDICT_BROKEN;
-	if (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0)
+	if (tag[0] == 'D' && (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0))
 		prepared_clear(&backend->prepared);
 	if (!backend->mute && !first_is_injected(backend))
 		backend->sink->tag(backend->owner, tag);
@@ -235,10 +235,10 @@ static enum verdict handle_notification(struct backend *backend, const char *mes
 
 static enum verdict handle_ready(struct backend *backend, const char *message, size_t size)
 {
-	char status = message[WIRE_HEADER_SIZE];
+	char status = size > WIRE_HEADER_SIZE ? message[WIRE_HEADER_SIZE] : '\0';
 	struct request request = *requests_at(&backend->requests, 0);
 
-	if (size != WIRE_HEADER_SIZE + 1 || (status != 'I' && status != 'T' && status != 'E'))
+	if (status != 'I' && status != 'T' && status != 'E')
 		return VERDICT_BROKEN;
 	backend->status = status;
 	backend->copy = BACKEND_COPY_NONE;
@@ -249,24 +249,21 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 	return request.flags & REQUEST_INJECTED ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 
-static bool ends_request(const struct backend *backend, char type)
+/* A reply that ends its request does so in the extended protocol only: a simple Query ends with ReadyForQuery. */
+static bool ends_request(const struct reply_rule *rule, char type, enum request_kind kind)
 {
-	if (rules[(unsigned char)type].ends)
-		return requests_first_kind(&backend->requests) != REQUEST_QUERY;
-	return type == 'T' && requests_first_kind(&backend->requests) == REQUEST_DESCRIBE;
+	if (rule->ends)
+		return kind != REQUEST_QUERY;
+	return type == 'T' && kind == REQUEST_DESCRIBE;
 }
 
 /* One message, present as far as its rule asks. */
-static enum verdict handle(struct backend *backend, const char *message, size_t size)
+static enum verdict handle(struct backend *backend, const struct reply_rule *rule, const char *message, size_t size)
 {
-	const struct reply_rule *rule = &rules[(unsigned char)message[0]];
+	enum request_kind kind = requests_first_kind(&backend->requests);
 	enum verdict verdict = VERDICT_PASS;
 
-	if (backend->skipping && message[0] == 'Z')
-		stop_skipping(backend);
-	if (rule->answers != ANY || message[0] == 'E')
-		backend_settle(backend);
-	if (rule->answers != ANY && !(BIT(requests_first_kind(&backend->requests)) & rule->answers))
+	if (rule->answers != ANY && !(BIT(kind) & rule->answers))
 		return VERDICT_BROKEN;
 	/* The error of a Parse that we put in front is the answer to the client's message behind it. */
 	bool ours = first_is_injected(backend) && message[0] != 'A'
@@ -276,73 +273,93 @@ static enum verdict handle(struct backend *backend, const char *message, size_t 
 		verdict = rule->handle(backend, message, size);
 	if (verdict == VERDICT_BROKEN)
 		return verdict;
-	if (ends_request(backend, message[0]))
+	if (ends_request(rule, message[0], kind))
 		requests_pop(&backend->requests);
 	return ours || backend->mute ? VERDICT_SWALLOW : verdict;
 }
 
-static bool well_formed(const char *message)
+/* How much of the message must be there, or 0 if there can be no such message. */
+static size_t wanted_size(const struct reply_rule *rule, size_t whole)
 {
-	const struct reply_rule *rule = (unsigned char)message[0] < 128 ? &rules[(unsigned char)message[0]] : NULL;
-	size_t size = wire_message_size(message);
-
-	if (!rule || !rule->name || size < WIRE_HEADER_SIZE)
-		return false;
-	return size <= (rule->need == NEED_START ? WIRE_MESSAGE_MAX : rule->most);
+	if (!rule->name || whole < WIRE_HEADER_SIZE || whole > WIRE_MESSAGE_MAX)
+		return 0;
+	if (rule->need == NEED_START)
+		return whole < rule->most ? whole : rule->most;
+	if (whole > rule->most)
+		return 0;
+	return rule->need == NEED_WHOLE ? whole : WIRE_HEADER_SIZE;
 }
 
-static size_t wanted_size(const char *message)
-{
-	const struct reply_rule *rule = &rules[(unsigned char)message[0]];
-	size_t size = wire_message_size(message);
+/* Bytes that go to the client as they came, gathered so that a row costs no call. */
+struct run {
+	const char *from;
+	size_t size;
+};
 
-	switch (rule->need) {
-	case NEED_WHOLE:
-		return size;
-	case NEED_START:
-		return size < rule->most ? size : rule->most;
-	default:
-		return WIRE_HEADER_SIZE;
-	}
+static void pass_run(struct backend *backend, struct run *run)
+{
+	if (run->size)
+		backend->sink->pass(backend->owner, run->from, run->size);
+	run->size = 0;
+}
+
+static void extend_run(struct run *run, const char *bytes, size_t size)
+{
+	if (run->size == 0)
+		run->from = bytes;
+	run->size += size;
+}
+
+/* The rest of a message whose start has been dealt with. Returns its part of these bytes. */
+static size_t continue_message(struct backend *backend, struct run *run, const char *bytes, size_t size)
+{
+	size_t part = size < backend->pass_left ? size : backend->pass_left;
+
+	if (!backend->pass_swallow)
+		extend_run(run, bytes, part);
+	else
+		pass_run(backend, run);
+	backend->pass_left -= part;
+	return part;
 }
 
 /* Returns how many bytes were dealt with, or -1. */
 static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 {
-	size_t at = 0;
+	struct run run = { 0 };
+	size_t at = backend->pass_left ? continue_message(backend, &run, bytes, size) : 0;
 
-	while (at < size) {
-		size_t left = size - at;
-
-		if (backend->pass_left) {
-			size_t part = left < backend->pass_left ? left : backend->pass_left;
-
-			if (!backend->pass_swallow)
-				backend->sink->pass(backend->owner, bytes + at, part);
-			backend->pass_left -= part;
-			at += part;
-			continue;
-		}
+	while (size - at >= WIRE_HEADER_SIZE) {
 		const char *message = bytes + at;
+		const struct reply_rule *rule = &rules[(unsigned char)message[0]];
+		size_t left = size - at, whole = wire_message_size(message), wanted = wanted_size(rule, whole);
 
-		if (left < WIRE_HEADER_SIZE)
-			break;
-		if (!well_formed(message))
-			return -1;
-		size_t whole = wire_message_size(message);
-		size_t wanted = wanted_size(message);
-
+		if (wanted == 0)
+			goto broken;
 		if (left < wanted)
 			break;
-		size_t here = left < whole ? left : whole;
-		enum verdict verdict = handle(backend, message, wanted < here ? wanted : here);
+		if (backend->skipping && message[0] == 'Z')
+			stop_skipping(backend);
+		/* These may put something of ours in between. */
+		if (requests_first_kind(&backend->requests) >= REQUEST_COPY_END || message[0] == 'E') {
+			pass_run(backend, &run);
+			if (rule->answers != ANY || message[0] == 'E')
+				backend_settle(backend);
+		}
+		enum verdict verdict = handle(backend, rule, message, wanted);
 
 		if (verdict == VERDICT_BROKEN)
-			return -1;
+			goto broken;
 		backend->pass_left = whole;
 		backend->pass_swallow = verdict == VERDICT_SWALLOW;
+		at += continue_message(backend, &run, message, left);
 	}
+	pass_run(backend, &run);
 	return (ssize_t)at;
+broken:
+	/* The client may have the start of the last message. */
+	pass_run(backend, &run);
+	return -1;
 }
 
 bool backend_receive(struct backend *backend, const char *bytes, size_t size)

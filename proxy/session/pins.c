@@ -153,8 +153,12 @@ static bool single_statement(const char *at, const char *end)
 
 bool session_text_is_harmless(const char *text, size_t size)
 {
+	const char *at = skip_blanks(text, text + size);
+
+	/* Most texts are neither SET nor DECLARE, as their first and third letters tell. */
+	if (text + size - at < 3 || !((at[0] | ' ') == 's' ? (at[2] | ' ') == 't' : (at[0] | ' ') == 'd'))
+		return false;
 	const char *end = memchr(text, '\0', size);
-	const char *at = text;
 
 	if (!end)
 		return false;

@@ -16,7 +16,8 @@ static bool may_start_kept_batch(const struct session *session, char type)
 	const struct backend *backend = session->backend;
 	bool outside = !backend || (backend->status == 'I' && backend->requests.count == 0);
 
-	return outside && session->pass_left == 0 && session->mode != POOL_MODE_SESSION && strchr("BPD", type) && type;
+	return (type == 'B' || type == 'P' || type == 'D') && outside && session->pass_left == 0
+		&& session->mode != POOL_MODE_SESSION;
 }
 
 void retry_begin(struct session *session, const char *bytes, size_t size)

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base64.h"
-#include "client_secrets.h"
 #include "pgweir/mem.h"
 #include "scram.h"
+#include "stored_secret.h"
 
 #define NONCE "rOprNGfwEbeRWgbNEkqO"
 

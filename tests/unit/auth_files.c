@@ -3,7 +3,7 @@
 
 #include "ident.h"
 #include "pgweir/check.h"
-#include "client_secrets.h"
+#include "stored_secret.h"
 #include "userlist.h"
 
 static struct userlist parse(const char *text, struct config_problems *problems)

@@ -2,6 +2,8 @@
 #include "auth_fixture.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <unistd.h>
 
 #include "auth_fake_server.h"
@@ -334,6 +336,60 @@ static void stopping_answers_those_who_wait(void **state)
 	assert_string_equal(failure_of("alice").sqlstate, "57P03");
 }
 
+struct control {
+	struct loop_letter letter;
+	struct loop *loop;
+	pthread_t thread;
+	sem_t running;
+};
+
+static void stop_control(struct loop_letter *letter)
+{
+	struct control *control = CONTAINER_OF(letter, struct control, letter);
+
+	auth_stop();
+	loop_stop(control->loop);
+}
+
+static void *run_control(void *arg)
+{
+	struct control *control = arg;
+
+	auth_start(control->loop);
+	sem_post(&control->running);
+	loop_run(control->loop);
+	return NULL;
+}
+
+/* As it is in the program. The thread sanitizer watches. */
+static void logins_on_another_thread_than_the_control_planes_are_answered(void **state)
+{
+	struct control control = { .letter.deliver = stop_control, .loop = loop_new("control") };
+
+	(void)state;
+	auth_stop();
+	fixture_load(NULL, NULL, NULL);
+	sem_init(&control.running, 0, 0);
+	assert_int_equal(pthread_create(&control.thread, NULL, run_control, &control), 0);
+	sem_wait(&control.running);
+	fake_server_set("alice", "eraser");
+	fake_server_set("bob", SCRAM_VERIFIER_PENCIL);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(log_in("alice", "eraser"), AUTH_GRANTED);
+		assert_int_equal(log_in("bob", "pencil"), AUTH_GRANTED);
+		assert_int_equal(log_in("nobody", "pencil"), AUTH_DENIED);
+	}
+	struct login gone;
+	begin(&gone, "alice");
+	authenticator_free(&gone.authenticator);
+	loop_post(control.loop, &control.letter);
+	pthread_join(control.thread, NULL);
+	/* What was on its way back comes home. */
+	assert_string_equal(failure_of("alice").sqlstate, "57P03");
+	loop_free(&control.loop);
+	sem_destroy(&control.running);
+}
+
 /* "[database *]" lets clients choose names, and each is a connection of ours. */
 static void the_number_of_connections_is_bounded(void **state)
 {
@@ -386,6 +442,7 @@ int main(void)
 		TEST(a_question_that_kills_connections_is_not_asked_for_ever),
 		TEST(a_login_that_goes_away_while_waiting_is_forgotten),
 		TEST(stopping_answers_those_who_wait),
+		TEST(logins_on_another_thread_than_the_control_planes_are_answered),
 		TEST(the_number_of_connections_is_bounded),
 		TEST(the_console_knows_no_auth_query),
 	};

@@ -302,7 +302,7 @@ static void set_works_where_the_file_has_no_pgweir_section(void **state)
 }
 
 static void expect_set_error(const struct config *config, const char *key, const char *value, const char *sqlstate,
-                             const char *text)
+	const char *text)
 {
 	struct error error;
 

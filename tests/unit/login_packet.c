@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_slot.h"
 #include "login_internal.h"
 
 static struct error error;

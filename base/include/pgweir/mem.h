@@ -5,6 +5,7 @@
 #ifndef PGWEIR_MEM_H
 #define PGWEIR_MEM_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,6 +22,7 @@ void *mem_dup(const void *bytes, size_t size) MUST_USE;
 char *mem_strdup(const char *text) MUST_USE;                              /* NULL stays NULL. */
 char *mem_strndup(const char *text, size_t size) MUST_USE;
 char *mem_printf(const char *format, ...) MUST_USE PRINTF_LIKE(1, 2);
+char *mem_vprintf(const char *format, va_list args) MUST_USE PRINTF_LIKE(1, 0);
 void mem_free(void *memory);
 
 void mem_wipe(void *memory, size_t size);

@@ -222,7 +222,7 @@ struct config_limits {
 	uint64_t client_idle_timeout_ms;
 };
 void config_limits(const struct config *config, const struct config_database *database, const struct config_user *user,
-                   struct config_limits *limits);
+	struct config_limits *limits);
 
 /* True when `user` stands in the comma-separated `list`. */
 bool config_list_has(const char *list, const char *user);

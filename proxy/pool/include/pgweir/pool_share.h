@@ -1,0 +1,74 @@
+/* A worker's share of a pool: its connections, its waiters, and what they were opened with. On the worker's thread. */
+#ifndef PGWEIR_POOL_SHARE_H
+#define PGWEIR_POOL_SHARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/buf.h"
+#include "pgweir/config.h"
+#include "pgweir/credentials.h"
+#include "pgweir/error.h"
+#include "pgweir/list.h"
+#include "pgweir/pool_table.h"
+#include "pgweir/worker.h"
+
+/* What [pgweir], [database] and [user] say together. */
+struct pool_settings {
+	enum pool_mode mode;
+	int pool_size, min_pool_size, reserve_pool_size;
+	uint64_t reserve_pool_timeout_us, query_wait_timeout_us, query_timeout_us, transaction_timeout_us;
+	uint64_t idle_transaction_timeout_us, client_idle_timeout_us;
+	uint64_t server_lifetime_us, server_idle_timeout_us, server_login_retry_us, server_check_delay_us;
+	int max_prepared_statements;
+	const char *reset_query, *check_query;
+};
+
+struct pool_stats {
+	uint64_t queries, transactions, server_assignments;
+	uint64_t received_bytes, sent_bytes;            /* From and to clients. */
+	uint64_t query_us, transaction_us, wait_us;
+	uint64_t client_parses, server_parses, binds;
+	uint64_t login_failures, servers_opened;
+};
+
+struct pool_share {
+	struct list link;               /* In the worker. */
+	struct worker *worker;
+	struct pool *pool;
+	char *key;
+	struct config *config;          /* A reference: `database` lives in it. */
+	const struct config_database *database;
+	char *database_name, *user_name, *dbname;
+	struct credentials *credentials;        /* The newest a client of ours came with. A reference. */
+	struct pool_settings settings;
+	bool replication;               /* Every session has a connection of its own. */
+	unsigned generation;            /* Grows when the connection's parameters change. */
+	struct list idle;               /* Used last first. */
+	struct list lent;
+	struct list cleaning;
+	struct list waiters;            /* Oldest first. */
+	unsigned idle_count, lent_count, cleaning_count, waiter_count;
+	struct list openings;           /* Attempts under way. */
+	unsigned opening;               /* How many of them. */
+	uint64_t retry_at_us;           /* After a failed login: not before. */
+	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */
+	struct buf last_error_body;
+	bool refused;                   /* The last attempt was refused by the server itself. */
+	struct list welcomes;           /* The session library's: ParameterStatus sets ready to send. */
+	unsigned welcome_count;
+	unsigned session_count, session_linked;
+	struct pool_stats stats;
+};
+
+struct pool_key {
+	struct config *config;
+	const struct config_database *database;
+	const char *database_name, *user;
+	struct credentials *credentials;
+	bool replication;
+};
+/* Never NULL. Made when first asked for. */
+struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key);
+
+#endif

@@ -1,0 +1,66 @@
+/* What all workers share of the pools: sizes, names, statements.
+ *
+ * Entries are made when first asked for and live as long as the process: there are as many as an operator's names, and
+ * pointers to them never go stale. Any thread may call any of this. */
+#ifndef PGWEIR_POOL_TABLE_H
+#define PGWEIR_POOL_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/quota.h"
+#include "pgweir/statement.h"
+#include "pgweir/worker.h"
+
+struct pool_share;
+
+/* What all workers share of a database name, whatever the user. */
+struct pool_database {
+	char *name;
+	_Atomic bool paused, disabled;
+	_Atomic uint64_t epoch;         /* Grows with every DDL seen: statements parsed before mean something else. */
+	_Atomic unsigned reconnect;     /* Grows with RECONNECT: older connections are let go. */
+	struct quota quota;             /* max_db_connections */
+};
+
+struct pool_user {
+	char *name;
+	struct quota quota;             /* max_user_connections */
+};
+
+struct pool_host {
+	char *name;                     /* "host:port" */
+	struct quota quota;             /* max_server_conn */
+};
+
+/* Per worker, and read by the others when they look for somebody to borrow from or to lend to. */
+struct pool_mark {
+	_Alignas(64) _Atomic int idle;
+	_Atomic uint64_t oldest_wait_us;        /* 0: nobody waits. */
+	_Atomic(struct pool_share *) share;
+};
+
+struct pool {
+	char *key;
+	struct pool_database *database;
+	struct pool_user *user;
+	struct quota quota;             /* pool_size, and while waiting takes too long reserve_pool_size more. */
+	_Atomic int live;               /* Connections that are logged in. */
+	_Atomic uint64_t waiting;       /* A bit for each worker with waiters. */
+	_Atomic unsigned primary;       /* Which host of the cluster serves; moves when one turns out to be a standby. */
+	struct statement_table statements;
+	struct pool_mark marks[WORKERS_MAX];
+};
+
+/* NULL if no such name has been used yet. */
+struct pool_database *pool_database_find(const char *name);
+/* Made when first asked for. */
+struct pool_database *pool_database_get(const char *name);
+typedef void pool_database_cb(struct pool_database *database, void *arg);
+void pool_database_foreach(pool_database_cb *visit, void *arg);
+/* Pauses or resumes every database, those whose names are used later too; wakes nobody. */
+void pool_pause_all(bool paused);
+bool pool_all_paused(void);
+void pools_free(void);          /* After the workers have stopped. */
+
+#endif
