@@ -101,7 +101,7 @@ STATE = {
 
 def connector(target, database):
     def connect(**parameters):
-        client = raw.Client(target.host, target.port, timeout_s=15)
+        client = raw.Client(target.host, target.port, timeout_s=8)
         client.login("app", target.database(database), PASSWORDS["app"], **parameters)
         return client
 

@@ -71,9 +71,8 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
         item.has_failed = True
-        for proxy in getattr(item, "funcargs", {}).values():
-            if isinstance(proxy, Pgweir):
-                report.sections.append(("end of the proxy's log", proxy.log()[-4000:]))
+        for proxy in Pgweir.running:
+            report.sections.append((f"end of the log of the proxy on port {proxy.port}", proxy.log()[-4000:]))
 
 
 @pytest.fixture(scope="session")

@@ -94,8 +94,8 @@ def disturb(proxy: Pgweir, cluster: Cluster, over: threading.Event) -> None:
 def cancel_of_one_of_1000_ms(proxy: Pgweir) -> float:
     """The bar is 50 ms."""
     holder = proxy.raw("one")
-    holder.ask("BEGIN")
     clients = [proxy.raw("one") for _ in range(1000)]
+    holder.ask("BEGIN")
     for client in clients:
         client.send(raw.query("SELECT 1"))
     wait_until(lambda: proxy.pool("one")["cl_waiting"] == 1000, 30)

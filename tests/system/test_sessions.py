@@ -136,6 +136,16 @@ def test_session_mode_keeps_everything_for_its_client_and_nothing_for_the_next(p
 
 
 @pytest.mark.pooler
+def test_a_client_logs_in_while_every_server_connection_is_taken(pgweir):
+    """Only its first query has to wait, and that can be cancelled."""
+    holder = pgweir.raw("one")
+    holder.ask("BEGIN")
+    for _ in range(4):                          # More than there are workers.
+        assert pgweir.raw("one", timeout_s=5).status == "I"
+    holder.ask("COMMIT")
+
+
+@pytest.mark.pooler
 def test_statement_mode_refuses_transactions(pgweir):
     client = pgweir.raw("statement")
     assert client.value("SELECT 1") == "1"
