@@ -260,6 +260,8 @@ static bool ends_request(const struct reply_rule *rule, char type, enum request_
 /* One message, present as far as its rule asks. */
 static enum verdict handle(struct backend *backend, const struct reply_rule *rule, const char *message, size_t size)
 {
+	if (backend->skipping && message[0] == 'Z')
+		stop_skipping(backend);
 	enum request_kind kind = requests_first_kind(&backend->requests);
 	enum verdict verdict = VERDICT_PASS;
 
@@ -334,8 +336,10 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		const struct reply_rule *rule = &rules[(unsigned char)message[0]];
 		size_t left = size - at, whole = wire_message_size(message), wanted = wanted_size(rule, whole);
 
-		if (wanted == 0)
-			goto broken;
+		if (wanted == 0) {
+			pass_run(backend, &run);
+			return -1;
+		}
 		if (left < wanted)
 			break;
 		if (backend->skipping && message[0] == 'Z')
@@ -348,18 +352,16 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		}
 		enum verdict verdict = handle(backend, rule, message, wanted);
 
-		if (verdict == VERDICT_BROKEN)
-			goto broken;
+		if (verdict == VERDICT_BROKEN) {
+			pass_run(backend, &run);
+			return -1;
+		}
 		backend->pass_left = whole;
 		backend->pass_swallow = verdict == VERDICT_SWALLOW;
 		at += continue_message(backend, &run, message, left);
 	}
 	pass_run(backend, &run);
 	return (ssize_t)at;
-broken:
-	/* The client may have the start of the last message. */
-	pass_run(backend, &run);
-	return -1;
 }
 
 bool backend_receive(struct backend *backend, const char *bytes, size_t size)
