@@ -87,13 +87,13 @@ def test_a_stray_sync_in_a_simple_copy_does_not_keep_the_connection(pgweir):
     other.close()
 
 
-def test_a_known_statement_parsed_behind_a_copy_is_answered_behind_it(pgweir, cluster):
-    """The proxy answers such a Parse itself."""
-    cluster.primary.sql("DROP TABLE IF EXISTS known; CREATE TABLE known (n int); GRANT ALL ON known TO app", "app")
+def test_a_statement_closed_behind_a_copy_is_closed_behind_it(pgweir, cluster):
+    """The proxy answers such a Close itself."""
+    cluster.primary.sql("DROP TABLE IF EXISTS copied; CREATE TABLE copied (n int); GRANT ALL ON copied TO app", "app")
     client = pgweir.raw("one")
     client.ask(parse("SELECT 'known'", "k") + sync())
-    client.send(query("COPY known FROM STDIN") + copy_data(b"1\n") + copy_done() + parse("SELECT 'known'", "l") + sync())
-    assert raw.types(client.read_until_ready(2)) == "GCZ1Z"
+    client.send(query("COPY copied FROM STDIN") + copy_data(b"1\n") + copy_done() + close_statement("k") + sync())
+    assert raw.types(client.read_until_ready(2)) == "GCZ3Z"
     client.close()
 
 
