@@ -164,10 +164,34 @@ void pool_worker_finish(struct worker *worker)
 	pool_forget_cancels(worker);
 }
 
+/* The minimum of a pool whose server user is known is kept from the start, before its first client, by one worker. */
+static void make_standing_shares(struct worker *worker, struct config *config)
+{
+	for (size_t i = 0; i < config->database_count; i++) {
+		const struct config_database *database = &config->databases[i];
+		struct pool_settings settings;
+
+		if (i % workers_count() != worker->index || !database->user || !database->dbname)
+			continue;
+		pool_settings_resolve(&settings, config, database, database->user);
+		if (settings.min_pool_size == 0)
+			continue;
+		struct credentials *credentials = credentials_for_server(config, database, database->user, NULL);
+		struct pool_key key = {
+			.config = config, .database = database, .database_name = database->name, .user = database->user,
+			.credentials = credentials,
+		};
+
+		pool_open_minimum(pool_share_find(worker, &key));
+		credentials_unref(&credentials);
+	}
+}
+
 void pool_worker_adopt(struct worker *worker, struct config *config)
 {
 	LIST_FOREACH(link, next, &worker->shares)
 		pool_share_refresh(LIST_MEMBER(link, struct pool_share, link), config);
+	make_standing_shares(worker, config);
 	pool_worker_retry(worker, NULL);
 }
 

@@ -243,8 +243,9 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 	backend->status = status;
 	backend->copy = BACKEND_COPY_NONE;
 	requests_pop(&backend->requests);
-	if (requests_first_kind(&backend->requests) == REQUEST_COPY_END)
-		backend_settle(backend);
+	/* Only these: an answer of our own to what follows must not overtake this message. */
+	while (requests_first_kind(&backend->requests) == REQUEST_COPY_END)
+		requests_pop(&backend->requests);
 	backend->sink->ready(backend->owner, &request, status);
 	return request.flags & REQUEST_INJECTED ? VERDICT_SWALLOW : VERDICT_PASS;
 }
@@ -342,6 +343,8 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		}
 		if (left < wanted)
 			break;
+		if (backend->skipping && message[0] == 'Z')
+			stop_skipping(backend);
 		/* These may put something of ours in between. */
 		if (requests_first_kind(&backend->requests) >= REQUEST_COPY_END || message[0] == 'E') {
 			pass_run(backend, &run);

@@ -87,6 +87,16 @@ def test_a_stray_sync_in_a_simple_copy_does_not_keep_the_connection(pgweir):
     other.close()
 
 
+def test_a_statement_closed_behind_a_copy_is_closed_behind_it(pgweir, cluster):
+    """The proxy answers such a Close itself."""
+    cluster.primary.sql("DROP TABLE IF EXISTS copied; CREATE TABLE copied (n int); GRANT ALL ON copied TO app", "app")
+    client = pgweir.raw("one")
+    client.ask(parse("SELECT 'known'", "k") + sync())
+    client.send(query("COPY copied FROM STDIN") + copy_data(b"1\n") + copy_done() + close_statement("k") + sync())
+    assert raw.types(client.read_until_ready(2)) == "GCZ3Z"
+    client.close()
+
+
 def test_several_syncs_get_several_readies(client):
     client.send(sync() * 10)
     assert raw.types(client.read_until_ready(10)) == "Z" * 10
