@@ -28,12 +28,6 @@ struct borrower {
 static struct pool_share share;
 static struct statement_table table;
 
-static void on_event(void *owner, unsigned what)
-{
-	(void)owner, (void)what;
-	CHECK(!"there is no connection");
-}
-
 static void on_pass(void *owner, const char *bytes, size_t size)
 {
 	struct borrower *borrower = owner;
@@ -89,9 +83,10 @@ static void on_ready(void *owner, const struct request *request, char status)
 	note(owner, "ready", request);
 }
 
+/* There is no connection that could have an event. */
 static const struct backend_sink sink = {
-	.event = on_event, .pass = on_pass, .flush = on_flush, .local = on_local, .undone = on_undone, .error = on_error,
-	.tag = on_tag, .ready = on_ready,
+	.pass = on_pass, .flush = on_flush, .local = on_local, .undone = on_undone, .error = on_error, .tag = on_tag,
+	.ready = on_ready,
 };
 
 /* Requests that may have one have a name, and what a Parse will prepare is noted as prepared, as sessions do it. */
