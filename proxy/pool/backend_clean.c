@@ -45,6 +45,13 @@ static bool note_error(void *owner, const struct request *request, const char *b
 	return true;
 }
 
+static void ignore_row(void *owner, const char *message, size_t size)
+{
+	(void)owner;
+	(void)message;
+	(void)size;
+}
+
 static void ignore_tag(void *owner, const char *tag)
 {
 	(void)owner;
@@ -65,6 +72,7 @@ const struct backend_sink backend_unowned_sink = {
 	.local = ignore_request,
 	.undone = ignore_request,
 	.error = note_error,
+	.row = ignore_row,
 	.tag = ignore_tag,
 	.ready = ignore_ready,
 };

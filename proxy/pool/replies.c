@@ -31,6 +31,7 @@ struct reply_rule {
 #define RUNS (BIT(REQUEST_QUERY) | BIT(REQUEST_EXECUTE))
 
 static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size);
+static enum verdict handle_row(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_error(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_tag(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size);
@@ -62,6 +63,9 @@ static const struct reply_rule rules[256] = {
 	['s'] = { "PortalSuspended", NEED_HEADER, 5, BIT(REQUEST_EXECUTE), true, NULL },
 	['t'] = { "ParameterDescription", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_DESCRIBE), false, NULL },
 };
+
+/* The rows of what we have asked ourselves are few and small. */
+static const struct reply_rule own_row = { "DataRow", NEED_WHOLE, 1 << 20, RUNS, false, handle_row };
 
 static bool first_is_injected(const struct backend *backend)
 {
@@ -116,6 +120,13 @@ static enum verdict handle_parsed(struct backend *backend, const char *message, 
 	(void)size;
 	if (name)
 		atomic_store_explicit(&name->statement->proven, true, memory_order_relaxed);
+	return VERDICT_PASS;
+}
+
+static enum verdict handle_row(struct backend *backend, const char *message, size_t size)
+{
+	if (!backend->mute)
+		backend->sink->row(backend->owner, message, size);
 	return VERDICT_PASS;
 }
 
@@ -326,6 +337,13 @@ static size_t continue_message(struct backend *backend, struct run *run, const c
 	return part;
 }
 
+static const struct reply_rule *rule_for(const struct backend *backend, char type)
+{
+	if (type == 'D' && backend->requests.count && requests_at(&backend->requests, 0)->flags & REQUEST_READ)
+		return &own_row;
+	return &rules[(unsigned char)type];
+}
+
 /* Returns how many bytes were dealt with, or -1. */
 static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 {
@@ -334,7 +352,7 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 
 	while (size - at >= WIRE_HEADER_SIZE) {
 		const char *message = bytes + at;
-		const struct reply_rule *rule = &rules[(unsigned char)message[0]];
+		const struct reply_rule *rule = rule_for(backend, message[0]);
 		size_t left = size - at, whole = wire_message_size(message), wanted = wanted_size(rule, whole);
 
 		if (wanted == 0) {

@@ -72,6 +72,9 @@ static void note_text(struct session *session, const char *text, size_t size, bo
 	bool harmless = whole && session_text_is_harmless(text, size);
 
 	session->harmless = session->backend->requests.count == 0 ? harmless : session->harmless && harmless;
+	/* What is not seen whole may say anything. */
+	if (!whole || session_text_sets(text, size))
+		session_note_set_config(session);
 }
 
 static enum verdict handle_query(struct session *session, const char *message, size_t size, size_t *skip)

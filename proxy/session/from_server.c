@@ -62,6 +62,10 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	struct session *session = owner;
 	struct buf rewritten = { 0 };
 
+	if (request->flags & REQUEST_READ) {
+		follow_failed(session);
+		return true;
+	}
 	if (request->flags & REQUEST_SETUP) {
 		if (!session->setup_error)
 			session->setup_error = NEW(struct buf);
@@ -76,6 +80,11 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	outbox_put(&session_relay(session)->to_client, rewritten.bytes, rewritten.size);
 	buf_fini(&rewritten);
 	return true;
+}
+
+static void sink_row(void *owner, const char *message, size_t size)
+{
+	follow_row(owner, message, size);
 }
 
 static void sink_tag(void *owner, const char *tag)
@@ -174,6 +183,7 @@ const struct backend_sink session_sink = {
 	.local = sink_local,
 	.undone = sink_undone,
 	.error = sink_error,
+	.row = sink_row,
 	.tag = sink_tag,
 	.ready = sink_ready,
 };

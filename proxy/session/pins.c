@@ -26,14 +26,18 @@ const char *session_pin_name(enum session_pin pin)
 static void pin(struct session *session, enum session_pin reason)
 {
 	session->backend->touched = true;
+	session->pinned_otherwise |= reason != PIN_SETTING;
 	if (session->pin == PIN_NONE || session->pin == PIN_LARGE_STATEMENT)
 		session->pin = (uint8_t)reason;
 }
 
-static void note_set(struct session *session)
+/* The connection is kept until the server has said what is set now (follow.c). */
+static void note_setting(struct session *session)
 {
-	if (!session->harmless)
-		pin(session, PIN_SETTING);
+	if (session->harmless)
+		return;
+	session->settings_changed = true;
+	pin(session, PIN_SETTING);
 }
 
 static void note_cursor(struct session *session)
@@ -57,35 +61,32 @@ static void note_load(struct session *session)
 	pin(session, PIN_LOAD);
 }
 
-/* The server's default is not the value the client began with: whoever comes next gets a clean connection. */
-static void note_reset(struct session *session)
-{
-	session->backend->touched = true;
-}
-
 /* Nothing of the session is left, but its prepared statements' meaning may have been shared with it. */
 static void note_discard_all(struct session *session)
 {
 	prepared_forget_all(session);
 	state_unref(&session->backend->settings);
 	session->backend->touched = session->mode == POOL_MODE_SESSION;
-	if (session->mode != POOL_MODE_SESSION)
-		session->pin = PIN_NONE;
+	if (session->mode == POOL_MODE_SESSION)
+		return;
+	session->pin = PIN_NONE;
+	session->pinned_otherwise = session->settings_changed = false;
+	state_unref(&session->settings);
+	session->settings = state_ref(session->startup);
+	session->waiter.settings = session->settings;
 }
 
 static void note_deallocate_all(struct session *session)
 {
 	prepared_forget_all(session);
-	if (session->pin == PIN_PREPARE)
-		session->pin = PIN_NONE;
 }
 
 static const struct {
 	const char *tag;
 	void (*note)(struct session *session);
 } tags[] = {
-	{ "SET", note_set },
-	{ "RESET", note_reset },
+	{ "SET", note_setting },
+	{ "RESET", note_setting },
 	{ "LISTEN", note_listen },
 	{ "PREPARE", note_prepare },
 	{ "DECLARE CURSOR", note_cursor },
@@ -118,6 +119,28 @@ void session_note_tag(struct session *session, const char *tag)
 	for (size_t i = 0; i < ARRAY_LEN(ddl); i++)
 		if (starts_with_word(tag, ddl[i]))
 			atomic_fetch_add(&session->share->pool->database->epoch, 1);
+}
+
+/* Found by the underscore, which few texts have many of. */
+bool session_text_sets(const char *text, size_t size)
+{
+	const char *end = text + size;
+	const char *at = text;
+
+	while ((at = memchr(at, '_', (size_t)(end - at)))) {
+		if (at - text >= 3 && end - at >= 7 && strncasecmp(at - 3, "set_config", 10) == 0)
+			return true;
+		at++;
+	}
+	return false;
+}
+
+void session_note_set_config(struct session *session)
+{
+	if (session->mode == POOL_MODE_SESSION)
+		return;
+	session->settings_changed = true;
+	session->backend->touched = true;
 }
 
 static const char *skip_blanks(const char *at, const char *end)

@@ -95,6 +95,8 @@ static void materialise_unnamed(struct session *session)
 		const struct buf *kept = session->unnamed;
 
 		put_parse(session, "", kept->bytes, kept->size);
+		if (session_text_sets(kept->bytes, kept->size))
+			session_note_set_config(session);
 		backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
 	} else {
 		put_close(session, "");
@@ -162,10 +164,18 @@ static struct statement *intern(struct session *session, const char *rest, size_
 	return statement_intern(&session->share->pool->statements, &scope, sizeof(scope), rest, rest_size);
 }
 
+static struct statement_name *new_name(const char *text, struct statement *statement)
+{
+	struct statement_name *name = statement_name_new(text, statement);
+
+	name->sets = session_text_sets(statement->parse, statement->parse_size);
+	return name;
+}
+
 static void parse_new_name(struct session *session, const char *text, const char *rest, size_t rest_size)
 {
 	struct backend *backend = session->backend;
-	struct statement_name *name = statement_name_new(text, intern(session, rest, rest_size));
+	struct statement_name *name = new_name(text, intern(session, rest, rest_size));
 
 	map_put_text(&session->names, text, statement_name_ref(name));
 	if (prepared_has(&backend->prepared, name->statement) && backend->status != 'E') {
@@ -195,7 +205,7 @@ bool prepared_parse_alone(struct session *session, const char *message, size_t s
 	bool proven = atomic_load_explicit(&statement->proven, memory_order_relaxed);
 
 	if (proven) {
-		map_put_text(&session->names, text, statement_name_new(text, statement_ref(statement)));
+		map_put_text(&session->names, text, new_name(text, statement_ref(statement)));
 		session->share->stats.client_parses++;
 		outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
 	}
@@ -252,6 +262,8 @@ static const char *server_name_for(struct session *session, struct statement_nam
 	if (!name)
 		return unknown_name(text);
 	materialise(session, name);
+	if (name->sets)
+		session_note_set_config(session);
 	if (session->harmless)
 		session->harmless = session_text_is_harmless(name->statement->parse, name->statement->parse_size);
 	return name->statement->server_name;

@@ -23,7 +23,7 @@ static const char *const parse_settings[] = {
 	"session_authorization", "standard_conforming_strings", "timezone", "transform_null_equals", "xmloption",
 };
 
-static struct state *parse_scope(const struct state *settings)
+struct state *session_parse_scope(const struct state *settings)
 {
 	struct state_builder builder = { 0 };
 
@@ -55,7 +55,8 @@ static void choose_settings(struct session *session, struct login_session *login
 	} else {
 		session->login_settings = state_ref(login->login_settings);
 		session->settings = state_ref(login->settings);
-		session->parse_scope = parse_scope(session->settings);
+		session->startup = state_ref(login->settings);
+		session->parse_scope = session_parse_scope(session->settings);
 	}
 	session->waiter.login_state = session->login_settings;
 	session->waiter.settings = session->settings;
@@ -230,7 +231,10 @@ static void session_free(struct session *session)
 		buf_fini(session->setup_error);
 	mem_free(session->setup_error);
 	statement_name_unref(&session->retry_name);
+	if (session->learned)
+		follow_failed(session);
 	state_unref(&session->settings);
+	state_unref(&session->startup);
 	state_unref(&session->login_settings);
 	state_unref(&session->parse_scope);
 	mem_free(session->replication);
@@ -357,6 +361,22 @@ static bool breaks_statement_mode(const struct session *session)
 	return session->mode == POOL_MODE_STATEMENT && session->backend->status != 'I' && session->backend->requests.count == 0;
 }
 
+static void end_setting_up(struct session *session)
+{
+	session->state = SESSION_LINKED;
+	if (session->learned)
+		follow_learned(session);
+	if (session->retry_name)
+		retry_start(session);
+	if (session->held.size == 0 && !session->eof && can_unlink(session)) {
+		session_unlink(session);
+		session_ready_to_read(session);
+		return;
+	}
+	if (session_resume(session))
+		session_after_client(session);
+}
+
 void session_after_server(struct session *session)
 {
 	struct backend *backend = session->backend;
@@ -374,18 +394,15 @@ void session_after_server(struct session *session)
 		if (backend_quiet(backend))
 			session_welcome(session);
 	} else if (session->state == SESSION_SETTING_UP) {
-		if (backend->requests.count)
-			return;
-		session->state = SESSION_LINKED;
-		if (session->retry_name)
-			retry_start(session);
-		if (session_resume(session))
-			session_after_client(session);
+		if (backend->requests.count == 0)
+			end_setting_up(session);
 	} else if (session->state == SESSION_FINISHING) {
 		if (backend->requests.count == 0 || !backend_will_end(backend))
 			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
 	} else if (breaks_statement_mode(session)) {
 		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);
+	} else if (follow_is_due(session)) {
+		follow_ask(session);
 	} else if (can_unlink(session)) {
 		session_unlink(session);
 		session_ready_to_read(session);

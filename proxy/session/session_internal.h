@@ -23,6 +23,7 @@ void session_say_error(struct session *session, const char *severity, const char
 void session_gone(struct session *session, bool in_same_event);
 void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
 void session_after_client(struct session *session);
+struct state *session_parse_scope(const struct state *settings);
 void session_ready_to_read(struct session *session);
 
 /* link.c */
@@ -65,8 +66,17 @@ void retry_keep(struct session *session, const char *bytes, size_t size);
 bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size);
 void retry_start(struct session *session);
 
+/* follow.c */
+bool follow_is_due(const struct session *session);
+void follow_ask(struct session *session);
+void follow_row(struct session *session, const char *message, size_t size);
+void follow_learned(struct session *session);
+void follow_failed(struct session *session);
+
 /* pins.c */
 bool session_text_is_harmless(const char *text, size_t size);   /* Its SET or DECLARE leaves nothing behind. */
+bool session_text_sets(const char *text, size_t size);          /* It mentions set_config. */
+void session_note_set_config(struct session *session);
 void session_note_tag(struct session *session, const char *tag);
 
 /* cancel.c */

@@ -42,6 +42,8 @@ struct backend_sink {
 	void (*undone)(void *owner, const struct request *request);
 	/* An ErrorResponse to `request` (its kind may be REQUEST_NONE). True: the owner has dealt with it, do not pass it. */
 	bool (*error)(void *owner, const struct request *request, const char *body, size_t size);
+	/* A row, whole, in answer to a query of the owner's own. */
+	void (*row)(void *owner, const char *message, size_t size);
 	/* A CommandComplete; `tag` ends with a NUL. */
 	void (*tag)(void *owner, const char *tag);
 	/* ReadyForQuery to a request of the owner's, or to an injected one. */

@@ -29,6 +29,7 @@ enum request_kind {
 enum {
 	REQUEST_INJECTED = 1,   /* Ours: the client does not see the answer. */
 	REQUEST_SETUP = 2,      /* Injected, and what follows must not run if it fails. */
+	REQUEST_READ = 8,       /* Ours, and its rows are for the owner's row(). */
 	REQUEST_UNNAMED = 4,    /* Parse or Close of the unnamed statement. */
 };
 

@@ -45,7 +45,7 @@ void statement_unref(struct statement **statement);
 struct statement_name {
 	unsigned references;
 	struct statement *statement;
-	bool failed_before;             /* It was made again after "cached plan must not change result type" once. */
+	bool sets;                      /* Its text calls set_config(). */
 	char text[];
 };
 struct statement_name *statement_name_new(const char *text, struct statement *statement) MUST_USE; /* Takes the reference. */

@@ -45,7 +45,9 @@ struct session {
 	struct backend *backend;
 	struct pool_waiter waiter;
 	struct client_slot *slot;
-	struct state *settings;         /* What the client asked for at startup, beyond `login_settings`. */
+	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */
+	struct state *startup;          /* What it began with. */
+	struct state_builder *learned;  /* While the server is being asked (follow.c). */
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication;
@@ -58,6 +60,7 @@ struct session {
 	uint8_t mode;                   /* enum pool_mode */
 	uint8_t pin;                    /* enum session_pin */
 	uint8_t skipping;
+	bool settings_changed, pinned_otherwise;
 	bool tls, terminated, eof, harmless, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
 	struct statement_name *retry_name;
 	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
