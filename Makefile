@@ -10,7 +10,7 @@ PRESET ?= dev
 demo:                   ## A primary, two replicas and pgweir on loopback. DEMO_ONCE=1 ends after the workload; DATABASE_URL=… uses that server.
 	@tests/harness/install-deps.sh demo
 	@cmake --preset release
-	@cmake --build --preset release
+	@cmake --build --preset release -- --quiet
 	@PGWEIR_BIN=build/release/pgweir $(PYTHON) deploy/demo/demo.py
 
 check:                  ## Everything, with sanitizers. The last line counts passed, failed and skipped.
@@ -19,7 +19,7 @@ check:                  ## Everything, with sanitizers. The last line counts pas
 
 build:                  ## PRESET=dev|asan|tsan|release|fuzz|coverage
 	@cmake --preset $(PRESET)
-	@cmake --build --preset $(PRESET)
+	@cmake --build --preset $(PRESET) -- --quiet
 
 test:                   ## Some tests on what is built: make test T="tests/system/test_cancel.py -k stale"
 	@$(PYTHON) -m pytest -p no:cacheprovider --tb=short -rs $(or $(T),tests/system tests/wire tests/differential)

@@ -192,68 +192,64 @@ static void io_ready(evutil_socket_t fd, short what, void *arg)
 	io->callback(seen, io->arg);
 }
 
-static void assign_read(struct loop_io *io, int fd)
+/* Brings the event in line with what is wanted. */
+static void watch(struct loop_io *io)
 {
-	short what = EV_READ | EV_PERSIST;
+	short wanted = 0;
 
-	if (io->watch_closed)
-		what |= EV_CLOSED;
-	event_assign(&io->read_event, io->loop->base, fd, what, io_ready, io);
+	if (io->reading)
+		wanted |= EV_READ;
+	if (io->writing)
+		wanted |= EV_WRITE;
+	if (io->closed_only || (io->reading && io->watch_closed))
+		wanted |= EV_CLOSED;
+	if (wanted == io->watched)
+		return;
+	if (io->watched)
+		event_del(&io->event);
+	io->watched = wanted;
+	if (!wanted)
+		return;
+	event_assign(&io->event, io->loop->base, event_get_fd(&io->event), (short)(wanted | EV_PERSIST), io_ready, io);
+	event_add(&io->event, NULL);
 }
 
 void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg)
 {
 	*io = (struct loop_io){ .loop = loop, .callback = callback, .arg = arg };
 	list_init(&io->kick_link);
-	assign_read(io, fd);
-	event_assign(&io->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, io_ready, io);
+	event_assign(&io->event, loop->base, fd, EV_READ | EV_PERSIST, io_ready, io);
 }
 
 void loop_io_fini(struct loop_io *io)
 {
 	if (!io->loop)
 		return;
-	loop_io_read(io, false);
-	loop_io_write(io, false);
+	list_remove(&io->kick_link);
+	io->reading = io->writing = io->closed_only = false;
+	watch(io);
 }
 
 void loop_io_read(struct loop_io *io, bool wanted)
 {
-	if (io->closed_only) {
-		event_del(&io->read_event);
-		assign_read(io, event_get_fd(&io->read_event));
-		io->closed_only = false;
-	}
 	if (!wanted)
 		list_remove(&io->kick_link);
-	if (io->reading == wanted)
-		return;
 	io->reading = wanted;
-	if (wanted)
-		event_add(&io->read_event, NULL);
-	else
-		event_del(&io->read_event);
+	io->closed_only = false;
+	watch(io);
 }
 
 void loop_io_closed_only(struct loop_io *io)
 {
-	if (io->closed_only)
-		return;
 	loop_io_read(io, false);
-	event_assign(&io->read_event, io->loop->base, event_get_fd(&io->read_event), EV_CLOSED | EV_PERSIST, io_ready, io);
-	event_add(&io->read_event, NULL);
 	io->closed_only = true;
+	watch(io);
 }
 
 void loop_io_write(struct loop_io *io, bool wanted)
 {
-	if (io->writing == wanted)
-		return;
 	io->writing = wanted;
-	if (wanted)
-		event_add(&io->write_event, NULL);
-	else
-		event_del(&io->write_event);
+	watch(io);
 }
 
 void loop_io_kick(struct loop_io *io)
@@ -266,7 +262,6 @@ void loop_io_watch_closed(struct loop_io *io)
 {
 	CHECK(!io->reading);
 	io->watch_closed = true;
-	assign_read(io, event_get_fd(&io->read_event));
 }
 
 static void timer_fired(evutil_socket_t fd, short what, void *arg)

@@ -67,9 +67,10 @@ static int command_run(const struct arguments *arguments)
 {
 	if (!arguments->config_path)
 		return usage_error("which configuration? Give it with -c FILE", NULL);
+	static const struct control_console console = { .receive = admin_receive, .stop = admin_stop };
 	struct config *config = load(arguments);
 
-	return config ? control_run(config, admin_receive) : EXIT_FAILED;
+	return config ? control_run(config, &console) : EXIT_FAILED;
 }
 
 static int command_check(const struct arguments *arguments)

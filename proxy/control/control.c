@@ -24,7 +24,7 @@ static struct {
 	struct config *config;
 	struct listener *listener;
 	uint64_t generation, started_us;
-	void (*admin)(struct login_session *session);
+	const struct control_console *console;
 	struct event *signals[8];
 } control;
 
@@ -125,7 +125,7 @@ bool control_set(const char *key, const char *value, struct error *error)
 
 static void give_to_admin(struct loop_letter *letter)
 {
-	control.admin(CONTAINER_OF(letter, struct login_session, letter));
+	control.console->receive(CONTAINER_OF(letter, struct login_session, letter));
 }
 
 /* On a login thread. */
@@ -289,6 +289,7 @@ static void stop(void)
 	login_threads_stop();
 	workers_stop();
 	auth_stop();
+	control.console->stop();
 	drain_fini();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);
@@ -296,9 +297,9 @@ static void stop(void)
 	loop_free(&control.loop);
 }
 
-int control_run(struct config *config, void (*admin)(struct login_session *session))
+int control_run(struct config *config, const struct control_console *console)
 {
-	control.admin = admin;
+	control.console = console;
 	bool started = start(config);
 
 	if (started) {

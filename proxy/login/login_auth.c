@@ -41,7 +41,7 @@ static void make_authenticator(struct login *login)
 		.database = login->database,
 		.database_name = request->database,
 		.user = request->user,
-		.replication = request->replication != NULL,
+		.replication = request->replication && strcmp(request->replication, "true") == 0,
 		.address = &login->address,
 		.peer_uid = peer_uid(login),
 		.tls = login->conn.ssl != NULL,

@@ -79,11 +79,24 @@ static bool is_standby(const struct pool_share *share, const struct server *serv
 		&& standby && strcmp(standby, "on") == 0;
 }
 
+/* A setting of the role or the database that has changed, or another server behind the name. */
+static void note_parameters(struct pool *pool, const struct server *server)
+{
+	struct buf all = { 0 };
+
+	if (server->target->login_state)
+		return;
+	parameters_put(&server->parameters, &all);
+	atomic_store(&pool->parameters_seen, map_hash(all.bytes, all.size));
+	buf_fini(&all);
+}
+
 static void take_into_use(struct pool_share *share, struct server *server, unsigned generation)
 {
 	struct backend *backend = backend_new(server, share);
 
 	atomic_fetch_add(&share->pool->live, 1);
+	note_parameters(share->pool, server);
 	share->stats.servers_opened++;
 	share->last_error.text[0] = '\0';
 	share->refused = false;

@@ -108,7 +108,6 @@ static struct pool_share *share_new(struct worker *worker, const struct pool_key
 	list_init(&share->cleaning);
 	list_init(&share->waiters);
 	list_init(&share->openings);
-	list_init(&share->welcomes);
 	use_snapshot(share, key->config, key->database);
 	use_credentials(share, key->credentials);
 	list_push_back(&worker->shares, &share->link);

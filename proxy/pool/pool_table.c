@@ -88,6 +88,8 @@ static struct pool *pool_new(const struct pool_key *key, const char *name)
 	pool->user = user_get_locked(key->user);
 	quota_init(&pool->quota, QUOTA_UNLIMITED);
 	statement_table_init(&pool->statements);
+	pthread_mutex_init(&pool->welcomes_mutex, NULL);
+	list_init(&pool->welcomes);
 	return pool;
 }
 
@@ -206,6 +208,7 @@ static bool free_pool(const void *key, size_t size, void *value, void *arg)
 
 	(void)key, (void)size, (void)arg;
 	statement_table_fini(&pool->statements);
+	pthread_mutex_destroy(&pool->welcomes_mutex);
 	mem_free(pool->key);
 	mem_free(pool);
 	return true;

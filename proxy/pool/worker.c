@@ -86,7 +86,7 @@ static void finish(struct loop *loop, void *arg)
 	hooks->finish(worker);
 	pool_worker_finish(worker);
 	map_fini(&worker->shares_by_key);
-	map_fini(&worker->sessions_by_pid);
+	mem_free(worker->sessions_by_pid);
 	config_unref(&worker->config);
 	mem_free(worker->receive_buffer);
 }

@@ -11,6 +11,39 @@
 
 enum { PID_PEER_SHIFT = 23, PID_OURS = 1 << 22, PID_NUMBER_MASK = PID_OURS - 1 };
 
+static struct session **bucket(struct worker *worker, uint32_t pid)
+{
+	return &worker->sessions_by_pid[pid & (worker->pid_buckets - 1)];
+}
+
+static void grow_table(struct worker *worker)
+{
+	struct session **old = worker->sessions_by_pid;
+	size_t old_buckets = worker->pid_buckets;
+
+	worker->pid_buckets = old_buckets ? old_buckets * 2 : 64;
+	worker->sessions_by_pid = NEW_ARRAY(struct session *, worker->pid_buckets);
+	for (size_t i = 0; i < old_buckets; i++) {
+		for (struct session *session = old[i], *next; session; session = next) {
+			struct session **at = bucket(worker, session->pid);
+
+			next = session->next_by_pid;
+			session->next_by_pid = *at;
+			*at = session;
+		}
+	}
+	mem_free(old);
+}
+
+static bool pid_is_taken(struct worker *worker, uint32_t pid)
+{
+	for (const struct session *session = *bucket(worker, pid); session; session = session->next_by_pid)
+		if (session->pid == pid)
+			return true;
+	return false;
+}
+
+/* Numbers of one worker differ from those of the others, and by one among themselves: buckets fill evenly. */
 static uint32_t make_pid(struct worker *worker)
 {
 	uint32_t pid;
@@ -19,44 +52,47 @@ static uint32_t make_pid(struct worker *worker)
 		uint32_t number = worker->next_pid++ * workers_count() + worker->index;
 
 		pid = (uint32_t)worker->config->peer_id << PID_PEER_SHIFT | PID_OURS | (number & PID_NUMBER_MASK);
-	} while (map_get(&worker->sessions_by_pid, &pid, sizeof(pid)));
+	} while (pid_is_taken(worker, pid));
 	return pid;
 }
 
+/* Two servers may give the same pid to two sessions: the key tells them apart. */
 void session_register(struct session *session)
 {
-	struct map *by_pid = &session->worker->sessions_by_pid;
+	struct worker *worker = session->worker;
 
+	if (worker->pid_count >= worker->pid_buckets)
+		grow_table(worker);
+	worker->pid_count++;
 	if (!session->pid)
-		session->pid = make_pid(session->worker);
-	/* Two servers may give the same pid to two sessions. */
-	session->same_pid = map_put(by_pid, &session->pid, sizeof(session->pid), session);
+		session->pid = make_pid(worker);
+	struct session **at = bucket(worker, session->pid);
+
+	session->next_by_pid = *at;
+	*at = session;
 	session->registered = true;
 }
 
 void session_unregister(struct session *session)
 {
-	struct map *by_pid = &session->worker->sessions_by_pid;
-
 	if (!session->registered)
 		return;
-	session->registered = false;
-	struct session *first = map_take(by_pid, &session->pid, sizeof(session->pid));
-	struct session **at = &first;
+	struct session **at = bucket(session->worker, session->pid);
 
 	while (*at != session)
-		at = &(*at)->same_pid;
-	*at = session->same_pid;
-	if (first)
-		map_put(by_pid, &session->pid, sizeof(session->pid), first);
+		at = &(*at)->next_by_pid;
+	*at = session->next_by_pid;
+	session->worker->pid_count--;
+	session->registered = false;
 }
 
 static struct session *find(struct worker *worker, const struct login_cancel *cancel)
 {
-	struct session *session = map_get(&worker->sessions_by_pid, &cancel->pid, sizeof(cancel->pid));
+	struct session *session = worker->pid_buckets ? *bucket(worker, cancel->pid) : NULL;
 
-	for (; session; session = session->same_pid)
-		if (session->key_size == cancel->key_size && mem_equal_secret(session->key, cancel->key, cancel->key_size))
+	for (; session; session = session->next_by_pid)
+		if (session->pid == cancel->pid && session->key_size == cancel->key_size
+			&& mem_equal_secret(session->key, cancel->key, cancel->key_size))
 			return session;
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* What the server's replies mean for the session that has borrowed it. */
 #include <string.h>
 
+#include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"
 
@@ -62,7 +63,9 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	struct buf rewritten = { 0 };
 
 	if (request->flags & REQUEST_SETUP) {
-		put_as_fatal(&session->setup_error, body, size);
+		if (!session->setup_error)
+			session->setup_error = NEW(struct buf);
+		put_as_fatal(session->setup_error, body, size);
 		session->backend->mute = true;
 		return true;
 	}

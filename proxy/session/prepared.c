@@ -92,7 +92,7 @@ static void materialise_unnamed(struct session *session)
 	if (backend->unnamed_token == session->unnamed_token)
 		return;
 	if (session->unnamed_token) {
-		const struct buf *kept = &session->unnamed[session->unnamed_now];
+		const struct buf *kept = session->unnamed;
 
 		put_parse(session, "", kept->bytes, kept->size);
 		backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
@@ -135,11 +135,10 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 		session->pin = session->pin ? session->pin : PIN_LARGE_STATEMENT;
 		return;
 	}
-	session->unnamed_now ^= 1;
-	struct buf *kept = &session->unnamed[session->unnamed_now];
-
-	kept->size = 0;
-	buf_append(kept, message + WIRE_HEADER_SIZE + 1, size - WIRE_HEADER_SIZE - 1);
+	if (!session->unnamed)
+		session->unnamed = NEW(struct buf);
+	session->unnamed->size = 0;
+	buf_append(session->unnamed, message + WIRE_HEADER_SIZE + 1, size - WIRE_HEADER_SIZE - 1);
 }
 
 /* Everything beside the text that decides what a statement means. */

@@ -205,7 +205,7 @@ static void let_go_of_backend(struct session *session, enum close_reason reason)
 	session->share->session_linked--;
 	if (is_servers_fault(reason))
 		pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_GONE);
-	else if (session->setup_error.size)
+	else if (session->setup_error)
 		pool_close(backend, CLOSE_SERVER_SETUP_FAILED);
 	else if (session->share->replication)
 		pool_close(backend, CLOSE_SERVER_REPLICATION_ENDED);
@@ -222,10 +222,13 @@ static void session_free(struct session *session)
 	atomic_fetch_sub(&session->worker->session_count, 1);
 	client_slot_release(&session->slot);
 	prepared_forget_all(session);
-	buf_fini(&session->unnamed[0]);
-	buf_fini(&session->unnamed[1]);
+	if (session->unnamed)
+		buf_fini(session->unnamed);
+	mem_free(session->unnamed);
 	buf_fini(&session->held);
-	buf_fini(&session->setup_error);
+	if (session->setup_error)
+		buf_fini(session->setup_error);
+	mem_free(session->setup_error);
 	statement_name_unref(&session->retry_name);
 	state_unref(&session->settings);
 	state_unref(&session->login_settings);
@@ -358,8 +361,8 @@ void session_after_server(struct session *session)
 {
 	struct backend *backend = session->backend;
 
-	if (session->setup_error.size) {
-		session_close(session, CLOSE_CLIENT_BAD_SETTING, &session->setup_error);
+	if (session->setup_error) {
+		session_close(session, CLOSE_CLIENT_BAD_SETTING, session->setup_error);
 		return;
 	}
 	if (backend->said_fatal) {

@@ -36,7 +36,7 @@ void session_fail_waiting(struct session *session, const char *sqlstate, const c
 void session_begin(struct session *session);
 void session_prepare_welcome(struct session *session);          /* With a backend, whose settings may have to be set first. */
 void session_welcome(struct session *session);                  /* With what the backend reports. */
-void session_welcomes_free(struct pool_share *share);
+void session_welcomes_free(struct pool *pool);
 
 /* from_client.c */
 bool session_feed(struct session *session, const char *bytes, size_t size);    /* False: closed. */

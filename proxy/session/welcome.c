@@ -12,53 +12,119 @@
 
 enum { WELCOMES_MAX = 256, LONG_KEY_SIZE = 32, SHORT_KEY_SIZE = 4 };
 
+/* Kept for the pool, so that all workers share them. Logins are rare enough for a lock. */
 struct welcome {
-	struct list link;               /* In the share, used last first. */
+	struct list link;               /* In the pool, used last first. */
 	struct state *settings, *login_settings;
-	struct buf parameters;          /* ParameterStatus messages. */
+	struct state *nameless;         /* `settings` without application_name. */
+	uint64_t parameters_seen;       /* The pool's, when this was learned. */
+	struct parameters parameters;
 };
 
-static void welcome_free(struct pool_share *share, struct welcome *welcome)
+static void welcome_free(struct pool *pool, struct welcome *welcome)
 {
 	list_remove(&welcome->link);
-	share->welcome_count--;
+	pool->welcome_count--;
 	state_unref(&welcome->settings);
 	state_unref(&welcome->login_settings);
-	buf_fini(&welcome->parameters);
+	state_unref(&welcome->nameless);
+	parameters_fini(&welcome->parameters);
 	mem_free(welcome);
 }
 
-void session_welcomes_free(struct pool_share *share)
+void session_welcomes_free(struct pool *pool)
 {
-	LIST_FOREACH(link, next, &share->welcomes)
-		welcome_free(share, LIST_MEMBER(link, struct welcome, link));
+	pthread_mutex_lock(&pool->welcomes_mutex);
+	LIST_FOREACH(link, next, &pool->welcomes)
+		welcome_free(pool, LIST_MEMBER(link, struct welcome, link));
+	pthread_mutex_unlock(&pool->welcomes_mutex);
 }
 
-static const struct welcome *find(struct pool_share *share, const struct session *session)
+static struct state *without_name(const struct state *settings)
 {
-	LIST_FOREACH(link, next, &share->welcomes) {
+	struct state_builder builder = { 0 };
+
+	state_builder_copy(&builder, settings);
+	state_builder_unset(&builder, "application_name");
+	return state_builder_finish(&builder);
+}
+
+/* An application_name that every server reports as it was given: PostgreSQL cuts long ones and replaces what is not
+ * ASCII. */
+static const char *plain_name(const struct state *settings)
+{
+	const char *name = state_get(settings, "application_name");
+
+	if (!name || strlen(name) > 63)
+		return NULL;
+	for (const char *at = name; *at; at++)
+		if (*at < 0x20 || *at > 0x7e)
+			return NULL;
+	return name;
+}
+
+/* One that was made for the same settings, or for the same but for the application_name, which we know how to put in. */
+static struct welcome *find(struct pool *pool, const struct session *session, const struct state *nameless, bool *renamed)
+{
+	struct welcome *similar = NULL;
+
+	LIST_FOREACH(link, next, &pool->welcomes) {
 		struct welcome *welcome = LIST_MEMBER(link, struct welcome, link);
 
-		if (welcome->settings != session->settings || welcome->login_settings != session->login_settings)
+		if (welcome->login_settings != session->login_settings
+			|| welcome->parameters_seen != atomic_load(&pool->parameters_seen))
 			continue;
-		list_remove(link);
-		list_push_front(&share->welcomes, link);
-		return welcome;
+		if (welcome->settings == session->settings) {
+			*renamed = false;
+			return welcome;
+		}
+		if (welcome->nameless == nameless)
+			similar = welcome;
 	}
-	return NULL;
+	*renamed = true;
+	return plain_name(session->settings) ? similar : NULL;
+}
+
+/* True if there is one; its ParameterStatus messages are appended. */
+static bool put_known(struct session *session, struct buf *out)
+{
+	struct pool *pool = session->share->pool;
+	struct state *nameless = without_name(session->settings);
+	struct parameters parameters = { 0 };
+	bool renamed = false;
+
+	pthread_mutex_lock(&pool->welcomes_mutex);
+	struct welcome *welcome = find(pool, session, nameless, &renamed);
+
+	if (welcome) {
+		list_remove(&welcome->link);
+		list_push_front(&pool->welcomes, &welcome->link);
+		parameters_copy(&parameters, &welcome->parameters);
+	}
+	pthread_mutex_unlock(&pool->welcomes_mutex);
+	if (welcome && renamed)
+		parameters_set(&parameters, "application_name", plain_name(session->settings));
+	parameters_put(&parameters, out);
+	parameters_fini(&parameters);
+	state_unref(&nameless);
+	return welcome != NULL;
 }
 
 static void remember(struct session *session, const struct parameters *parameters)
 {
-	struct pool_share *share = session->share;
+	struct pool *pool = session->share->pool;
 	struct welcome *welcome = NEW(struct welcome);
 
 	welcome->settings = state_ref(session->settings);
 	welcome->login_settings = state_ref(session->login_settings);
-	parameters_put(parameters, &welcome->parameters);
-	list_push_front(&share->welcomes, &welcome->link);
-	if (++share->welcome_count > WELCOMES_MAX)
-		welcome_free(share, LIST_MEMBER(list_last(&share->welcomes), struct welcome, link));
+	welcome->nameless = without_name(session->settings);
+	welcome->parameters_seen = atomic_load(&pool->parameters_seen);
+	parameters_copy(&welcome->parameters, parameters);
+	pthread_mutex_lock(&pool->welcomes_mutex);
+	list_push_front(&pool->welcomes, &welcome->link);
+	if (++pool->welcome_count > WELCOMES_MAX)
+		welcome_free(pool, LIST_MEMBER(list_last(&pool->welcomes), struct welcome, link));
+	pthread_mutex_unlock(&pool->welcomes_mutex);
 }
 
 static void make_key(struct session *session)
@@ -149,11 +215,14 @@ void session_begin(struct session *session)
 		refuse_disabled(session);
 		return;
 	}
-	const struct welcome *welcome = session->mode == POOL_MODE_SESSION ? NULL : find(session->share, session);
+	struct buf parameters = { 0 };
 
-	if (welcome) {
+	if (session->mode != POOL_MODE_SESSION && put_known(session, &parameters)) {
 		session->state = SESSION_IDLE;
-		if (send_welcome(session, &welcome->parameters))
+		bool good = send_welcome(session, &parameters);
+
+		buf_fini(&parameters);
+		if (good)
 			go_on(session);
 		return;
 	}

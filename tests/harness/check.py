@@ -43,7 +43,7 @@ def step(title: str, command: list, **environment) -> bool:
 
 def build(preset: str) -> bool:
     return (step(f"configure {preset}", ["cmake", "--preset", preset])
-            and step(f"build {preset}", ["cmake", "--build", "--preset", preset]))
+            and step(f"build {preset}", ["cmake", "--build", "--preset", preset, "--", "--quiet"]))
 
 
 def count(report: pathlib.Path, worked: bool) -> None:

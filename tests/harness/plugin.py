@@ -11,7 +11,7 @@ from .pgbouncer import PgBouncer
 from .pgweir import Pgweir, sanitized
 from .postgres import Cluster
 
-TEST_TIMEOUT_S = int(os.environ.get("PGWEIR_TEST_TIMEOUT_S", "120"))
+TEST_TIMEOUT_S = int(os.environ.get("PGWEIR_TEST_TIMEOUT_S", "90"))
 
 MARKS = {
     "pooler": "applies to a pooler, not to a direct connection",

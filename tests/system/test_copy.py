@@ -18,11 +18,10 @@ def memory_kib(target) -> int:
 
 
 def assert_flat(target, before_kib: int) -> None:
-    """Sanitizers keep freed memory, so there the growth is only bounded."""
-    if isinstance(target, Pgweir):
-        limit_kib = 64 * 1024 if target.sanitized() else 2 * 1024
-        grown = target.memory_kib() - before_kib
-        assert grown < limit_kib, f"grew by {grown} KiB over {SIZE_MIB} MiB"
+    """Sanitizers keep freed memory, so there it says nothing; `make check` repeats these with a release build."""
+    if isinstance(target, Pgweir) and not target.sanitized():
+        grown_kib = target.memory_kib() - before_kib
+        assert grown_kib < 2 * 1024, f"grew by {grown_kib} KiB"
 
 
 @pytest.mark.bulk

@@ -23,14 +23,15 @@ enum loop_what {
 typedef void loop_io_cb(unsigned what, void *arg);
 typedef void loop_timer_cb(void *arg);
 
-/* A descriptor under watch. Embedded in its owner; reading stays registered, writing only while wanted. */
+/* A descriptor under watch. Embedded in its owner; reading stays registered, writing only while wanted. There are as
+ * many of these as clients: one event for everything keeps them small. */
 struct loop_io {
-	struct event read_event;
-	struct event write_event;
+	struct event event;
 	struct list kick_link;
 	struct loop *loop;
 	loop_io_cb *callback;
 	void *arg;
+	short watched;          /* What the event is added for; 0: it is not added. */
 	bool reading, writing, watch_closed, closed_only;
 };
 

@@ -18,9 +18,14 @@ enum control_shutdown {
 	CONTROL_NOW,
 };
 
-/* Runs pgweir with a configuration that has been loaded (takes the reference). `admin` receives the clients of the
- * admin console on the control thread. Returns the process's exit status. */
-int control_run(struct config *config, void (*admin)(struct login_session *session));
+/* The console's part, on the control thread. */
+struct control_console {
+	void (*receive)(struct login_session *session);
+	void (*stop)(void);             /* Before the control loop goes away. */
+};
+
+/* Runs pgweir with a configuration that has been loaded (takes the reference). Returns the process's exit status. */
+int control_run(struct config *config, const struct control_console *console);
 
 struct loop *control_loop(void);
 struct config *control_config(void);            /* The one in force; borrowed. */

@@ -55,8 +55,6 @@ struct pool_share {
 	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */
 	struct buf last_error_body;
 	bool refused;                   /* The last attempt was refused by the server itself. */
-	struct list welcomes;           /* The session library's: ParameterStatus sets ready to send. */
-	unsigned welcome_count;
 	unsigned session_count, session_linked;
 	struct pool_stats stats;
 };

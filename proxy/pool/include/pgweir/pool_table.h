@@ -49,6 +49,10 @@ struct pool {
 	_Atomic uint64_t waiting;       /* A bit for each worker with waiters. */
 	_Atomic unsigned primary;       /* Which host of the cluster serves; moves when one turns out to be a standby. */
 	struct statement_table statements;
+	_Atomic uint64_t parameters_seen;       /* A hash of what new connections report: it changes with the server's defaults. */
+	pthread_mutex_t welcomes_mutex; /* The session library's: ParameterStatus sets ready to send. */
+	struct list welcomes;
+	unsigned welcome_count;
 	struct pool_mark marks[WORKERS_MAX];
 };
 

@@ -19,6 +19,8 @@ enum {
 	WORKER_TICK_MS = 50,
 };
 
+struct session;
+
 struct worker {
 	unsigned index;
 	struct loop *loop;
@@ -29,7 +31,8 @@ struct worker {
 	struct map shares_by_key;
 	struct list sessions;           /* The session library's, as is: */
 	void *relay;
-	struct map sessions_by_pid;
+	struct session **sessions_by_pid;       /* Buckets of a table, a power of two of them. */
+	size_t pid_buckets, pid_count;
 	_Atomic unsigned session_count; /* Written by this worker, and by whoever hands a session over. */
 	struct loop_timer tick;
 	uint64_t ticks;

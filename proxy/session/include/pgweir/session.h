@@ -49,7 +49,7 @@ struct session {
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication;
-	struct session *same_pid;       /* Next in worker->sessions_by_pid. */
+	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
 	uint32_t pid;
 	uint32_t minor;
 	unsigned char key[32];
@@ -61,11 +61,10 @@ struct session {
 	bool tls, terminated, eof, harmless, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
 	bool closing;                   /* A Close of a prepared statement may be outstanding. */
 	struct statement_name *retry_name;
-	struct buf setup_error;         /* The server's refusal of the session's settings. */
+	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
 	struct map names;               /* Prepared statements by the client's names: struct statement_name. */
-	struct buf unnamed[2];          /* What the last two unnamed Parse messages said; `unnamed_now` is the valid one. */
-	uint8_t unnamed_now;
+	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
 	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
 	/* Framing of what the client sends. */
 	size_t pass_left;
