@@ -348,7 +348,8 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		/* These may put something of ours in between. */
 		if (requests_first_kind(&backend->requests) >= REQUEST_COPY_END || message[0] == 'E') {
 			pass_run(backend, &run);
-			backend_settle(backend);
+			if (rule->answers != ANY || message[0] == 'E')
+				backend_settle(backend);
 		}
 		enum verdict verdict = handle(backend, rule, message, wanted);
 

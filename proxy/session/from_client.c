@@ -264,22 +264,9 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	return text < end && !strchr("RrCcEeAa-/(", *text);
 }
 
-/* So that what is outstanding is answered without a Sync. */
-static void put_flush(struct session *session)
-{
-	static const char flush[] = { 'H', 0, 0, 0, 4 };
-
-	outbox_put(&session_relay(session)->to_server, flush, sizeof(flush));
-}
-
 /* True if the message can be dealt with now. */
 static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size)
 {
-	if (session->backend && session->backend->requests.count && prepared_must_wait(session, message, size)) {
-		put_flush(session);
-		session->state = SESSION_SETTING_UP;
-		return false;
-	}
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
@@ -385,8 +372,10 @@ void session_ready_to_read(struct session *session)
 
 static void flush_if_too_many(struct session *session)
 {
+	static const char flush[] = { 'H', 0, 0, 0, 4 };
+
 	if (session->backend && session->backend->requests.count > SESSION_REQUESTS_MAX && !session->pass_left)
-		put_flush(session);
+		outbox_put(&session_relay(session)->to_server, flush, sizeof(flush));
 }
 
 bool session_feed(struct session *session, const char *bytes, size_t size)

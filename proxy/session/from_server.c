@@ -71,7 +71,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	}
 	if (retry_wanted(session, request, body, size))
 		return true;
-	if (!prepared_error(session, request, body, size, &rewritten))
+	if (!prepared_error(session, body, size, &rewritten))
 		return false;
 	outbox_put(&session_relay(session)->to_client, rewritten.bytes, rewritten.size);
 	buf_fini(&rewritten);

@@ -152,8 +152,7 @@ static struct statement *intern(struct session *session, const char *rest, size_
 {
 	/* What ran before in this transaction, or is still to run before this Parse, may have changed settings or tables. */
 	struct backend *backend = session->backend;
-	bool shared = !backend
-		|| (backend->status == 'I' && backend->requests.count == 0 && !backend->unsynced && session->pin == PIN_NONE);
+	bool shared = !backend || (backend->status == 'I' && backend->requests.count == 0 && session->pin == PIN_NONE);
 	struct scope scope = {
 		.settings = session->parse_scope,
 		.epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed),
@@ -210,44 +209,6 @@ static void parse_again(struct session *session, struct statement_name *name, co
 	materialise(session, name);
 	put_parse(session, name->statement->server_name, rest, rest_size);
 	backend_request(session->backend, REQUEST_PARSE, 0, NULL);
-}
-
-/* The name of the statement that a Parse, Bind, Describe or Close is about, or NULL. */
-static const char *statement_meant(const char *message, size_t size)
-{
-	const char *text = message + WIRE_HEADER_SIZE;
-	const char *end = message + size;
-
-	if (message[0] == 'B')
-		text += strnlen(text, (size_t)(end - text)) + 1;
-	else if ((message[0] == 'D' || message[0] == 'C') && text < end && *text++ != 'S')
-		return NULL;
-	return text < end && *text && memchr(text, '\0', (size_t)(end - text)) ? text : NULL;
-}
-
-/* A Parse or Close in a batch before this one may yet turn out to be skipped, and then the name means something else.
- * That a Bind is about a Parse which was skipped is for the server to say. */
-bool prepared_must_wait(struct session *session, const char *message, size_t size)
-{
-	const struct requests *requests = &session->backend->requests;
-	const char *text = strchr("PBDC", message[0]) && (message[0] == 'P' || session->closing) ? statement_meant(message, size) : NULL;
-	bool in_doubt = false, closing = false;
-
-	if (!text || (!session->closing && !map_get_text(&session->names, text)))
-		return false;
-	for (uint32_t i = 0; i < requests->count; i++) {
-		const struct request *request = requests_at(requests, i);
-		bool closes = request->kind == REQUEST_LOCAL_CLOSE;
-		bool parses = request->kind == REQUEST_PARSE && message[0] == 'P' && !(request->flags & REQUEST_INJECTED);
-
-		closing = closing || closes;
-		if ((closes || parses) && request->name && strcmp(request->name->text, text) == 0)
-			in_doubt = true;
-		else if (in_doubt && request->kind == REQUEST_SYNC)
-			return true;
-	}
-	session->closing = closing;
-	return false;
 }
 
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip)
@@ -383,7 +344,6 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 		struct statement_name *name = map_take_text(&session->names, text);
 
 		backend_request(session->backend, REQUEST_LOCAL_CLOSE, 0, name);
-		session->closing = true;
 		statement_name_unref(&name);
 		*skip = size;
 		return true;
@@ -414,9 +374,8 @@ void prepared_renew(struct session *session, struct statement_name *name)
 
 /* --- What errors undo --- */
 
-static void forget_name(struct session *session, struct statement_name *name)
+static void forget_name(struct session *session, const struct statement_name *name)
 {
-	name->undone = true;
 	struct statement_name *known = map_get_text(&session->names, name->text);
 
 	if (known != name)
@@ -449,8 +408,7 @@ void prepared_undone(struct session *session, const struct request *request)
 		forget_name(session, request->name);
 		break;
 	case REQUEST_LOCAL_CLOSE:
-		/* Its own Parse may have been undone meanwhile. */
-		if (request->name && !request->name->undone)
+		if (request->name)
 			bring_name_back(session, request->name);
 		break;
 	default:
@@ -492,23 +450,16 @@ static bool match_name(const void *key, size_t size, void *value, void *arg)
 	return false;
 }
 
-/* That of the request at fault; else one the client has, or had until a Close that is still in line. */
-static const char *client_name_for(struct session *session, const struct request *request, const char *server_name)
+static const char *client_name_for(struct session *session, const char *server_name)
 {
-	const struct requests *requests = &session->backend->requests;
 	struct found_name found = { server_name, NULL };
 
-	if (request->name && *request->name->text && !match_name(NULL, 0, request->name, &found))
-		return found.text;
 	map_foreach(&session->names, match_name, &found);
-	for (uint32_t i = 0; !found.text && i < requests->count; i++)
-		if (requests_at(requests, i)->kind == REQUEST_LOCAL_CLOSE && requests_at(requests, i)->name)
-			match_name(NULL, 0, requests_at(requests, i)->name, &found);
 	return found.text;
 }
 
 /* Replaces `"pgweir_<id>"` by the client's own name. True if something was replaced. */
-bool prepared_error(struct session *session, const struct request *request, const char *body, size_t size, struct buf *rewritten)
+bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten)
 {
 	static const char mark[] = "\"pgweir_";
 	const char *at = tracks(session) ? memmem(body, size, mark, sizeof(mark) - 1) : NULL;
@@ -519,7 +470,7 @@ bool prepared_error(struct session *session, const struct request *request, cons
 		return false;
 	memcpy(server_name, at + 1, (size_t)(stop - at - 1));
 	server_name[stop - at - 1] = '\0';
-	const char *text = client_name_for(session, request, server_name);
+	const char *text = client_name_for(session, server_name);
 
 	if (!text)
 		return false;

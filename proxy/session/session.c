@@ -374,7 +374,7 @@ void session_after_server(struct session *session)
 		if (backend_quiet(backend))
 			session_welcome(session);
 	} else if (session->state == SESSION_SETTING_UP) {
-		if (backend->requests.count && !requests_first_is_local(&backend->requests))
+		if (backend->requests.count)
 			return;
 		session->state = SESSION_LINKED;
 		if (session->retry_name)

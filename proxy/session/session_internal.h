@@ -47,8 +47,6 @@ extern const struct backend_sink session_sink;
 
 /* prepared.c: messages of the client's, whole or as far as their rule asks. False: the session is to be closed. */
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
-/* True if the message can only be dealt with once what is outstanding has been answered. */
-bool prepared_must_wait(struct session *session, const char *message, size_t size);
 /* Without a server connection: true if the answer is known. */
 bool prepared_parse_alone(struct session *session, const char *message, size_t size);
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip);
@@ -57,8 +55,7 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 void prepared_query(struct session *session);                   /* A simple query takes the unnamed statement away. */
 void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);
-bool prepared_error(struct session *session, const struct request *request, const char *body, size_t size,
-	struct buf *rewritten);
+bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);
 
 void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
 

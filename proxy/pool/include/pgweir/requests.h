@@ -59,14 +59,6 @@ static inline enum request_kind requests_first_kind(const struct requests *reque
 	return requests->count ? (enum request_kind)requests_at(requests, 0)->kind : REQUEST_NONE;
 }
 
-/* The server has nothing to say to the oldest one: we answer it before whatever the server says next. */
-static inline bool requests_first_is_local(const struct requests *requests)
-{
-	enum request_kind kind = requests_first_kind(requests);
-
-	return kind == REQUEST_LOCAL_PARSE || kind == REQUEST_LOCAL_CLOSE;
-}
-
 void requests_pop(struct requests *requests);           /* Releases the first one's reference. */
 void requests_remove(struct requests *requests, uint32_t i);
 /* How many stand before the next Sync that the server will see, or all if there is none. */

@@ -46,7 +46,6 @@ struct statement_name {
 	unsigned references;
 	struct statement *statement;
 	bool failed_before;             /* It was made again after "cached plan must not change result type" once. */
-	bool undone;                    /* Its Parse failed or was skipped. */
 	char text[];
 };
 struct statement_name *statement_name_new(const char *text, struct statement *statement) MUST_USE; /* Takes the reference. */

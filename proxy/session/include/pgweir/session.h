@@ -59,7 +59,6 @@ struct session {
 	uint8_t pin;                    /* enum session_pin */
 	uint8_t skipping;
 	bool tls, terminated, eof, harmless, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
-	bool closing;                   /* A Close of a prepared statement may be outstanding. */
 	struct statement_name *retry_name;
 	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
