@@ -348,7 +348,9 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		/* These may put something of ours in between. */
 		if (requests_first_kind(&backend->requests) >= REQUEST_COPY_END || message[0] == 'E') {
 			pass_run(backend, &run);
-			backend_settle(backend);
+			/* A notice may belong to what comes behind. */
+			if (rule->answers != ANY || message[0] == 'E' || message[0] == 'N')
+				backend_settle(backend);
 		}
 		enum verdict verdict = handle(backend, rule, message, wanted);
 
