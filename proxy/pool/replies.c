@@ -366,7 +366,8 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		/* These may put something of ours in between. */
 		if (requests_first_kind(&backend->requests) >= REQUEST_COPY_END || message[0] == 'E') {
 			pass_run(backend, &run);
-			if (rule->answers != ANY || message[0] == 'E')
+			/* A notice may belong to what comes behind. */
+			if (rule->answers != ANY || message[0] == 'E' || message[0] == 'N')
 				backend_settle(backend);
 		}
 		enum verdict verdict = handle(backend, rule, message, wanted);

@@ -249,7 +249,9 @@ static size_t wanted_size(const struct message_rule *rule, size_t whole)
 }
 
 /* Settings that are being put in force may fail and leave a failed transaction, in which this message cannot run. Only
- * one that would end the transaction could: ROLLBACK, COMMIT, END, ABORT, also behind a comment. */
+ * one that would end the transaction could: ROLLBACK, COMMIT, END, ABORT, also behind a comment. Inside a batch that has
+ * begun behind the settings the server would skip everything up to the Sync, and to wait for an answer before it could be
+ * to wait for ever. */
 static bool may_follow_setup(const struct session *session, const char *message, size_t size)
 {
 	const char *text = message + WIRE_HEADER_SIZE;
@@ -257,6 +259,8 @@ static bool may_follow_setup(const struct session *session, const char *message,
 
 	if (!(requests_first_kind(&session->backend->requests) == REQUEST_QUERY
 		&& requests_at(&session->backend->requests, 0)->flags & REQUEST_SETUP))
+		return true;
+	if (session->backend->unsynced)
 		return true;
 	if (message[0] == 'P')
 		text += strnlen(text, (size_t)(end - text)) + 1;
