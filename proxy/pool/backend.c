@@ -22,6 +22,7 @@ struct backend *backend_new(struct server *server, struct pool_share *share)
 	backend->server = server;
 	backend->share = share;
 	backend->worker = share->worker;
+	backend->replication = share->replication;
 	backend->status = 'I';
 	backend->sink = &backend_unowned_sink;
 	backend->owner = backend;

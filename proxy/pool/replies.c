@@ -231,6 +231,8 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 		backend->copy = BACKEND_COPY_OUT;
 		break;
 	default:
+		if (!backend->replication)
+			return VERDICT_BROKEN;
 		backend->copy = BACKEND_COPY_BOTH;
 	}
 	return VERDICT_PASS;

@@ -624,6 +624,7 @@ static void only_syncs_before_the_end_of_copy_data_are_dropped(void **unused)
 static void a_failed_copy_is_no_copy(void **unused)
 {
 	(void)unused;
+	backend->replication = true;
 	ask(REQUEST_QUERY);
 	SAY('W', "\0\0\0");
 	assert_true(deliver(SIZE_MAX));

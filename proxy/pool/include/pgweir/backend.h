@@ -59,6 +59,7 @@ struct backend {
 	enum backend_state state;
 	char status;                    /* Of the last ReadyForQuery: 'I', 'T' or 'E'. */
 	enum backend_copy copy;
+	bool replication;               /* May copy in both directions. */
 	bool said_fatal;                /* The server has announced its end. */
 	bool mute;                      /* Everything but requests' bookkeeping is swallowed. */
 	bool touched;                   /* A session may have left state behind: reset before lending. */
