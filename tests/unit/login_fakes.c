@@ -182,7 +182,7 @@ struct loop *login_threads_next(void)
 
 /* --- The authenticator --- */
 
-enum fake_auth fake_auth;
+_Atomic enum fake_auth fake_auth;
 const char *const fake_auth_password = "secret";
 
 struct authenticator {

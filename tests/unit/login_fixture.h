@@ -24,7 +24,7 @@ enum fake_auth {
 	FAKE_AUTH_LATER,        /* Waits, then grants when fake_auth_release() is called. */
 	FAKE_AUTH_DENY,         /* 28000. */
 };
-extern enum fake_auth fake_auth;
+extern _Atomic enum fake_auth fake_auth;
 extern const char *const fake_auth_password;
 
 /* What the last authenticator was given. */
