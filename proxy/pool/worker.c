@@ -47,6 +47,7 @@ struct worker *worker_least_loaded(void)
 			best_count = count;
 		}
 	}
+	CHECK(best);
 	atomic_fetch_add(&best->session_count, 1);
 	return best;
 }
