@@ -150,10 +150,16 @@ static enum verdict handle_error(struct backend *backend, const char *message, s
 		request = *requests_at(&backend->requests, 0);
 	else if (!backend->said_fatal)
 		return VERDICT_BROKEN;
+	if (backend->failed && !backend->said_fatal)
+		return VERDICT_BROKEN;
 	bool swallow = !backend->mute && backend->sink->error(backend->owner, &request, body, body_size);
 
 	backend->copy = BACKEND_COPY_NONE;
-	if (request.kind != REQUEST_QUERY && request.kind != REQUEST_FUNCTION_CALL && !backend->said_fatal)
+	bool simple = request.kind == REQUEST_QUERY || request.kind == REQUEST_FUNCTION_CALL;
+
+	if (simple)
+		backend->failed = true;
+	else if (!backend->said_fatal)
 		undo_until_sync(backend);
 	return swallow ? VERDICT_SWALLOW : VERDICT_PASS;
 }
@@ -254,6 +260,7 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 	if (status != 'I' && status != 'T' && status != 'E')
 		return VERDICT_BROKEN;
 	backend->status = status;
+	backend->failed = false;
 	backend->copy = BACKEND_COPY_NONE;
 	requests_pop(&backend->requests);
 	/* Only these: an answer of our own to what follows must not overtake this message. */
@@ -279,7 +286,7 @@ static enum verdict handle(struct backend *backend, const struct reply_rule *rul
 	enum request_kind kind = requests_first_kind(&backend->requests);
 	enum verdict verdict = VERDICT_PASS;
 
-	if (rule->answers != ANY && !(BIT(kind) & rule->answers))
+	if (rule->answers != ANY && (!(BIT(kind) & rule->answers) || (backend->failed && message[0] != 'Z')))
 		return VERDICT_BROKEN;
 	/* The error of a Parse that we put in front is the answer to the client's message behind it. */
 	bool ours = first_is_injected(backend) && message[0] != 'A'

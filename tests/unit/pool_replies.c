@@ -621,6 +621,17 @@ static void only_syncs_before_the_end_of_copy_data_are_dropped(void **unused)
 	assert_true(backend_quiet(backend));
 }
 
+/* Whoever took it for the end of the query would lend a connection that has more to say. */
+static void a_failed_query_ends_with_ready_for_query(void **unused)
+{
+	(void)unused;
+	ask(REQUEST_QUERY);
+	say_error("ERROR", "22012");
+	assert_true(deliver(SIZE_MAX));
+	say_error("ERROR", "22012");
+	assert_false(deliver(SIZE_MAX));
+}
+
 static void a_failed_copy_is_no_copy(void **unused)
 {
 	(void)unused;
@@ -764,6 +775,7 @@ int main(void)
 		TEST(settling_answers_what_stands_first),
 		TEST(syncs_inside_copy_in_are_dropped),
 		TEST(only_syncs_before_the_end_of_copy_data_are_dropped),
+		TEST(a_failed_query_ends_with_ready_for_query),
 		TEST(a_failed_copy_is_no_copy),
 		TEST(answers_to_injected_requests_are_swallowed),
 		TEST(the_error_of_an_injected_parse_is_the_clients),

@@ -60,6 +60,7 @@ struct backend {
 	char status;                    /* Of the last ReadyForQuery: 'I', 'T' or 'E'. */
 	enum backend_copy copy;
 	bool replication;               /* May copy in both directions. */
+	bool failed;                    /* A simple query has: nothing but ReadyForQuery can follow. */
 	bool said_fatal;                /* The server has announced its end. */
 	bool mute;                      /* Everything but requests' bookkeeping is swallowed. */
 	bool touched;                   /* A session may have left state behind: reset before lending. */
