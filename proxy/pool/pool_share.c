@@ -46,14 +46,12 @@ static bool same_connection(const struct config_database *a, const struct config
 
 static void apply_limits(struct pool_share *share)
 {
-	const struct config_user *user = config_find_user(share->config, share->user_name);
-	const struct config_database *database = share->database;
-	bool own = user && user->max_user_connections != CONFIG_INHERIT;
+	struct config_limits limits;
 
-	quota_set_limit(&share->pool->quota, share->replication ? QUOTA_UNLIMITED : share->settings.pool_size);
-	quota_set_limit(&share->pool->database->quota, database->max_db_connections != CONFIG_INHERIT
-		? database->max_db_connections : share->config->max_db_connections);
-	quota_set_limit(&share->pool->user->quota, own ? user->max_user_connections : share->config->max_user_connections);
+	config_limits(share->config, share->database, config_find_user(share->config, share->user_name), &limits);
+	quota_set_limit(&share->pool->quota, share->replication ? QUOTA_UNLIMITED : limits.pool_size);
+	quota_set_limit(&share->pool->database->quota, limits.max_db_connections);
+	quota_set_limit(&share->pool->user->quota, limits.max_user_connections);
 }
 
 static void use_snapshot(struct pool_share *share, struct config *config, const struct config_database *database)

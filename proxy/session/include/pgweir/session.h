@@ -72,8 +72,7 @@ struct session {
 	size_t pass_left;
 	bool pass_drop;
 	struct buf held;
-	uint64_t connected_us, request_us, query_us, transaction_us, active_us;
-	char *database_name;            /* The share's. */
+	uint64_t connected_us, request_us, transaction_us, active_us;
 };
 
 /* The hooks of the workers. */
