@@ -87,6 +87,11 @@ void credentials_unref(struct credentials **credentials)
 	mem_free(gone);
 }
 
+bool credentials_can_prove(const struct credentials *credentials)
+{
+	return credentials->password || credentials->md5 || credentials->has_scram_keys;
+}
+
 /* --- Towards servers --- */
 
 /* Keys that a client proved serve only where they belong to the stored verifier; with none stored (auth_query), the

@@ -165,13 +165,26 @@ static const struct column user_columns[] = {
 };
 const struct table users_table = TABLE(user_columns);
 
+static void note_user(struct job *job, const char *name)
+{
+	if (!map_get_text(&job->sums, name))
+		map_put_text(&job->sums, name, mem_strdup(name));
+}
+
+static bool visit_guest(const void *key, size_t size, void *value, void *arg)
+{
+	(void)key, (void)size;
+	note_user(arg, ((const struct pool_guest *)value)->name);
+	return true;
+}
+
 static void visit_users(struct job *job, struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->shares) {
-		const char *name = LIST_MEMBER(link, struct pool_share, link)->user_name;
+		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 
-		if (!map_get_text(&job->sums, name))
-			map_put_text(&job->sums, name, mem_strdup(name));
+		note_user(job, share->user_name);
+		map_foreach(&share->guests, visit_guest, job);
 	}
 }
 

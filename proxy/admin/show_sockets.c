@@ -186,7 +186,7 @@ static struct socket_row session_row(const struct session *session, struct socka
 	memcpy(address, &session->address, sizeof(session->address));
 	return (struct socket_row){
 		.type = "C",
-		.user = session->share->user_name,
+		.user = session->guest->name,
 		.database = session->share->database_name,
 		.state = session_states[session->state],
 		.application_name = setting_of(session, "application_name"),

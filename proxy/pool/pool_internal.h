@@ -9,7 +9,8 @@ void pool_settings_resolve(struct pool_settings *settings, const struct config *
 	const struct config_database *database, const char *user_name);
 
 /* pool_table.c: what all workers share. Any thread. */
-struct pool *pool_get(const struct pool_key *key);
+/* `name` is the key among pools, `user` the role that logs in. */
+struct pool *pool_get(const char *name, const char *database_name, const char *user);
 struct pool_host *pool_host_get(const struct config_host *host, int limit);
 void pool_host_name(const struct config_host *host, char *name, size_t size);
 bool pool_quotas_take(struct pool_share *share, struct pool_host *host, int extra);

@@ -54,6 +54,39 @@ static void apply_limits(struct pool_share *share)
 	quota_set_limit(&share->pool->user->quota, limits.max_user_connections);
 }
 
+static bool resolve_guest(const void *key, size_t size, void *value, void *arg)
+{
+	const struct pool_share *share = arg;
+	struct pool_guest *guest = value;
+
+	(void)key, (void)size;
+	pool_settings_resolve(&guest->settings, share->config, share->database, guest->name);
+	return true;
+}
+
+struct pool_guest *pool_guest_get(struct pool_share *share, const char *name)
+{
+	struct pool_guest *guest = map_get_text(&share->guests, name);
+
+	if (guest)
+		return guest;
+	guest = NEW(struct pool_guest);
+	guest->name = mem_strdup(name);
+	pool_settings_resolve(&guest->settings, share->config, share->database, name);
+	map_put_text(&share->guests, name, guest);
+	return guest;
+}
+
+static bool free_guest(const void *key, size_t size, void *value, void *arg)
+{
+	struct pool_guest *guest = value;
+
+	(void)key, (void)size, (void)arg;
+	mem_free(guest->name);
+	mem_free(guest);
+	return true;
+}
+
 static void use_snapshot(struct pool_share *share, struct config *config, const struct config_database *database)
 {
 	struct config *old = share->config;
@@ -64,6 +97,7 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 	mem_free(share->dbname);
 	share->dbname = mem_strdup(dbname_of(database, share->database_name));
 	pool_settings_resolve(&share->settings, config, database, share->user_name);
+	map_foreach(&share->guests, resolve_guest, share);
 	apply_limits(share);
 }
 
@@ -91,15 +125,20 @@ void pool_share_refresh(struct pool_share *share, struct config *config)
 	credentials_unref(&credentials);
 }
 
+static const char *role_of(const struct pool_key *key)
+{
+	return key->database->user ? key->database->user : key->user;
+}
+
 static struct pool_share *share_new(struct worker *worker, const struct pool_key *key, const char *name)
 {
 	struct pool_share *share = NEW(struct pool_share);
 
 	share->worker = worker;
 	share->key = mem_strdup(name);
-	share->pool = pool_get(key);
+	share->pool = pool_get(name, key->database_name, role_of(key));
 	share->database_name = mem_strdup(key->database_name);
-	share->user_name = mem_strdup(key->user);
+	share->user_name = mem_strdup(role_of(key));
 	share->replication = key->replication;
 	list_init(&share->idle);
 	list_init(&share->lent);
@@ -116,7 +155,7 @@ static struct pool_share *share_new(struct worker *worker, const struct pool_key
 
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key)
 {
-	char *name = mem_printf("%s\n%s\n%d", key->database_name, key->user, key->replication);
+	char *name = mem_printf("%s\n%s\n%d", key->database_name, role_of(key), key->replication);
 	struct pool_share *share = map_get_text(&worker->shares_by_key, name);
 
 	if (!share)
@@ -124,7 +163,8 @@ struct pool_share *pool_share_find(struct worker *worker, const struct pool_key 
 	else if (key->config->generation > share->config->generation)
 		pool_share_refresh(share, key->config);
 	mem_free(name);
-	if (key->credentials->fingerprint != share->credentials->fingerprint)
+	/* Of the clients of a forced user perhaps only one has brought what the server wants to know. */
+	if (key->credentials->fingerprint != share->credentials->fingerprint && credentials_can_prove(key->credentials))
 		use_credentials(share, key->credentials);
 	return share;
 }
@@ -150,6 +190,8 @@ static void share_free(struct pool_share *share)
 	mem_free(share->database_name);
 	mem_free(share->user_name);
 	mem_free(share->dbname);
+	map_foreach(&share->guests, free_guest, NULL);
+	map_fini(&share->guests);
 	mem_free(share);
 }
 

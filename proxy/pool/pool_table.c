@@ -79,13 +79,13 @@ struct pool_host *pool_host_get(const struct config_host *at, int limit)
 	return host;
 }
 
-static struct pool *pool_new(const struct pool_key *key, const char *name)
+static struct pool *pool_new(const char *name, const char *database_name, const char *user)
 {
 	struct pool *pool = mem_alloc_aligned(sizeof(*pool));
 
 	pool->key = mem_strdup(name);
-	pool->database = database_get_locked(key->database_name);
-	pool->user = user_get_locked(key->user);
+	pool->database = database_get_locked(database_name);
+	pool->user = user_get_locked(user);
 	quota_init(&pool->quota, QUOTA_UNLIMITED);
 	statement_table_init(&pool->statements);
 	pthread_mutex_init(&pool->welcomes_mutex, NULL);
@@ -93,19 +93,16 @@ static struct pool *pool_new(const struct pool_key *key, const char *name)
 	return pool;
 }
 
-struct pool *pool_get(const struct pool_key *key)
+struct pool *pool_get(const char *name, const char *database_name, const char *user)
 {
-	char *name = mem_printf("%s\n%s\n%d", key->database_name, key->user, key->replication);
-
 	pthread_mutex_lock(&table_mutex);
 	struct pool *pool = map_get_text(&pools, name);
 
 	if (!pool) {
-		pool = pool_new(key, name);
+		pool = pool_new(name, database_name, user);
 		map_put_text(&pools, name, pool);
 	}
 	pthread_mutex_unlock(&table_mutex);
-	mem_free(name);
 	return pool;
 }
 

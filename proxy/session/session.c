@@ -81,8 +81,9 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->id = session_next_id();
 	session->worker = worker;
 	session->share = pool_share_find(worker, &key);
+	session->guest = pool_guest_get(session->share, login->user);
 	session->share->session_count++;
-	session->mode = (uint8_t)(login->replication ? POOL_MODE_SESSION : session->share->settings.mode);
+	session->mode = (uint8_t)(login->replication ? POOL_MODE_SESSION : session->guest->settings.mode);
 	session->pin = session->mode == POOL_MODE_SESSION ? PIN_SESSION_MODE : PIN_NONE;
 	session->replication = login->replication;
 	session->slot = login->slot;
@@ -186,7 +187,7 @@ static void log_end(const struct session *session, enum close_reason reason)
 	memcpy(&storage, &session->address, sizeof(session->address));
 	socket_address_text(&storage, address, sizeof(address));
 	log_event(row->level, "client disconnected", LOG_TEXT("reason", row->name),
-		LOG_TEXT("database", session->share->database_name), LOG_TEXT("user", session->share->user_name),
+		LOG_TEXT("database", session->share->database_name), LOG_TEXT("user", session->guest->name),
 		LOG_TEXT("address", address));
 }
 

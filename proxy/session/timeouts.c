@@ -12,7 +12,7 @@ static bool over(uint64_t since_us, uint64_t limit_us, uint64_t now_us)
 
 static enum close_reason linked_too_long(const struct session *session, uint64_t now_us)
 {
-	const struct pool_settings *settings = &session->share->settings;
+	const struct pool_settings *settings = &session->guest->settings;
 	const struct backend *backend = session->backend;
 	bool in_transaction = backend->status != 'I' && backend->requests.count == 0;
 
@@ -49,7 +49,7 @@ static void look_at_idle(struct worker *worker)
 	LIST_FOREACH(link, next, &worker->sessions) {
 		struct session *session = LIST_MEMBER(link, struct session, link);
 
-		if (idle(session) && over(session->active_us, session->share->settings.client_idle_timeout_us, worker->now_us))
+		if (idle(session) && over(session->active_us, session->guest->settings.client_idle_timeout_us, worker->now_us))
 			session_close(session, CLOSE_CLIENT_IDLE_TIMEOUT, NULL);
 	}
 }

@@ -32,4 +32,7 @@ void credentials_unref(struct credentials **credentials);       /* NULL is fine.
 struct credentials *credentials_for_server(const struct config *config, const struct config_database *database,
 	const char *user, const struct credentials *proved) MUST_USE;
 
+/* True if they hold more than the role's name. */
+bool credentials_can_prove(const struct credentials *credentials);
+
 #endif

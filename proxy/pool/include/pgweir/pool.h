@@ -1,7 +1,7 @@
 /* Pools of server connections.
  *
- * A pool is (database, user): the connections that log in to one database as one role, on whichever host of the cluster
- * serves. Its size is one quota shared by all workers; each worker has a share of it with idle connections and waiters
+ * A pool is (database, role): the connections that log in to one database as one role, on whichever host of the cluster
+ * serves. The role is the clients' own unless [database] forces one; then all clients share the pool. Its size is one quota shared by all workers; each worker has a share of it with idle connections and waiters
  * of its own. A share without an idle connection opens one if the quota allows, else borrows from a sibling's share.
  * Sessions borrow backends; they never open or close one. The pool knows nothing about clients, SQL, or where
  * credentials come from. */

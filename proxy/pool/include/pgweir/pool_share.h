@@ -10,6 +10,7 @@
 #include "pgweir/credentials.h"
 #include "pgweir/error.h"
 #include "pgweir/list.h"
+#include "pgweir/map.h"
 #include "pgweir/pool_table.h"
 #include "pgweir/worker.h"
 
@@ -32,6 +33,13 @@ struct pool_stats {
 	uint64_t login_failures, servers_opened;
 };
 
+/* A name that clients of the share log in with, and what its [user] section says about their sessions. What it says
+ * about server connections (pool_size, max_user_connections) counts for the role that logs in to the server. */
+struct pool_guest {
+	char *name;
+	struct pool_settings settings;
+};
+
 struct pool_share {
 	struct list link;               /* In the worker. */
 	struct worker *worker;
@@ -39,7 +47,9 @@ struct pool_share {
 	char *key;
 	struct config *config;          /* A reference: `database` lives in it. */
 	const struct config_database *database;
-	char *database_name, *user_name, *dbname;
+	char *database_name, *dbname;
+	char *user_name;                /* The role of the pool's logins: [database]'s `user`, or its clients' own. */
+	struct map guests;              /* By name: struct pool_guest. One, or many where [database] forces a user. */
 	struct credentials *credentials;        /* The newest a client of ours came with. A reference. */
 	struct pool_settings settings;
 	bool replication;               /* Every session has a connection of its own. */
@@ -62,11 +72,13 @@ struct pool_share {
 struct pool_key {
 	struct config *config;
 	const struct config_database *database;
-	const char *database_name, *user;
+	const char *database_name, *user;       /* As the client gave them. */
 	struct credentials *credentials;
 	bool replication;
 };
 /* Never NULL. Made when first asked for. */
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key);
+/* Never NULL, and there as long as the share. */
+struct pool_guest *pool_guest_get(struct pool_share *share, const char *name);
 
 #endif

@@ -42,6 +42,7 @@ struct session {
 	struct worker *worker;
 	struct conn conn;
 	struct pool_share *share;
+	const struct pool_guest *guest; /* The client's name, and what is configured for it. */
 	struct backend *backend;
 	struct pool_waiter waiter;
 	struct client_slot *slot;
