@@ -111,7 +111,7 @@ void act_kill_client(struct job *job)
 
 static void reconnect(struct job *job, struct worker *worker)
 {
-	pool_worker_reconnect(worker, job->database);
+	pool_worker_close_idle(worker, job->database);
 }
 
 static void reconnected(struct job *job)
@@ -119,31 +119,22 @@ static void reconnected(struct job *job)
 	job_done(job, "RECONNECT");
 }
 
-static void note_reconnect(struct pool_database *database, void *unused)
-{
-	(void)unused;
-	atomic_fetch_add(&database->reconnect, 1);
-}
-
 void act_reconnect(struct job *job)
 {
 	if (!act_take_database(job))
 		return;
-	if (job->database)
-		note_reconnect(job->database, NULL);
-	else
-		pool_database_foreach(note_reconnect, NULL);
+	pool_reconnect(job->database);
 	job_tour(job, reconnect, reconnected);
 }
 
-static uint64_t count_old(const struct pool_share *share, const struct list *backends)
+static uint64_t count_old(const struct list *backends)
 {
 	uint64_t count = 0;
 
 	for (const struct list *link = backends->next; link != backends; link = link->next) {
 		const struct backend *backend = LIST_MEMBER((uintptr_t)link, struct backend, link);
 
-		count += backend->retire || backend->generation != share->generation;
+		count += pool_outdated(backend);
 	}
 	return count;
 }
@@ -154,8 +145,7 @@ static void count_all_old(struct job *job, struct worker *worker)
 		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 
 		if (job_wants(job, share))
-			job->number += count_old(share, &share->idle) + count_old(share, &share->lent)
-				+ count_old(share, &share->cleaning);
+			job->number += count_old(&share->idle) + count_old(&share->lent) + count_old(&share->cleaning);
 	}
 }
 

@@ -53,24 +53,30 @@ static void set_paused(const struct job *job, bool paused)
 
 static void let_go(struct job *job, struct worker *worker)
 {
-	pool_worker_reconnect(worker, job->database);
-	LIST_FOREACH(link, next, &worker->shares) {
-		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		if (job_wants(job, share))
-			job->number += share->idle_count + share->lent_count + share->cleaning_count + share->opening;
-	}
+	pool_worker_close_idle(worker, job->database);
 }
 
+static void add_connections(struct pool_database *database, void *arg)
+{
+	struct job *job = arg;
+
+	job->number += (uint64_t)quota_used(&database->quota);
+}
+
+/* Asks the quotas: what travels from one worker to another is met by no tour. */
 static void look_whether_all_are_gone(struct job *job)
 {
+	job->number = 0;
+	if (job->database)
+		add_connections(job->database, job);
+	else
+		pool_database_foreach(add_connections, job);
 	if (!is_paused(job)) {
 		job->undo = false;
 		job_fail(job, "57014", "PAUSE was undone by RESUME", NULL);
 	} else if (job->number == 0) {
 		job_done(job, "PAUSE");
 	} else {
-		job->number = 0;
 		job_tour_again(job);
 	}
 }
@@ -88,6 +94,7 @@ void act_pause(struct job *job)
 	job->undo = !is_paused(job);
 	job->abandoned = undo_pause;
 	set_paused(job, true);
+	pool_reconnect(job->database);
 	job_tour(job, let_go, look_whether_all_are_gone);
 }
 

@@ -296,7 +296,7 @@ static struct socket_row backend_row(const struct backend *backend)
 		.now_us = backend->worker->now_us,
 		.connected_us = server->opened_us,
 		.request_us = backend->lent_since_us,
-		.close_needed = backend->retire || backend->generation != backend->share->generation,
+		.close_needed = pool_outdated(backend),
 		.id = backend->id,
 		.link = session ? session->id : 0,
 		.remote_pid = server->pid,

@@ -189,9 +189,12 @@ void pool_refuse_waiters(struct pool_share *share, const struct state *login_sta
 
 /* --- Giving back --- */
 
-static bool outdated(const struct backend *backend)
+bool pool_outdated(const struct backend *backend)
 {
-	return backend->retire || backend->share->replication || backend->generation != backend->share->generation;
+	const struct pool_share *share = backend->share;
+
+	return backend->retire || backend->opened_as != share->opened_as
+		|| backend->reconnect != atomic_load_explicit(&share->pool->database->reconnect, memory_order_relaxed);
 }
 
 void pool_keep(struct backend *backend)
@@ -199,7 +202,7 @@ void pool_keep(struct backend *backend)
 	struct pool_share *share = backend->share;
 	struct pool_waiter *waiter = pool_share_blocked(share) ? NULL : first_waiter(share);
 
-	if (outdated(backend)) {
+	if (share->replication || pool_outdated(backend)) {
 		pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_RECONNECT);
 		return;
 	}

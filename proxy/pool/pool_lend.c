@@ -39,17 +39,20 @@ void pool_marks_update(struct pool_share *share)
 static void arrive(struct loop_letter *letter)
 {
 	struct backend *backend = CONTAINER_OF(letter, struct backend, letter);
+	struct pool_share *share = backend->share;
 	struct worker *worker = backend->worker;
 
 	worker_now(worker);
 	backend->sink = &backend_unowned_sink;
 	backend->owner = backend;
-	backend->generation = backend->share->generation;
 	backend->idle_since_us = worker->now_us;
-	pool_attach(backend, backend->share, BACKEND_IDLE);
+	pool_attach(backend, share, BACKEND_IDLE);
 	conn_attach(&backend->server->conn, worker->loop, backend_event, backend);
-	pool_marks_update(backend->share);
-	pool_serve(backend->share);
+	/* Whoever visited the workers meanwhile has not met it. */
+	if (pool_outdated(backend))
+		pool_close(backend, CLOSE_SERVER_RECONNECT);
+	pool_marks_update(share);
+	pool_serve(share);
 }
 
 static void send_away(struct backend *backend, struct pool_share *to)

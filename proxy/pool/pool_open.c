@@ -15,7 +15,8 @@ struct pool_opening {
 	struct pool_share *share;
 	struct state *login_state;      /* A reference. */
 	struct pool_host *host;
-	unsigned generation, host_index;
+	uint64_t opened_as;
+	unsigned reconnect, host_index;
 };
 
 /* SQLSTATEs with which waiting helps although the server itself refused: too many connections, cannot connect now,
@@ -91,7 +92,7 @@ static void note_parameters(struct pool *pool, const struct server *server)
 	buf_fini(&all);
 }
 
-static void take_into_use(struct pool_share *share, struct server *server, unsigned generation)
+static void take_into_use(struct pool_share *share, struct server *server, const struct pool_opening *opening)
 {
 	struct backend *backend = backend_new(server, share);
 
@@ -100,7 +101,8 @@ static void take_into_use(struct pool_share *share, struct server *server, unsig
 	share->stats.servers_opened++;
 	share->last_error.text[0] = '\0';
 	share->refused = false;
-	backend->generation = generation;
+	backend->opened_as = opening->opened_as;
+	backend->reconnect = opening->reconnect;
 	backend->idle_since_us = backend->checked_us = worker_now(share->worker);
 	log_debug("server connection opened", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
 		LOG_INT("server_pid", server->pid));
@@ -120,7 +122,7 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	if (standby || (!opened->server && !opened->from_server))
 		next_host(share, opening->host_index);
 	if (opened->server && !standby) {
-		take_into_use(share, opened->server, opening->generation);
+		take_into_use(share, opened->server, opening);
 	} else {
 		pool_quotas_give(share, opening->host);
 		if (standby) {
@@ -161,8 +163,8 @@ static bool open_one(struct pool_share *share, const struct pool_waiter *waiter,
 	struct server_target *target = target_for(share, at, waiter);
 
 	*opening = (struct pool_opening){
-		.share = share, .login_state = state_ref(target->login_state), .host = host, .generation = share->generation,
-		.host_index = primary,
+		.share = share, .login_state = state_ref(target->login_state), .host = host, .opened_as = share->opened_as,
+		.reconnect = atomic_load(&share->pool->database->reconnect), .host_index = primary,
 	};
 	list_push_back(&share->openings, &opening->link);
 	share->opening++;

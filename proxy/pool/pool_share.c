@@ -16,32 +16,33 @@ static const char *dbname_of(const struct config_database *database, const char 
 	return database->dbname ? database->dbname : asked;
 }
 
-static bool same_text(const char *a, const char *b)
+static void put_text(struct buf *out, const char *text)
 {
-	return a == b || (a && b && strcmp(a, b) == 0);
+	buf_append_u32(out, text ? (uint32_t)strlen(text) : UINT32_MAX);
+	buf_append(out, text ? text : "", text ? strlen(text) : 0);
 }
 
-static bool same_tls(const struct config_tls *a, const struct config_tls *b)
+/* Connections opened for one snapshot can serve another where this is the same. */
+static uint64_t hash_of_connection(const struct config_database *database)
 {
-	return a->sslmode == b->sslmode && same_text(a->ca_file, b->ca_file) && same_text(a->cert_file, b->cert_file)
-		&& same_text(a->key_file, b->key_file);
-}
+	const struct config_cluster *cluster = database->cluster;
+	const struct config_tls *tls = &database->server_tls;
+	const char *texts[] = {
+		database->dbname, database->user, database->connect_query, tls->ca_file, tls->cert_file, tls->key_file,
+	};
+	struct buf all = { 0 };
 
-static bool same_hosts(const struct config_cluster *a, const struct config_cluster *b)
-{
-	if (a->host_count != b->host_count)
-		return false;
-	for (size_t i = 0; i < a->host_count; i++)
-		if (strcmp(a->hosts[i].host, b->hosts[i].host) != 0 || a->hosts[i].port != b->hosts[i].port)
-			return false;
-	return true;
-}
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		put_text(&all, texts[i]);
+	buf_append_u32(&all, tls->sslmode);
+	for (size_t i = 0; i < cluster->host_count; i++) {
+		put_text(&all, cluster->hosts[i].host);
+		buf_append_u32(&all, cluster->hosts[i].port);
+	}
+	uint64_t hash = map_hash(all.bytes, all.size);
 
-/* Connections opened for the one can serve the other. */
-static bool same_connection(const struct config_database *a, const struct config_database *b)
-{
-	return same_text(a->dbname, b->dbname) && same_text(a->user, b->user) && same_text(a->connect_query, b->connect_query)
-		&& same_hosts(a->cluster, b->cluster) && same_tls(&a->server_tls, &b->server_tls);
+	buf_fini(&all);
+	return hash;
 }
 
 static void apply_limits(struct pool_share *share)
@@ -93,6 +94,7 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 
 	share->config = config_ref(config);
 	share->database = database;
+	share->opened_as = hash_of_connection(database);
 	config_unref(&old);
 	mem_free(share->dbname);
 	share->dbname = mem_strdup(dbname_of(database, share->database_name));
@@ -109,6 +111,12 @@ static void use_credentials(struct pool_share *share, struct credentials *creden
 	credentials_unref(&old);
 }
 
+static void close_all(struct list *members, enum close_reason reason)
+{
+	LIST_FOREACH(link, next, members)
+		pool_close(LIST_MEMBER(link, struct backend, link), reason);
+}
+
 /* A database that is no longer configured keeps serving the sessions it has, as it was. */
 void pool_share_refresh(struct pool_share *share, struct config *config)
 {
@@ -116,9 +124,11 @@ void pool_share_refresh(struct pool_share *share, struct config *config)
 
 	if (!database)
 		return;
-	if (!same_connection(share->database, database))
-		share->generation++;
+	uint64_t before = share->opened_as;
+
 	use_snapshot(share, config, database);
+	if (share->opened_as != before)
+		close_all(&share->idle, CLOSE_SERVER_RECONNECT);
 	struct credentials *credentials = credentials_for_server(config, database, share->user_name, share->credentials);
 
 	use_credentials(share, credentials);
@@ -153,6 +163,18 @@ static struct pool_share *share_new(struct worker *worker, const struct pool_key
 	return share;
 }
 
+static void take_credentials(struct pool_share *share, const struct pool_key *key)
+{
+	bool current = key->config->generation >= share->config->generation;
+	struct credentials *credentials = current ? credentials_ref(key->credentials)
+		: credentials_for_server(share->config, share->database, share->user_name, key->credentials);
+
+	/* Of the clients of a forced user perhaps only one has brought what the server wants to know. */
+	if (credentials->fingerprint != share->credentials->fingerprint && credentials_can_prove(credentials))
+		use_credentials(share, credentials);
+	credentials_unref(&credentials);
+}
+
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key)
 {
 	char *name = mem_printf("%s\n%s\n%d", key->database_name, role_of(key), key->replication);
@@ -160,19 +182,14 @@ struct pool_share *pool_share_find(struct worker *worker, const struct pool_key 
 
 	if (!share)
 		share = share_new(worker, key, name);
-	else if (key->config->generation > share->config->generation)
-		pool_share_refresh(share, key->config);
 	mem_free(name);
-	/* Of the clients of a forced user perhaps only one has brought what the server wants to know. */
-	if (key->credentials->fingerprint != share->credentials->fingerprint && credentials_can_prove(key->credentials))
-		use_credentials(share, key->credentials);
+	/* A login may be ahead of the worker in taking a new snapshot into use, or have begun before it came. */
+	if (key->config->generation > share->config->generation)
+		pool_share_refresh(share, key->config);
+	if (worker->config->generation > share->config->generation)
+		pool_share_refresh(share, worker->config);
+	take_credentials(share, key);
 	return share;
-}
-
-static void close_all(struct list *members, enum close_reason reason)
-{
-	LIST_FOREACH(link, next, members)
-		pool_close(LIST_MEMBER(link, struct backend, link), reason);
 }
 
 static void share_free(struct pool_share *share)
@@ -234,14 +251,13 @@ void pool_worker_adopt(struct worker *worker, struct config *config)
 	pool_worker_retry(worker, NULL);
 }
 
-void pool_worker_reconnect(struct worker *worker, struct pool_database *database)
+void pool_worker_close_idle(struct worker *worker, struct pool_database *database)
 {
 	LIST_FOREACH(link, next, &worker->shares) {
 		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 
 		if (database && share->pool->database != database)
 			continue;
-		share->generation++;
 		close_all(&share->idle, CLOSE_SERVER_RECONNECT);
 	}
 }

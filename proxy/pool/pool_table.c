@@ -191,6 +191,25 @@ void pool_pause_all(bool paused)
 	pthread_mutex_unlock(&table_mutex);
 }
 
+static bool reconnect_one(const void *key, size_t size, void *value, void *arg)
+{
+	struct pool_database *database = value;
+
+	(void)key, (void)size, (void)arg;
+	atomic_fetch_add(&database->reconnect, 1);
+	return true;
+}
+
+void pool_reconnect(struct pool_database *database)
+{
+	pthread_mutex_lock(&table_mutex);
+	if (database)
+		reconnect_one(NULL, 0, database, NULL);
+	else
+		map_foreach(&databases, reconnect_one, NULL);
+	pthread_mutex_unlock(&table_mutex);
+}
+
 bool pool_all_paused(void)
 {
 	pthread_mutex_lock(&table_mutex);

@@ -36,7 +36,7 @@ static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 	uint64_t idle_limit_us = share->settings.server_idle_timeout_us;
 	bool spare = quota_used(&share->pool->quota) > share->settings.min_pool_size;
 
-	if (backend->generation != share->generation)
+	if (pool_outdated(backend))
 		return CLOSE_SERVER_RECONNECT;
 	if (backend->expires_us && backend->expires_us < now_us)
 		return CLOSE_SERVER_LIFETIME;

@@ -80,7 +80,8 @@ struct backend {
 	bool pass_swallow;
 	struct buf held;                /* Start of a message that must be seen whole. */
 	/* For the pool. */
-	unsigned generation;            /* The share's when it was opened. */
+	uint64_t opened_as;             /* The share's when it was opened. */
+	unsigned reconnect;             /* The database's then. */
 	bool rolled_back, check_due, checked;   /* While cleaning. */
 	uint64_t cleaning_deadline_us;
 	struct list cancel_tickets;     /* Cancels in flight. */

@@ -59,7 +59,9 @@ void pool_worker_tick(struct worker *worker);
 void pool_worker_adopt(struct worker *worker, struct config *config);
 /* Serves waiters again, after something has changed that they may have waited for. */
 void pool_worker_retry(struct worker *worker, void *unused);
-/* Lets go of idle connections of the database (NULL: all), and of busy ones once they are released. */
-void pool_worker_reconnect(struct worker *worker, struct pool_database *database);
+/* Closes idle connections of the database (NULL: all). */
+void pool_worker_close_idle(struct worker *worker, struct pool_database *database);
+/* True if it goes as soon as it is released: after RECONNECT, a change of what it was opened with, or too long a life. */
+bool pool_outdated(const struct backend *backend);
 
 #endif

@@ -53,7 +53,7 @@ struct pool_share {
 	struct credentials *credentials;        /* The newest a client of ours came with. A reference. */
 	struct pool_settings settings;
 	bool replication;               /* Every session has a connection of its own. */
-	unsigned generation;            /* Grows when the connection's parameters change. */
+	uint64_t opened_as;             /* A hash of what connections are opened with: equal on all workers. */
 	struct list idle;               /* Used last first. */
 	struct list lent;
 	struct list cleaning;

@@ -64,6 +64,8 @@ typedef void pool_database_cb(struct pool_database *database, void *arg);
 void pool_database_foreach(pool_database_cb *visit, void *arg);
 /* Pauses or resumes every database, those whose names are used later too; wakes nobody. */
 void pool_pause_all(bool paused);
+/* From now on connections of the database (NULL: of all) are outdated; closes none. */
+void pool_reconnect(struct pool_database *database);
 bool pool_all_paused(void);
 void pools_free(void);          /* After the workers have stopped. */
 
