@@ -1,5 +1,6 @@
 /* Failure story: without descriptors accept4() fails with EMFILE while the socket stays readable, so that a loop would
- * spin. All sockets then stop listening to events for a while; waiting clients stay in the kernel's queue. */
+ * spin. All sockets then stop listening to events for a while; waiting clients stay in the kernel's queue. The log hears
+ * of it when it begins, once a minute while it lasts, and when the queue has been emptied again. */
 #include "pgweir/listener.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
@@ -22,6 +24,7 @@ enum {
 	LISTENER_SOCKETS_MAX = 64,
 	ACCEPTS_PER_TURN = 64,
 	PAUSE_MS = 100,
+	SAY_AGAIN_AFTER_US = 60000000,
 };
 
 struct listener_socket {
@@ -35,6 +38,8 @@ struct listener {
 	listener_cb *callback;
 	void *arg;
 	struct loop_timer resume;
+	bool paused, said;              /* `said`: the log knows that it is. */
+	uint64_t said_us;               /* When the log was told last; 0: never. */
 	struct listener_socket sockets[LISTENER_SOCKETS_MAX];
 	size_t socket_count;
 	char *unix_path;
@@ -51,9 +56,28 @@ static void resume(void *arg)
 	set_reading(arg, true);
 }
 
+static void note_paused(struct listener *listener, int failed)
+{
+	uint64_t now_us = clock_now_us();
+
+	listener->paused = true;
+	if (listener->said_us && now_us - listener->said_us < SAY_AGAIN_AFTER_US)
+		return;
+	listener->said = true;
+	listener->said_us = now_us;
+	log_warning("accepting paused", LOG_TEXT("reason", strerror(failed)));
+}
+
+static void note_emptied(struct listener *listener)
+{
+	if (listener->said)
+		log_info("accepting resumed");
+	listener->paused = listener->said = false;
+}
+
 static void pause_for_a_while(struct listener *listener, int failed)
 {
-	log_warning("accepting paused", LOG_TEXT("reason", strerror(failed)));
+	note_paused(listener, failed);
 	set_reading(listener, false);
 	loop_timer_start(&listener->resume, PAUSE_MS);
 }
@@ -73,9 +97,13 @@ static void socket_ready(unsigned what, void *arg)
 			listener->callback(fd, &peer, listener->arg);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_for_a_while(listener, errno);
-		if (errno != EINTR && errno != ECONNABORTED)
+		int failed = errno;
+
+		if (failed == EMFILE || failed == ENFILE || failed == ENOBUFS || failed == ENOMEM)
+			pause_for_a_while(listener, failed);
+		else if (failed == EAGAIN && listener->paused)
+			note_emptied(listener);
+		if (failed != EINTR && failed != ECONNABORTED)
 			return;
 	}
 }

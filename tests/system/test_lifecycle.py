@@ -176,6 +176,8 @@ def test_accept_is_paused_when_descriptors_run_out_and_resumed_after(start_pgwei
             return False
 
     wait_until(works, 20, "new clients are accepted again")
+    assert proxy.log().count("accepting paused") == 1       # Ten attempts a second are no news.
+    wait_until(lambda: "accepting resumed" in proxy.log(), 5, "the log says that it is over")
     kept.close()
 
 
