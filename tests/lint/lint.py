@@ -23,8 +23,8 @@ TEST_NAME_WORDS = 3
 
 # Who stands on whom: a folder includes headers of its own rank's folder or of lower ones, never sideways or up.
 RANKS = {
-    "base": 0, "config": 1, "auth": 2, "routing": 3, "secrets": 3, "proxy/wire": 4, "proxy/net": 5, "proxy/server": 6,
-    "proxy/login": 7, "proxy/pool": 7, "proxy/session": 8, "proxy/control": 9, "proxy/admin": 10,
+    "base": 0, "config": 1, "auth": 2, "routing": 3, "secrets": 3, "proxy/scan": 1, "proxy/wire": 4, "proxy/net": 5,
+    "proxy/server": 6, "proxy/login": 7, "proxy/pool": 7, "proxy/session": 8, "proxy/control": 9, "proxy/admin": 10,
 }
 
 # Each library of others has one home, so that there is one place to look when it changes.

@@ -1,0 +1,68 @@
+/* Names that a text gives, for whoever wants to know them. */
+#include "scan_internal.h"
+
+static char folded_byte(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte | ' ') : byte;
+}
+
+size_t scan_names_fold(const struct scan *scan, char *folded)
+{
+	size_t size = scan->word_size < SCAN_WORD_MAX ? scan->word_size : SCAN_WORD_MAX;
+
+	for (size_t i = 0; i < size; i++)
+		folded[i] = scan->quoted ? scan->word_at[i] : folded_byte(scan->word_at[i]);
+	folded[size] = '\0';
+	return size;
+}
+
+void scan_names_lose(struct scan *scan)
+{
+	if (scan->names)
+		scan->names->lost = true;
+}
+
+static struct scan_name *next_name(struct scan *scan, uint32_t effect)
+{
+	if (!scan->names || scan->names->count == SCAN_NAMES_MAX) {
+		scan_names_lose(scan);
+		return NULL;
+	}
+	struct scan_name *name = &scan->names->list[scan->names->count++];
+
+	*name = (struct scan_name){ .effect = effect };
+	return name;
+}
+
+/* The last word, or all. What is longer PostgreSQL cuts at a character's end, which depends on the encoding. */
+void scan_names_push(struct scan *scan, uint32_t effect, bool all)
+{
+	if (!all && (scan->word_size > SCAN_WORD_MAX || scan->word_size == 0)) {
+		scan_names_lose(scan);
+		return;
+	}
+	struct scan_name *name = next_name(scan, effect);
+
+	if (!name)
+		return;
+	name->all = all;
+	if (!all)
+		name->size = (uint8_t)scan_names_fold(scan, name->text);
+}
+
+void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text)
+{
+	struct scan_name *name = next_name(scan, effect);
+
+	if (!name)
+		return;
+	name->size = (uint8_t)strlen(text);
+	memcpy(name->text, text, name->size);
+}
+
+/* The last one was none; if it was lost, it stays so. */
+void scan_names_pop(struct scan *scan)
+{
+	if (scan->names && !scan->names->lost)
+		scan->names->count--;
+}

@@ -1,0 +1,34 @@
+/* A text scanned in every way that it may come; all must tell the same. */
+#ifndef PGWEIR_SCAN_FIXTURE_H
+#define PGWEIR_SCAN_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pgweir/mem.h"
+#include "pgweir/scan.h"
+
+struct scanned {
+	uint32_t effects, statements;
+	struct scan_names names;
+	char calls[512];        /* "f g " */
+};
+
+/* Whole, byte by byte, and cut in two at every place; fails if they differ. */
+struct scanned scan_every_way(const char *text, size_t size, unsigned flags);
+
+struct scan_row {
+	const char *text;
+	uint32_t effects;
+	const char *names;      /* "a,*,b"; NULL is none. "!" at the end: some were lost. */
+	unsigned flags;
+};
+void scan_expect_rows(const struct scan_row *rows, size_t count);
+#define EXPECT_ROWS(rows) scan_expect_rows(rows, ARRAY_LEN(rows))
+
+#endif
