@@ -30,7 +30,9 @@ void config_limits(const struct config *config, const struct config_database *da
 	};
 	const int none = CONFIG_INHERIT;
 
-	user = user ? user : &no_user;
+	bool known = user != NULL;
+
+	user = known ? user : &no_user;
 	*limits = (struct config_limits){
 		.pool_mode = (enum pool_mode)pick(user->pool_mode, database->pool_mode, (int)config->pool_mode),
 		.state_audit = (enum state_audit)pick(none, database->state_audit, (int)config->state_audit),
@@ -49,4 +51,7 @@ void config_limits(const struct config *config, const struct config_database *da
 			config->idle_transaction_timeout_ms),
 		.client_idle_timeout_ms = pick_ms(user->client_idle_timeout_ms, none, config->client_idle_timeout_ms),
 	};
+	for (size_t i = 0; i < STATE_KIND_COUNT; i++)
+		limits->state_policy[i] = (enum state_policy)pick(known ? user->state_policy[i] : none, database->state_policy[i],
+			config->state_policy[i]);
 }

@@ -130,5 +130,6 @@ extern const size_t settings_pgweir_count, settings_cluster_count, settings_data
 	settings_secret_count, settings_provision_count, settings_peers_count;
 
 extern const struct setting_word pool_mode_words[], sslmode_words[], protocol_words[], state_audit_words[], auto_words[];
+extern const struct setting_word state_policy_words[];
 
 #endif

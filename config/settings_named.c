@@ -40,6 +40,21 @@ const struct setting settings_user[] = {
 	{ .name = "client_idle_timeout", AS_DURATION_INT(struct config_user, client_idle_timeout_ms),
 	  .inherits = "[pgweir] client_idle_timeout",
 	  .summary = "A client that is idle outside a transaction for this long is disconnected." },
+	{ .name = "temporary_tables", AS_ENUM(struct config_user, state_policy[STATE_TEMPORARY_TABLES], state_policy_words),
+	  .inherits = "[database] temporary_tables",
+	  .summary = "Temporary tables, and whatever else lies in the temporary schema, that outlive their transaction." },
+	{ .name = "advisory_locks", AS_ENUM(struct config_user, state_policy[STATE_ADVISORY_LOCKS], state_policy_words),
+	  .inherits = "[database] advisory_locks",
+	  .summary = "Advisory locks of the session (pg_advisory_lock and its like)." },
+	{ .name = "hold_cursors", AS_ENUM(struct config_user, state_policy[STATE_HOLD_CURSORS], state_policy_words),
+	  .inherits = "[database] hold_cursors",
+	  .summary = "Cursors declared WITH HOLD." },
+	{ .name = "loaded_libraries", AS_ENUM(struct config_user, state_policy[STATE_LOADED_LIBRARIES], state_policy_words),
+	  .inherits = "[database] loaded_libraries",
+	  .summary = "LOAD." },
+	{ .name = "random_seed", AS_ENUM(struct config_user, state_policy[STATE_RANDOM_SEED], state_policy_words),
+	  .inherits = "[database] random_seed",
+	  .summary = "setseed() and SET SEED." },
 };
 const size_t settings_user_count = ARRAY_LEN(settings_user);
 

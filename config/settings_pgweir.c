@@ -27,6 +27,13 @@ const struct setting_word state_audit_words[] = {
 	{ 0 },
 };
 
+const struct setting_word state_policy_words[] = {
+	{ "pin", STATE_PIN },
+	{ "reject", STATE_REJECT },
+	{ "ignore", STATE_IGNORE },
+	{ 0 },
+};
+
 static const struct setting_word auth_type_words[] = {
 	{ "trust", AUTH_TYPE_TRUST },
 	{ "plain", AUTH_TYPE_PLAIN },
@@ -141,6 +148,31 @@ const struct setting settings_pgweir[] = {
 	  .summary = "Whether a server connection is searched for leftovers before others get it.",
 	  .detail = "`auto`: after transactions that called something whose body may leave state behind. `always`: after "
 	            "each. `off`: never." },
+	{ .name = "temporary_tables", AS_ENUM(struct config, state_policy[STATE_TEMPORARY_TABLES], state_policy_words),
+	  .default_text = "pin",
+	  .summary = "Temporary tables, and whatever else lies in the temporary schema, that outlive their transaction.",
+	  .detail = "`pin`: the client keeps its server connection until it is gone. `reject`: an error. `ignore`: nobody "
+	            "looks, and the next client may meet it." },
+	{ .name = "advisory_locks", AS_ENUM(struct config, state_policy[STATE_ADVISORY_LOCKS], state_policy_words),
+	  .default_text = "pin",
+	  .summary = "Advisory locks of the session (pg_advisory_lock and its like).",
+	  .detail = "`pin`: the client keeps its server connection until it is gone. `reject`: an error. `ignore`: nobody "
+	            "looks, and the next client may meet it." },
+	{ .name = "hold_cursors", AS_ENUM(struct config, state_policy[STATE_HOLD_CURSORS], state_policy_words),
+	  .default_text = "pin",
+	  .summary = "Cursors declared WITH HOLD.",
+	  .detail = "`pin`: the client keeps its server connection until it is gone. `reject`: an error. `ignore`: nobody "
+	            "looks, and the next client may meet it." },
+	{ .name = "loaded_libraries", AS_ENUM(struct config, state_policy[STATE_LOADED_LIBRARIES], state_policy_words),
+	  .default_text = "pin",
+	  .summary = "LOAD.",
+	  .detail = "`pin`: the client keeps its server connection until it is gone. `reject`: an error. `ignore`: nobody "
+	            "looks, and the next client may meet it." },
+	{ .name = "random_seed", AS_ENUM(struct config, state_policy[STATE_RANDOM_SEED], state_policy_words),
+	  .default_text = "pin",
+	  .summary = "setseed() and SET SEED.",
+	  .detail = "`pin`: the client keeps its server connection until it is gone. `reject`: an error. `ignore`: nobody "
+	            "looks, and the next client may meet it." },
 	{ .name = "application_name", AS_TEXT(struct config, application_name), .default_text = "",
 	  .applies = APPLIES_NEW_CONNECTIONS,
 	  .summary = "application_name of server connections whose client has not set one; empty: none, as without a proxy." },

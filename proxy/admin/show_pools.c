@@ -177,14 +177,15 @@ static void visit_pins(struct job *job, struct worker *worker)
 	struct pin_sum *sum = sum_for(job, "", sizeof(*sum));
 
 	LIST_FOREACH(link, next, &worker->sessions)
-		sum->counts[LIST_MEMBER(link, struct session, link)->pin]++;
+		for (unsigned pin = 0; pin < PIN_COUNT; pin++)
+			sum->counts[pin] += (LIST_MEMBER(link, struct session, link)->pins & PIN_BIT(pin)) != 0;
 }
 
 static void put_pins(struct job *job)
 {
 	const struct pin_sum *sum = sum_for(job, "", sizeof(*sum));
 
-	for (int pin = PIN_NONE + 1; pin < PIN_COUNT; pin++) {
+	for (int pin = 0; pin < PIN_COUNT; pin++) {
 		result_begin(&job->result);
 		result_text(&job->result, session_pin_name((enum session_pin)pin));
 		result_int(&job->result, sum->counts[pin]);

@@ -202,6 +202,23 @@ static struct socket_row session_row(const struct session *session, struct socka
 	};
 }
 
+/* "listen,cursor" */
+static void put_pins(struct result *result, uint32_t pins)
+{
+	struct buf text = { 0 };
+
+	for (unsigned pin = 0; pin < PIN_COUNT; pin++) {
+		if (!(pins & PIN_BIT(pin)))
+			continue;
+		if (text.size)
+			buf_append_char(&text, ',');
+		buf_append_text(&text, session_pin_name((enum session_pin)pin));
+	}
+	buf_append_char(&text, '\0');
+	result_text(result, text.bytes);
+	buf_fini(&text);
+}
+
 static void put_session(struct job *job, const struct session *session)
 {
 	struct result *result = &job->result;
@@ -212,7 +229,7 @@ static void put_session(struct job *job, const struct session *session)
 	put_socket(result, &row);
 	result_int(result, (int64_t)session->id);
 	result_text(result, session->replication ? session->replication : "none");
-	result_text(result, session->pin == PIN_NONE ? "" : session_pin_name((enum session_pin)session->pin));
+	put_pins(result, session->pins);
 	result_int(result, session->worker->index);
 	result_end(result);
 }

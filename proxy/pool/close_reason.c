@@ -43,6 +43,8 @@ static const struct close_reason_row rows[CLOSE_REASON_COUNT] = {
 	[CLOSE_SERVER_NOT_PRIMARY] = { "not_primary", LOG_LEVEL_INFO, NULL, NULL },
 	[CLOSE_SERVER_REPLICATION_ENDED] = { "replication_ended", LOG_LEVEL_INFO, NULL, NULL },
 	[CLOSE_SERVER_SETUP_FAILED] = { "setup_failed", LOG_LEVEL_WARNING, NULL, NULL },
+	[CLOSE_SERVER_VACATED] = { "vacated", LOG_LEVEL_INFO, NULL, NULL },
+	[CLOSE_SERVER_STATE_REMAINS] = { "state_remains", LOG_LEVEL_INFO, NULL, NULL },
 	[CLOSE_SERVER_KILLED] = { "killed", LOG_LEVEL_INFO, NULL, NULL },
 };
 

@@ -81,9 +81,11 @@ static struct backend *best_idle(struct pool_share *share, const struct pool_wai
 
 		if (!usable(backend, waiter))
 			continue;
-		if (backend->settings == waiter->settings)
+		bool in_state = backend->settings == waiter->settings;
+
+		if (in_state && (!waiter->last_owner || backend->last_owner == waiter->last_owner))
 			return backend;
-		if (!found)
+		if (!found || (in_state && found->settings != waiter->settings))
 			found = backend;
 		if (++seen == IDLE_SCAN_MAX)
 			break;

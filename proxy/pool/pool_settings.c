@@ -1,4 +1,6 @@
 /* What the configuration says for one pool, in the units of the pools. */
+#include <string.h>
+
 #include "pool_internal.h"
 
 void pool_settings_resolve(struct pool_settings *settings, const struct config *config,
@@ -23,7 +25,9 @@ void pool_settings_resolve(struct pool_settings *settings, const struct config *
 		.server_login_retry_us = config->server_login_retry_ms * 1000,
 		.server_check_delay_us = config->server_check_delay_ms * 1000,
 		.max_prepared_statements = config->max_prepared_statements,
+		.state_audit = limits.state_audit,
 		.reset_query = config->server_reset_query,
 		.check_query = config->server_check_query,
 	};
+	memcpy(settings->state_policy, limits.state_policy, sizeof(settings->state_policy));
 }

@@ -1,6 +1,8 @@
 /* What happens with time: waiters that time out, connections that age. */
 #include <stdatomic.h>
+#include <string.h>
 
+#include "pgweir/mem.h"
 #include "pool_internal.h"
 
 enum { TICKS_PER_SECOND = 1000 / WORKER_TICK_MS };
@@ -83,6 +85,36 @@ static void retire_old_ones(struct pool_share *share, uint64_t now_us)
 	}
 }
 
+/* --- Databases that must be idle --- */
+
+enum { VACANT_FOR_US = 10 * 1000 * 1000 };
+
+static void vacate(struct worker *worker, void *arg)
+{
+	const char *dbname = arg;
+
+	worker_now(worker);
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (strcmp(share->dbname, dbname) != 0)
+			continue;
+		share->vacant_until_us = worker->now_us + VACANT_FOR_US;
+		while (pool_evict_idle(share, CLOSE_SERVER_VACATED))
+			continue;
+	}
+}
+
+static void vacated(void *arg)
+{
+	mem_free(arg);
+}
+
+void pool_vacate(struct worker *worker, const char *dbname)
+{
+	workers_visit(worker->loop, vacate, vacated, mem_strdup(dbname));
+}
+
 void pool_worker_tick(struct worker *worker)
 {
 	bool each_second = worker->ticks % TICKS_PER_SECOND == 0;
@@ -100,6 +132,7 @@ void pool_worker_tick(struct worker *worker)
 			continue;
 		retire_old_ones(share, worker->now_us);
 		look_after_idle(share, worker->now_us);
-		pool_open_minimum(share);
+		if (share->vacant_until_us < worker->now_us)
+			pool_open_minimum(share);
 	}
 }

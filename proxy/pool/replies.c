@@ -290,7 +290,7 @@ static enum verdict handle(struct backend *backend, const struct reply_rule *rul
 		return VERDICT_BROKEN;
 	/* The error of a Parse that we put in front is the answer to the client's message behind it. */
 	bool ours = first_is_injected(backend) && message[0] != 'A'
-		&& (message[0] != 'E' || requests_at(&backend->requests, 0)->flags & REQUEST_SETUP);
+		&& (message[0] != 'E' || requests_at(&backend->requests, 0)->flags & (REQUEST_SETUP | REQUEST_TRY));
 
 	if (rule->handle)
 		verdict = rule->handle(backend, message, size);

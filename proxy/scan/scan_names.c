@@ -46,8 +46,11 @@ void scan_names_push(struct scan *scan, uint32_t effect, bool all)
 	if (!name)
 		return;
 	name->all = all;
-	if (!all)
-		name->size = (uint8_t)scan_names_fold(scan, name->text);
+	if (all)
+		return;
+	name->size = (uint8_t)scan_names_fold(scan, name->text);
+	name->spelled = scan->word_at == scan->kept ? NULL : scan->word_at;
+	name->spelled_size = scan->word_size;
 }
 
 void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text)
@@ -64,5 +67,5 @@ void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text)
 void scan_names_pop(struct scan *scan)
 {
 	if (scan->names && !scan->names->lost)
-		scan->names->count--;
+		scan->names->list[--scan->names->count] = (struct scan_name){ 0 };
 }

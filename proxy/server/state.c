@@ -22,12 +22,28 @@ struct state {
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct map table;
 
+/* A prepared statement's pair has this before its name, which no setting's name can. */
+enum { STATEMENT_MARK = '\1' };
+
+static bool is_statement(const char *name)
+{
+	return name[0] == STATEMENT_MARK;
+}
+
+/* Settings' names are compared without regard to case. */
+static bool same_name(const char *a, const char *b)
+{
+	return is_statement(a) ? strcmp(a, b) == 0 : strcasecmp(a, b) == 0;
+}
+
 /* --- Building --- */
 
 static char *lower_case(const char *name)
 {
 	char *lower = mem_strdup(name);
 
+	if (is_statement(name))
+		return lower;
 	/* As PostgreSQL's guc_name_compare(): ASCII only. */
 	for (char *at = lower; *at; at++)
 		if (*at >= 'A' && *at <= 'Z')
@@ -38,7 +54,7 @@ static char *lower_case(const char *name)
 static struct state_pair *find(const struct state_builder *builder, const char *name)
 {
 	for (size_t i = 0; i < builder->count; i++)
-		if (strcasecmp(builder->pairs[i].name, name) == 0)
+		if (same_name(builder->pairs[i].name, name))
 			return &builder->pairs[i];
 	return NULL;
 }
@@ -60,6 +76,24 @@ void state_builder_set(struct state_builder *builder, const char *name, const ch
 	builder->pairs[builder->count++] = (struct state_pair){ .name = lower_case(name), .value = copy };
 }
 
+static char *statement_key(const char *name)
+{
+	size_t size = strlen(name);
+	char *key = mem_alloc(size + 2);
+
+	key[0] = STATEMENT_MARK;
+	memcpy(key + 1, name, size + 1);
+	return key;
+}
+
+void state_builder_prepare(struct state_builder *builder, const char *name, const char *sql)
+{
+	char *key = statement_key(name);
+
+	state_builder_set(builder, key, sql);
+	mem_free(key);
+}
+
 void state_builder_unset(struct state_builder *builder, const char *name)
 {
 	struct state_pair *pair = find(builder, name);
@@ -69,6 +103,14 @@ void state_builder_unset(struct state_builder *builder, const char *name)
 	mem_free(pair->name);
 	mem_free(pair->value);
 	*pair = builder->pairs[--builder->count];
+}
+
+void state_builder_deallocate(struct state_builder *builder, const char *name)
+{
+	char *key = statement_key(name);
+
+	state_builder_unset(builder, key);
+	mem_free(key);
 }
 
 void state_builder_copy(struct state_builder *builder, const struct state *state)
@@ -192,9 +234,22 @@ void state_unref(struct state **state)
 const char *state_get(const struct state *state, const char *name)
 {
 	for (size_t i = 0; i < state_count(state); i++)
-		if (strcasecmp(state->pairs[i].name, name) == 0)
+		if (same_name(state->pairs[i].name, name))
 			return state->pairs[i].value;
 	return NULL;
+}
+
+const char *state_statement(const struct state *state, const char *name)
+{
+	for (size_t i = 0; i < state_count(state); i++)
+		if (is_statement(state->pairs[i].name) && strcmp(state->pairs[i].name + 1, name) == 0)
+			return state->pairs[i].value;
+	return NULL;
+}
+
+const char *state_pair_statement(const struct state_pair *pair)
+{
+	return is_statement(pair->name) ? pair->name + 1 : NULL;
 }
 
 size_t state_count(const struct state *state)

@@ -1,4 +1,4 @@
-/* From one set of settings to another, as SQL.
+/* From one state to another, as SQL.
  *
  * What may go wrong goes wrong on the server: a value it does not take, a role that is gone. Then the transaction
  * fails as a whole, and the caller learns it from the reply.
@@ -28,10 +28,20 @@ static bool is_encoding(const char *name)
 	return strcmp(name, "client_encoding") == 0;
 }
 
-/* Neither of the two above. */
+static bool is_prepared(const char *name)
+{
+	return state_pair_statement(&(struct state_pair){ .name = (char *)(uintptr_t)name }) != NULL;
+}
+
+/* Settings without an order of their own, client_encoding among them. */
+static bool is_plain(const char *name)
+{
+	return !is_authorization(name) && !is_prepared(name);
+}
+
 static bool is_ordinary(const char *name)
 {
-	return !is_authorization(name) && !is_encoding(name);
+	return is_plain(name) && !is_encoding(name);
 }
 
 static bool is_ascii(const char *text)
@@ -122,7 +132,7 @@ static void put_resets(const struct state *from, const struct state *to, struct 
 	const struct state_pair *pairs = state_pairs(from);
 
 	for (size_t i = 0; i < state_count(from); i++)
-		if (!is_authorization(pairs[i].name) && !state_get(to, pairs[i].name))
+		if (is_plain(pairs[i].name) && !state_get(to, pairs[i].name))
 			put_reset(pairs[i].name, sql);
 }
 
@@ -153,11 +163,11 @@ static bool ordinary_differ(const struct state *from, const struct state *to)
 	const struct state_pair *pairs = state_pairs(from);
 
 	for (size_t i = 0; i < state_count(from); i++)
-		if (!is_authorization(pairs[i].name) && !state_get(to, pairs[i].name))
+		if (is_plain(pairs[i].name) && !state_get(to, pairs[i].name))
 			return true;
 	pairs = state_pairs(to);
 	for (size_t i = 0; i < state_count(to); i++)
-		if (!is_authorization(pairs[i].name) && is_changed(from, &pairs[i]))
+		if (is_plain(pairs[i].name) && is_changed(from, &pairs[i]))
 			return true;
 	return false;
 }
@@ -195,7 +205,11 @@ void state_difference(const struct state *from, const struct state *to, struct b
 	bool undone = ordinary_differ(from, to)
 		&& (state_get(from, authorizations[0]) || state_get(from, authorizations[1]));
 
+	size_t before = sql->size;
+
 	buf_append_text(sql, "BEGIN;");
+	size_t begun = sql->size;
+
 	for (size_t i = 0; undone && i < ARRAY_LEN(authorizations); i++)
 		if (state_get(from, authorizations[i]))
 			put_reset(authorizations[i], sql);
@@ -203,5 +217,42 @@ void state_difference(const struct state *from, const struct state *to, struct b
 	put_sets(from, to, is_encoding, sql);
 	put_sets(from, to, is_ordinary, sql);
 	put_authorizations(from, to, undone, sql);
-	buf_append_text(sql, "COMMIT");
+	if (sql->size == begun)
+		sql->size = before;
+	else
+		buf_append_text(sql, "COMMIT");
+}
+
+/* --- Prepared statements --- */
+
+static void put_deallocate(const char *name, struct buf *sql)
+{
+	buf_append_text(sql, "DEALLOCATE \"");
+	for (; *name; name++) {
+		if (*name == '"')
+			buf_append_char(sql, '"');
+		buf_append_char(sql, *name);
+	}
+	buf_append_char(sql, '"');
+}
+
+bool state_statements_step(const struct state *from, const struct state *to, size_t *step, struct buf *sql)
+{
+	size_t old = state_count(from);
+
+	while (*step < old + state_count(to)) {
+		bool leaves = *step < old;
+		const struct state_pair *pair = leaves ? &state_pairs(from)[*step] : &state_pairs(to)[*step - old];
+		const char *name = state_pair_statement(pair);
+
+		++*step;
+		if (!name || !is_changed(leaves ? to : from, pair))
+			continue;
+		if (leaves)
+			put_deallocate(name, sql);
+		else
+			buf_append_text(sql, pair->value);
+		return true;
+	}
+	return false;
 }

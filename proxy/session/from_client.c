@@ -67,21 +67,31 @@ static void ask(struct session *session, enum request_kind kind)
 	backend_request(backend, kind, 0, NULL);
 }
 
-static void note_text(struct session *session, const char *text, size_t size, bool whole)
+/* Instead of the client's. The text ends with its NUL. */
+static bool query_with_names(struct session *session, const char *text, size_t size)
 {
-	bool harmless = whole && session_text_is_harmless(text, size);
+	struct buf message = { 0 };
+	size_t begun = wire_begin(&message, 'Q');
+	bool rewritten = sql_names_rewrite(session, text, size, &message, prepared_materialise_alone);
 
-	session->harmless = session->backend->requests.count == 0 ? harmless : session->harmless && harmless;
-	/* What is not seen whole may say anything. */
-	if (!whole || session_text_sets(text, size))
-		session_note_set_config(session);
+	wire_end(&message, begun);
+	if (rewritten)
+		outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
+	buf_fini(&message);
+	return rewritten;
 }
 
 static enum verdict handle_query(struct session *session, const char *message, size_t size, size_t *skip)
 {
-	(void)skip;
-	note_text(session, message + WIRE_HEADER_SIZE, size - WIRE_HEADER_SIZE, size == wire_message_size(message));
+	const char *text = message + WIRE_HEADER_SIZE;
+	size_t text_size = size - WIRE_HEADER_SIZE;
+	uint32_t effects = session_text_effects(session, text, text_size, size == wire_message_size(message));
+
 	prepared_query(session);
+	if (!session_may_run(session, 'Q', text, text_size, effects))
+		return VERDICT_DROP;
+	if (effects & SCAN_STATEMENT_NAMES && session->names.size && query_with_names(session, text, text_size))
+		*skip = size;
 	ask(session, REQUEST_QUERY);
 	return VERDICT_FORWARD;
 }
@@ -100,32 +110,31 @@ static void start_clock(struct session *session)
 }
 
 /* prepared.c forwards what it has rewritten itself. */
-static enum verdict forwarded_as(bool good)
+static enum verdict forwarded_as(bool good, const size_t *skip)
 {
-	return good ? VERDICT_FORWARD : VERDICT_CLOSED;
+	if (!good)
+		return VERDICT_CLOSED;
+	return *skip == PREPARED_REFUSED ? VERDICT_DROP : VERDICT_FORWARD;
 }
 
 static enum verdict handle_parse(struct session *session, const char *message, size_t size, size_t *skip)
 {
-	const char *name_end = memchr(message + WIRE_HEADER_SIZE, '\0', size - WIRE_HEADER_SIZE);
-
-	if (!name_end)
+	if (!memchr(message + WIRE_HEADER_SIZE, '\0', size - WIRE_HEADER_SIZE))
 		return VERDICT_CLOSED;
 	start_clock(session);
-	note_text(session, name_end + 1, (size_t)(message + size - name_end - 1), size == wire_message_size(message));
-	return forwarded_as(prepared_parse(session, message, size, skip));
+	return forwarded_as(prepared_parse(session, message, size, skip), skip);
 }
 
 static enum verdict handle_bind(struct session *session, const char *message, size_t size, size_t *skip)
 {
 	start_clock(session);
-	return forwarded_as(prepared_bind(session, message, size, skip));
+	return forwarded_as(prepared_bind(session, message, size, skip), skip);
 }
 
 static enum verdict handle_describe(struct session *session, const char *message, size_t size, size_t *skip)
 {
 	start_clock(session);
-	return forwarded_as(prepared_describe(session, message, size, skip));
+	return forwarded_as(prepared_describe(session, message, size, skip), skip);
 }
 
 static enum verdict handle_execute(struct session *session, const char *message, size_t size, size_t *skip)
@@ -140,7 +149,7 @@ static enum verdict handle_close(struct session *session, const char *message, s
 	if (size < WIRE_HEADER_SIZE + 2 || !strchr("SP", message[WIRE_HEADER_SIZE]) || !message[WIRE_HEADER_SIZE]
 		|| message[size - 1] != '\0')
 		return VERDICT_CLOSED;
-	return forwarded_as(prepared_close(session, message, size, skip));
+	return forwarded_as(prepared_close(session, message, size, skip), skip);
 }
 
 static void say_ready(struct session *session)

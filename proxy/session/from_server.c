@@ -63,7 +63,13 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	struct buf rewritten = { 0 };
 
 	if (request->flags & REQUEST_READ) {
-		follow_failed(session);
+		leftovers_failed(session);
+		return true;
+	}
+	if (request->flags & REQUEST_TRY)
+		return true;
+	if (request->flags & REQUEST_REFUSED) {
+		session_put_refusal(session, (enum refusal)request->refusal);
 		return true;
 	}
 	if (request->flags & REQUEST_SETUP) {
@@ -84,7 +90,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 
 static void sink_row(void *owner, const char *message, size_t size)
 {
-	follow_row(owner, message, size);
+	leftovers_row(owner, message, size);
 }
 
 static void sink_tag(void *owner, const char *tag)
@@ -100,6 +106,8 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	if (request->flags & REQUEST_INJECTED || session->retry_name)
 		return;
 	session->retried = false;
+	if (session->deallocating && session->backend->requests.count == 0)
+		sql_names_settled(session);
 	uint64_t now_us = worker_now(session->worker);
 
 	stats->queries++;

@@ -3,11 +3,27 @@
 #include "pgweir/wire.h"
 #include "session_internal.h"
 
-/* What puts the session's settings in force goes ahead of the client's message, in the same packet. */
+static void put_own_query(struct session *session, struct buf *sql, uint8_t flags)
+{
+	struct backend *backend = session->backend;
+	struct buf message = { 0 };
+
+	buf_append_char(sql, '\0');
+	wire_put_query(&message, sql->bytes);
+	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | flags, NULL);
+	backend->unnamed_token = 0;
+	outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
+	buf_fini(&message);
+	sql->size = 0;
+}
+
+/* What puts the session's state in force goes ahead of the client's message, in the same packet. A statement that cannot
+ * be prepared any more is one that the client will not find. */
 static void put_setup(struct session *session)
 {
 	struct backend *backend = session->backend;
-	struct buf sql = { 0 }, message = { 0 };
+	struct buf sql = { 0 };
+	size_t step = 0;
 
 	if (!session->setup_due)
 		return;
@@ -16,16 +32,13 @@ static void put_setup(struct session *session)
 	if (backend->requests.count == 0)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
 	state_difference(backend->settings, session->settings, &sql);
-	buf_append_char(&sql, '\0');
-	wire_put_query(&message, sql.bytes);
-	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | REQUEST_SETUP, NULL);
-	backend->unnamed_token = 0;
-	outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
-	outbox_flush(&session_relay(session)->to_server);
+	if (sql.size)
+		put_own_query(session, &sql, REQUEST_SETUP);
+	while (state_statements_step(backend->settings, session->settings, &step, &sql))
+		put_own_query(session, &sql, REQUEST_TRY);
 	state_unref(&backend->settings);
 	backend->settings = state_ref(session->settings);
 	buf_fini(&sql);
-	buf_fini(&message);
 }
 
 static void take(struct session *session, struct backend *backend)
@@ -35,6 +48,7 @@ static void take(struct session *session, struct backend *backend)
 	backend->owner = session;
 	backend->touched |= session->mode == POOL_MODE_SESSION;
 	session->share->session_linked++;
+	sequences_taken(session);
 	session->setup_due = backend->settings != session->settings;
 }
 
@@ -64,6 +78,7 @@ void session_unlink(struct session *session)
 {
 	struct backend *backend = session->backend;
 
+	sequences_released(session);
 	session->backend = NULL;
 	session->state = SESSION_IDLE;
 	session->share->session_linked--;

@@ -70,7 +70,7 @@ static void make_room(struct session *session)
 	}
 }
 
-static void materialise(struct session *session, struct statement_name *name)
+static void materialise_as(struct session *session, struct statement_name *name, uint8_t flags)
 {
 	struct backend *backend = session->backend;
 	struct statement *statement = name->statement;
@@ -79,9 +79,26 @@ static void materialise(struct session *session, struct statement_name *name)
 		return;
 	make_room(session);
 	put_parse(session, statement->server_name, statement->parse, statement->parse_size);
-	backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED, name);
+	backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED | flags, name);
 	prepared_add(&backend->prepared, statement);
 	session->share->stats.server_parses++;
+}
+
+static void materialise(struct session *session, struct statement_name *name)
+{
+	materialise_as(session, name, 0);
+}
+
+/* If it cannot be prepared any more, the query does not find it. */
+void prepared_materialise_alone(struct session *session, struct statement_name *name)
+{
+	static const char sync[] = { 'S', 0, 0, 0, 4 };
+
+	if (prepared_has(&session->backend->prepared, name->statement))
+		return;
+	materialise_as(session, name, REQUEST_TRY);
+	backend_request(session->backend, REQUEST_SYNC, REQUEST_INJECTED, NULL);
+	outbox_put(to_server(session), sync, sizeof(sync));
 }
 
 /* Sees to it that the server connection's unnamed statement is this client's, or that there is none. */
@@ -95,8 +112,6 @@ static void materialise_unnamed(struct session *session)
 		const struct buf *kept = session->unnamed;
 
 		put_parse(session, "", kept->bytes, kept->size);
-		if (session_text_sets(kept->bytes, kept->size))
-			session_note_set_config(session);
 		backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
 	} else {
 		put_close(session, "");
@@ -123,24 +138,51 @@ static uint64_t next_token(struct session *session)
 
 static void drop_large_pin(struct session *session)
 {
-	if (session->pin == PIN_LARGE_STATEMENT)
-		session->pin = PIN_NONE;
+	session->pins &= ~PIN_BIT(PIN_LARGE_STATEMENT);
 }
 
-static void parse_unnamed(struct session *session, const char *message, size_t size)
+static void keep_unnamed(struct session *session, const char *rest, size_t size)
 {
-	drop_large_pin(session);
-	session->unnamed_token = next_token(session);
-	session->backend->unnamed_token = session->unnamed_token;
-	backend_request(session->backend, REQUEST_PARSE, REQUEST_UNNAMED, NULL);
-	if (size < wire_message_size(message)) {
-		session->pin = session->pin ? session->pin : PIN_LARGE_STATEMENT;
-		return;
-	}
 	if (!session->unnamed)
 		session->unnamed = NEW(struct buf);
 	session->unnamed->size = 0;
-	buf_append(session->unnamed, message + WIRE_HEADER_SIZE + 1, size - WIRE_HEADER_SIZE - 1);
+	buf_append(session->unnamed, rest, size);
+}
+
+/* The text names statements of the client's. True if it is sent with our names for them. */
+static bool parse_unnamed_with_names(struct session *session, const char *rest, size_t size)
+{
+	struct buf rewritten = { 0 };
+	bool sent = false;
+
+	if (session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size)
+		sent = sql_names_rewrite(session, rest, strlen(rest) + 1, &rewritten, materialise);
+	if (sent) {
+		buf_append(&rewritten, rest + strlen(rest) + 1, size - strlen(rest) - 1);
+		put_parse(session, "", rewritten.bytes, rewritten.size);
+		keep_unnamed(session, rewritten.bytes, rewritten.size);
+	}
+	buf_fini(&rewritten);
+	return sent;
+}
+
+static void parse_unnamed(struct session *session, const char *message, size_t size, size_t *skip)
+{
+	const char *rest = message + WIRE_HEADER_SIZE + 1;
+	size_t rest_size = size - WIRE_HEADER_SIZE - 1;
+	bool whole = size == wire_message_size(message) && memchr(rest, '\0', rest_size);
+
+	drop_large_pin(session);
+	session->unnamed_token = next_token(session);
+	session->unnamed_effects = session_text_effects(session, rest, rest_size, whole);
+	if (!whole)
+		session_pin(session, PIN_LARGE_STATEMENT);
+	else if (parse_unnamed_with_names(session, rest, rest_size))
+		*skip = size;
+	else
+		keep_unnamed(session, rest, rest_size);
+	session->backend->unnamed_token = session->unnamed_token;
+	backend_request(session->backend, REQUEST_PARSE, REQUEST_UNNAMED, NULL);
 }
 
 /* Everything beside the text that decides what a statement means. */
@@ -150,32 +192,45 @@ struct scope {
 	uint64_t own;           /* 0: may be shared; else unique. */
 };
 
+/* Beyond those of the scanner. */
+#define EFFECTS_KNOWN (1u << 31)
+
+static uint32_t effects_of(struct session *session, struct statement *statement)
+{
+	uint32_t effects = atomic_load_explicit(&statement->effects, memory_order_relaxed);
+
+	if (!effects) {
+		effects = session_text_effects(session, statement->parse, statement->parse_size, true) | EFFECTS_KNOWN;
+		atomic_store_explicit(&statement->effects, effects, memory_order_relaxed);
+	}
+	return effects;
+}
+
 static struct statement *intern(struct session *session, const char *rest, size_t rest_size)
 {
 	/* What ran before in this transaction, or is still to run before this Parse, may have changed settings or tables. */
 	struct backend *backend = session->backend;
-	bool shared = !backend || (backend->status == 'I' && backend->requests.count == 0 && session->pin == PIN_NONE);
+	bool shared = !backend || (backend->status == 'I' && backend->requests.count == 0 && !session->pins);
 	struct scope scope = {
 		.settings = session->parse_scope,
 		.epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed),
 		.own = shared ? 0 : next_token(session),
 	};
 
+	struct statement *statement = statement_intern(&session->share->pool->statements, &scope, sizeof(scope), rest, rest_size);
+
+	if (!shared || !(effects_of(session, statement) & SCAN_TIME_LITERAL))
+		return statement;
+	/* 'now' means the moment of the Parse. */
+	statement_unref(&statement);
+	scope.own = next_token(session);
 	return statement_intern(&session->share->pool->statements, &scope, sizeof(scope), rest, rest_size);
-}
-
-static struct statement_name *new_name(const char *text, struct statement *statement)
-{
-	struct statement_name *name = statement_name_new(text, statement);
-
-	name->sets = session_text_sets(statement->parse, statement->parse_size);
-	return name;
 }
 
 static void parse_new_name(struct session *session, const char *text, const char *rest, size_t rest_size)
 {
 	struct backend *backend = session->backend;
-	struct statement_name *name = new_name(text, intern(session, rest, rest_size));
+	struct statement_name *name = statement_name_new(text, intern(session, rest, rest_size));
 
 	map_put_text(&session->names, text, statement_name_ref(name));
 	if (prepared_has(&backend->prepared, name->statement) && backend->status != 'E') {
@@ -199,13 +254,13 @@ bool prepared_parse_alone(struct session *session, const char *message, size_t s
 	size_t name_size = strnlen(text, size - WIRE_HEADER_SIZE) + 1;
 
 	if (!tracks(session) || name_size == 1 || size < wire_message_size(message) || name_size > size - WIRE_HEADER_SIZE
-		|| map_get_text(&session->names, text))
+		|| map_get_text(&session->names, text) || state_statement(session->settings, text))
 		return false;
 	struct statement *statement = intern(session, text + name_size, size - WIRE_HEADER_SIZE - name_size);
 	bool proven = atomic_load_explicit(&statement->proven, memory_order_relaxed);
 
 	if (proven) {
-		map_put_text(&session->names, text, new_name(text, statement_ref(statement)));
+		map_put_text(&session->names, text, statement_name_new(text, statement_ref(statement)));
 		session->share->stats.client_parses++;
 		outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
 	}
@@ -230,13 +285,20 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 	session->share->stats.client_parses++;
 	if (!tracks(session) || (*text && size < wire_message_size(message))) {
 		if (session->mode != POOL_MODE_SESSION && *text)
-			session->pin = session->pin ? session->pin : PIN_UNTRACKED_STATEMENT;
-		session->backend->touched |= session->pin != PIN_NONE;
+			session_pin(session, PIN_UNTRACKED_STATEMENT);
+		if (session->mode != POOL_MODE_SESSION)
+			leftovers_suspect(session, session_text_effects(session, rest, rest_size, size == wire_message_size(message)));
 		backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 		return true;
 	}
 	if (!*text) {
-		parse_unnamed(session, message, size);
+		parse_unnamed(session, message, size, skip);
+		return true;
+	}
+	if (state_statement(session->settings, text)) {
+		/* SQL has made one of that name: the server says so. */
+		leftovers_doubt(session, LEFTOVER_STATEMENTS);
+		backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 		return true;
 	}
 	struct statement_name *known = map_get_text(&session->names, text);
@@ -262,11 +324,20 @@ static const char *server_name_for(struct session *session, struct statement_nam
 	if (!name)
 		return unknown_name(text);
 	materialise(session, name);
-	if (name->sets)
-		session_note_set_config(session);
-	if (session->harmless)
-		session->harmless = session_text_is_harmless(name->statement->parse, name->statement->parse_size);
 	return name->statement->server_name;
+}
+
+static bool may_run(struct session *session, const struct statement_name *name, bool unnamed)
+{
+	const struct buf *kept = session->unnamed;
+
+	if (unnamed)
+		return session_may_run(session, 'B', kept ? kept->bytes : "", kept ? kept->size : 0, session->unnamed_effects);
+	if (!name)
+		return true;
+	const struct statement *statement = name->statement;
+
+	return session_may_run(session, 'B', statement->parse, statement->parse_size, effects_of(session, name->statement));
 }
 
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip)
@@ -282,6 +353,10 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	session->share->stats.binds++;
 	struct statement_name *known = tracks(session) && *text ? map_get_text(&session->names, text) : NULL;
 
+	if (tracks(session) && !may_run(session, known, *text == '\0')) {
+		*skip = PREPARED_REFUSED;
+		return true;
+	}
 	if (tracks(session) && *text) {
 		const char *name = server_name_for(session, known, text);
 		size_t name_size = strlen(name) + 1;
@@ -329,6 +404,20 @@ static void answer_close(struct session *session)
 	outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
 }
 
+/* One that SQL has made: the next server connection is told. */
+static void forget_sql_statement(struct session *session, const char *text)
+{
+	struct state_builder builder = { 0 };
+
+	if (!state_statement(session->settings, text))
+		return;
+	state_builder_copy(&builder, session->settings);
+	state_builder_deallocate(&builder, text);
+	state_unref(&session->settings);
+	session->settings = state_builder_finish(&builder);
+	session->waiter.settings = session->settings;
+}
+
 /* Without a server connection there is nothing to close but the name. */
 static void close_alone(struct session *session, char kind, const char *text)
 {
@@ -338,6 +427,7 @@ static void close_alone(struct session *session, char kind, const char *text)
 		struct statement_name *name = map_take_text(&session->names, text);
 
 		statement_name_unref(&name);
+		forget_sql_statement(session, text);
 	}
 	answer_close(session);
 }
@@ -352,7 +442,7 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 		*skip = size;
 		return true;
 	}
-	if (kind == 'S' && *text && tracks(session)) {
+	if (kind == 'S' && *text && tracks(session) && !state_statement(session->settings, text)) {
 		struct statement_name *name = map_take_text(&session->names, text);
 
 		backend_request(session->backend, REQUEST_LOCAL_CLOSE, 0, name);
@@ -362,6 +452,8 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 	}
 	bool unnamed = kind == 'S' && !*text;
 
+	if (kind == 'S' && *text && tracks(session))
+		leftovers_doubt(session, LEFTOVER_STATEMENTS);
 	if (unnamed)
 		session->unnamed_token = session->backend->unnamed_token = 0;
 	backend_request(session->backend, REQUEST_CLOSE, unnamed ? REQUEST_UNNAMED : 0, NULL);
@@ -394,6 +486,13 @@ static void forget_name(struct session *session, const struct statement_name *na
 		return;
 	known = map_take_text(&session->names, name->text);
 	statement_name_unref(&known);
+}
+
+/* Deallocated behind the protocol's back: the server connection does not have it either. */
+void prepared_forget(struct session *session, struct statement_name *name)
+{
+	forget_name(session, name);
+	prepared_remove(&session->backend->prepared, name->statement);
 }
 
 static void bring_name_back(struct session *session, struct statement_name *name)

@@ -84,7 +84,7 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->guest = pool_guest_get(session->share, login->user);
 	session->share->session_count++;
 	session->mode = (uint8_t)(login->replication ? POOL_MODE_SESSION : session->guest->settings.mode);
-	session->pin = session->mode == POOL_MODE_SESSION ? PIN_SESSION_MODE : PIN_NONE;
+	session->pins = session->mode == POOL_MODE_SESSION ? PIN_BIT(PIN_SESSION_MODE) : 0;
 	session->replication = login->replication;
 	session->slot = login->slot;
 	session->minor = login->minor;
@@ -232,8 +232,8 @@ static void session_free(struct session *session)
 		buf_fini(session->setup_error);
 	mem_free(session->setup_error);
 	statement_name_unref(&session->retry_name);
-	if (session->learned)
-		follow_failed(session);
+	leftovers_failed(session);
+	sql_names_settled(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);
@@ -353,7 +353,7 @@ void session_event(unsigned what, void *arg)
 
 static bool can_unlink(const struct session *session)
 {
-	return session->pin == PIN_NONE && session->pass_left == 0 && backend_quiet(session->backend)
+	return !session->pins && !session->suspected && session->pass_left == 0 && backend_quiet(session->backend)
 		&& !conn_blocked(&session->backend->server->conn);
 }
 
@@ -365,8 +365,8 @@ static bool breaks_statement_mode(const struct session *session)
 static void end_setting_up(struct session *session)
 {
 	session->state = SESSION_LINKED;
-	if (session->learned)
-		follow_learned(session);
+	if (session->answer)
+		leftovers_learned(session);
 	if (session->retry_name)
 		retry_start(session);
 	if (session->held.size == 0 && !session->eof && can_unlink(session)) {
@@ -402,8 +402,8 @@ void session_after_server(struct session *session)
 			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
 	} else if (breaks_statement_mode(session)) {
 		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);
-	} else if (follow_is_due(session)) {
-		follow_ask(session);
+	} else if (leftovers_are_due(session)) {
+		leftovers_ask(session);
 	} else if (can_unlink(session)) {
 		session_unlink(session);
 		session_ready_to_read(session);

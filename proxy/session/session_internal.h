@@ -3,6 +3,7 @@
 #define PGWEIR_SESSION_INTERNAL_H
 
 #include "outbox.h"
+#include "leftovers.h"
 #include "pgweir/session.h"
 
 /* One per worker: what is being put together during the event at hand. */
@@ -48,11 +49,16 @@ extern const struct backend_sink session_sink;
 
 /* prepared.c: messages of the client's, whole or as far as their rule asks. False: the session is to be closed. */
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
+/* In `*skip`: an error of ours has taken the message's place. */
+#define PREPARED_REFUSED SIZE_MAX
 /* Without a server connection: true if the answer is known. */
 bool prepared_parse_alone(struct session *session, const char *message, size_t size);
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_describe(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_close(struct session *session, const char *message, size_t size, size_t *skip);
+/* Without batch around it, ahead of a simple query. */
+void prepared_materialise_alone(struct session *session, struct statement_name *name);
+void prepared_forget(struct session *session, struct statement_name *name);
 void prepared_query(struct session *session);                   /* A simple query takes the unnamed statement away. */
 void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);
@@ -66,17 +72,8 @@ void retry_keep(struct session *session, const char *bytes, size_t size);
 bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size);
 void retry_start(struct session *session);
 
-/* follow.c */
-bool follow_is_due(const struct session *session);
-void follow_ask(struct session *session);
-void follow_row(struct session *session, const char *message, size_t size);
-void follow_learned(struct session *session);
-void follow_failed(struct session *session);
-
 /* pins.c */
-bool session_text_is_harmless(const char *text, size_t size);   /* Its SET or DECLARE leaves nothing behind. */
-bool session_text_sets(const char *text, size_t size);          /* It mentions set_config. */
-void session_note_set_config(struct session *session);
+void session_pin(struct session *session, enum session_pin reason);
 void session_note_tag(struct session *session, const char *tag);
 
 /* cancel.c */

@@ -180,7 +180,7 @@ void session_welcome(struct session *session)
 	if (!good)
 		return;
 	session->state = SESSION_LINKED;
-	if (session->pin == PIN_NONE)
+	if (!session->pins)
 		session_unlink(session);
 	go_on(session);
 }

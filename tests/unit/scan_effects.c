@@ -238,6 +238,21 @@ static void literals_of_time_are_seen(void **unused)
 	EXPECT_ROWS(rows);
 }
 
+static void names_lie_where_they_are_spelled(void **unused)
+{
+	static const char text[] = "EXECUTE /* x */ \"My plan\" (1); deallocate Other";
+	struct scan_names names;
+
+	(void)unused;
+	scan_text(text, sizeof(text), 0, &names);       /* With its NUL: the last name ends in this piece. */
+	assert_int_equal(names.count, 2);
+	assert_ptr_equal(names.list[0].spelled, strstr(text, "My plan"));
+	assert_int_equal(names.list[0].spelled_size, 7);
+	assert_ptr_equal(names.list[1].spelled, strstr(text, "Other"));
+	assert_int_equal(names.list[1].spelled_size, 5);
+	assert_string_equal(names.list[1].text, "other");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +264,7 @@ int main(void)
 		cmocka_unit_test(transactions_are_followed),
 		cmocka_unit_test(only_plain_reads_are_reads),
 		cmocka_unit_test(literals_of_time_are_seen),
+		cmocka_unit_test(names_lie_where_they_are_spelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

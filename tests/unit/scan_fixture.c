@@ -39,6 +39,9 @@ static struct scanned scan_pieces(const char *text, size_t size, unsigned flags,
 	}
 	scanned.effects = scan_end(&scan);
 	scanned.statements = scan.statements;
+	/* Where they lie depends on the cut. */
+	for (int i = 0; i < scanned.names.count; i++)
+		scanned.names.list[i].spelled = NULL, scanned.names.list[i].spelled_size = 0;
 	return scanned;
 }
 

@@ -146,6 +146,56 @@ static void no_difference_is_no_sql(void **unused)
 	state_unref(&a);
 }
 
+static struct state *with_statements(const char *setting, const char *first, const char *second)
+{
+	struct state_builder builder = { 0 };
+
+	state_builder_set(&builder, "work_mem", setting);
+	if (first)
+		state_builder_prepare(&builder, "s", first);
+	if (second)
+		state_builder_prepare(&builder, "S\"2", second);
+	return state_builder_finish(&builder);
+}
+
+static void assert_steps(const struct state *from, const struct state *to, const char *expected)
+{
+	struct buf sql = { 0 };
+	size_t step = 0;
+
+	while (state_statements_step(from, to, &step, &sql))
+		buf_append_char(&sql, '|');
+	buf_append_char(&sql, '\0');
+	assert_string_equal(sql.bytes, expected);
+	buf_fini(&sql);
+}
+
+static void statements_are_prepared_and_deallocated_one_by_one(void **unused)
+{
+	struct state *none = with_statements("1MB", NULL, NULL);
+	struct state *one = with_statements("1MB", "PREPARE s AS SELECT 1", NULL);
+	struct state *other = with_statements("2MB", "PREPARE s AS SELECT 2", "PREPARE \"S\"\"2\" AS SELECT 3");
+	struct state *again = with_statements("1MB", "PREPARE s AS SELECT 1", NULL);
+
+	(void)unused;
+	assert_ptr_equal(one, again);
+	assert_ptr_not_equal(one, none);
+	assert_string_equal(state_statement(one, "s"), "PREPARE s AS SELECT 1");
+	assert_null(state_statement(one, "S"));
+	assert_null(state_get(one, "s"));
+	assert_steps(none, one, "PREPARE s AS SELECT 1|");
+	assert_steps(one, again, "");
+	assert_steps(one, other, "DEALLOCATE \"s\"|PREPARE \"S\"\"2\" AS SELECT 3|PREPARE s AS SELECT 2|");
+	assert_steps(other, NULL, "DEALLOCATE \"S\"\"2\"|DEALLOCATE \"s\"|");
+	/* To the settings they are nothing. */
+	assert_sql(state_ref(none), state_ref(one), "");
+	assert_sql(state_ref(other), state_ref(one), "BEGIN;SELECT pg_catalog.set_config('work_mem','1MB',false);COMMIT");
+	state_unref(&none);
+	state_unref(&one);
+	state_unref(&other);
+	state_unref(&again);
+}
+
 static void what_is_gone_is_reset_and_what_is_new_is_set(void **unused)
 {
 	(void)unused;
@@ -254,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_later_value_replaces_an_earlier_one),
 		cmocka_unit_test(sets_die_and_are_found_on_several_threads_at_once),
 		cmocka_unit_test(no_difference_is_no_sql),
+		cmocka_unit_test(statements_are_prepared_and_deallocated_one_by_one),
 		cmocka_unit_test(what_is_gone_is_reset_and_what_is_new_is_set),
 		cmocka_unit_test(role_comes_last_and_again_after_session_authorization),
 		cmocka_unit_test(other_settings_are_changed_under_the_login_role),

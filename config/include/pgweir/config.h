@@ -20,6 +20,16 @@ enum auth_type { AUTH_TYPE_TRUST, AUTH_TYPE_PLAIN, AUTH_TYPE_MD5, AUTH_TYPE_SCRA
 enum sslmode { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
 enum routing_mode { ROUTING_PRIMARY, ROUTING_REPLICA, ROUTING_PREFER_REPLICA, ROUTING_AUTO };
 enum read_your_writes { READ_YOUR_WRITES_OFF, READ_YOUR_WRITES_SESSION, READ_YOUR_WRITES_DATABASE };
+/* What pgweir does with state that cannot follow a client in transaction mode, and the kinds of it. */
+enum state_policy { STATE_PIN, STATE_REJECT, STATE_IGNORE };
+enum state_kind {
+	STATE_TEMPORARY_TABLES,
+	STATE_ADVISORY_LOCKS,
+	STATE_HOLD_CURSORS,
+	STATE_LOADED_LIBRARIES,
+	STATE_RANDOM_SEED,
+	STATE_KIND_COUNT,
+};
 enum state_audit { STATE_AUDIT_OFF, STATE_AUDIT_AUTO, STATE_AUDIT_ALWAYS };
 enum secret_format { SECRET_FORMAT_PLAIN, SECRET_FORMAT_JSON };
 enum provision_profile {
@@ -73,6 +83,7 @@ struct config_user {
 	int pool_mode;                              /* enum pool_mode or CONFIG_INHERIT. */
 	int pool_size, max_user_connections, max_user_client_connections;    /* CONFIG_INHERIT or a number. */
 	int query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms, client_idle_timeout_ms; /* CONFIG_INHERIT or ms. */
+	int state_policy[STATE_KIND_COUNT];         /* enum state_policy or CONFIG_INHERIT. */
 };
 
 struct config_database {
@@ -90,6 +101,7 @@ struct config_database {
 	enum routing_mode routing;
 	enum read_your_writes read_your_writes;
 	int state_audit;                            /* enum state_audit or CONFIG_INHERIT. */
+	int state_policy[STATE_KIND_COUNT];         /* enum state_policy or CONFIG_INHERIT. */
 	uint64_t server_lifetime_ms;
 	struct config_tls server_tls;              /* The cluster's, with this section's own keys on top. */
 };
@@ -162,6 +174,7 @@ struct config {
 	char *server_reset_query;                   /* Session mode; default DISCARD ALL. */
 	char *server_check_query;                   /* Empty: no check. */
 	enum state_audit state_audit;
+	int state_policy[STATE_KIND_COUNT];         /* enum state_policy. */
 	uint64_t server_check_delay_ms, server_lifetime_ms, server_idle_timeout_ms, server_connect_timeout_ms;
 	uint64_t server_login_retry_ms;
 	uint64_t query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms;
@@ -220,6 +233,7 @@ struct config_limits {
 	int max_db_connections, max_user_connections, max_db_client_connections, max_user_client_connections;
 	uint64_t query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms;
 	uint64_t client_idle_timeout_ms;
+	enum state_policy state_policy[STATE_KIND_COUNT];
 };
 void config_limits(const struct config *config, const struct config_database *database, const struct config_user *user,
 	struct config_limits *limits);

@@ -74,6 +74,7 @@ struct backend {
 	uint64_t unnamed_token;         /* Whose unnamed statement is there; 0: none. */
 	const struct backend_sink *sink;
 	void *owner;
+	uint64_t last_owner;            /* The id of the session that was lent it last; 0: none. */
 	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
 	/* Framing of what the server sends. */
 	size_t pass_left;               /* Rest of a message whose start has been dealt with. */

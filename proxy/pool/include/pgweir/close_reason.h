@@ -36,6 +36,8 @@ enum close_reason {
 	CLOSE_SERVER_NOT_PRIMARY,
 	CLOSE_SERVER_REPLICATION_ENDED,
 	CLOSE_SERVER_SETUP_FAILED,
+	CLOSE_SERVER_VACATED,           /* Its database is to be dropped, renamed, moved or copied. */
+	CLOSE_SERVER_STATE_REMAINS,     /* That nothing can take away: a library was loaded, the random seed set. */
 	CLOSE_SERVER_KILLED,
 	CLOSE_REASON_COUNT,
 };

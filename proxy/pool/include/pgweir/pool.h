@@ -34,6 +34,7 @@ struct pool_waiter {
 	struct state *login_state;      /* What the connection must have been logged in with; borrowed from the session. */
 	struct state *settings;         /* What it should better have in force already. */
 	const char *replication;
+	uint64_t last_owner;            /* It would rather have the one that this session had last, if it is as good; 0: any. */
 	uint64_t since_us;              /* 0: not waiting. */
 };
 
@@ -56,6 +57,8 @@ void pool_cancel(struct backend *backend);
 void pool_worker_start(struct worker *worker);
 void pool_worker_finish(struct worker *worker);
 void pool_worker_tick(struct worker *worker);
+/* Lets go of idle connections to that database of the server's, whatever clients call it, on all workers. */
+void pool_vacate(struct worker *worker, const char *dbname);
 void pool_worker_adopt(struct worker *worker, struct config *config);
 /* Serves waiters again, after something has changed that they may have waited for. */
 void pool_worker_retry(struct worker *worker, void *unused);

@@ -22,6 +22,8 @@ struct pool_settings {
 	uint64_t idle_transaction_timeout_us, client_idle_timeout_us;
 	uint64_t server_lifetime_us, server_idle_timeout_us, server_login_retry_us, server_check_delay_us;
 	int max_prepared_statements;
+	enum state_audit state_audit;
+	enum state_policy state_policy[STATE_KIND_COUNT];
 	const char *reset_query, *check_query;
 };
 
@@ -62,6 +64,7 @@ struct pool_share {
 	struct list openings;           /* Attempts under way. */
 	unsigned opening;               /* How many of them. */
 	uint64_t retry_at_us;           /* After a failed login: not before. */
+	uint64_t vacant_until_us;       /* Until then none is opened without need: the database is to be idle. */
 	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */
 	struct buf last_error_body;
 	bool refused;                   /* The last attempt was refused by the server itself. */

@@ -31,11 +31,14 @@ enum {
 	REQUEST_SETUP = 2,      /* Injected, and what follows must not run if it fails. */
 	REQUEST_READ = 8,       /* Ours, and its rows are for the owner's row(). */
 	REQUEST_UNNAMED = 4,    /* Parse or Close of the unnamed statement. */
+	REQUEST_TRY = 16,       /* Injected; it may fail. */
+	REQUEST_REFUSED = 32,   /* Stands for one of the client's that we refuse; it fails. */
 };
 
 struct request {
 	uint8_t kind;
 	uint8_t flags;
+	uint8_t refusal;                /* Which error of ours takes the place of the server's. */
 	struct statement_name *name;    /* For Parse and Close of a tracked statement, with a reference; else NULL. */
 };
 

@@ -21,6 +21,7 @@ struct statement {
 	uint64_t id;
 	char server_name[24];           /* "pgweir_<id>" */
 	_Atomic bool proven;            /* A server has taken it. */
+	_Atomic uint32_t effects;       /* Of running it, for whoever prepares it to keep here. 0: not known yet. */
 	size_t key_size;
 	char *key;                      /* Under which it is interned. */
 	size_t parse_size;
@@ -45,7 +46,6 @@ void statement_unref(struct statement **statement);
 struct statement_name {
 	unsigned references;
 	struct statement *statement;
-	bool sets;                      /* Its text calls set_config(). */
 	char text[];
 };
 struct statement_name *statement_name_new(const char *text, struct statement *statement) MUST_USE; /* Takes the reference. */

@@ -89,6 +89,9 @@ struct scan_name {
 	bool all;                       /* ALL or *; `text` is empty. */
 	uint8_t size;
 	char text[SCAN_WORD_MAX + 1];   /* A NUL is behind it. */
+	/* As it is spelled, without quotes around it, if all of it and the byte behind it lie in one piece; else NULL. */
+	const char *spelled;
+	size_t spelled_size;
 };
 
 struct scan_names {

@@ -1,6 +1,7 @@
-/* Sets of session settings: immutable and interned, so that "the same settings" is one pointer compare.
+/* What a session has set and prepared: immutable and interned, so that "the same state" is one pointer compare.
  *
- * A set maps names (lower case, as PostgreSQL compares them without regard to case) to values. NULL is the empty set.
+ * A state maps settings' names (lower case, as PostgreSQL compares them without regard to case) to values, and the names of
+ * statements that SQL's PREPARE made to its text. NULL is the empty state.
  * Any thread; interning takes a lock, comparing does not. */
 #ifndef PGWEIR_STATE_H
 #define PGWEIR_STATE_H
@@ -23,6 +24,8 @@ struct state_builder {
 	size_t count, capacity;
 };
 void state_builder_set(struct state_builder *builder, const char *name, const char *value);
+void state_builder_prepare(struct state_builder *builder, const char *name, const char *sql);
+void state_builder_deallocate(struct state_builder *builder, const char *name);
 void state_builder_unset(struct state_builder *builder, const char *name);
 void state_builder_copy(struct state_builder *builder, const struct state *state);
 struct state *state_builder_finish(struct state_builder *builder) MUST_USE;     /* Empties the builder. A reference. */
@@ -30,13 +33,19 @@ struct state *state_builder_finish(struct state_builder *builder) MUST_USE;     
 struct state *state_ref(struct state *state);
 void state_unref(struct state **state);
 const char *state_get(const struct state *state, const char *name);     /* NULL where it is not set. */
+const char *state_statement(const struct state *state, const char *name);       /* Its SQL, or NULL. */
 size_t state_count(const struct state *state);
 const struct state_pair *state_pairs(const struct state *state);        /* Sorted by name. */
+const char *state_pair_statement(const struct state_pair *pair);        /* The statement's name, or NULL: a setting. */
 
 /* The SQL that turns a session whose settings are `from` into one whose settings are `to`, as one simple query that
  * leaves a failed transaction behind if any part of it fails: "BEGIN;RESET a;SELECT pg_catalog.set_config(…);COMMIT".
- * Nothing is appended if they are equal. set_config() takes lists ("a, b") as the configuration file does. */
+ * Nothing is appended if the settings are equal. set_config() takes lists ("a, b") as the configuration file does. */
 void state_difference(const struct state *from, const struct state *to, struct buf *sql);
+
+/* The same for statements, one query at a time, since each may fail for itself: DEALLOCATE for each that is not in `to`, then
+ * PREPARE for each that is not in `from`. `*step` begins as 0. False: there are no more. */
+bool state_statements_step(const struct state *from, const struct state *to, size_t *step, struct buf *sql);
 
 /* True for parameters that only a startup packet can set (log_connections and its like). */
 bool state_is_startup_only(const char *name);

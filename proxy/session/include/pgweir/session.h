@@ -21,19 +21,35 @@ enum session_state {
 	SESSION_CLOSED,
 };
 
+/* What a session may leave on its server connection, as far as the server can be asked about it (leftovers.c). */
+enum leftover {
+	LEFTOVER_SETTINGS,
+	LEFTOVER_STATEMENTS,    /* Made by SQL's PREPARE. */
+	LEFTOVER_CURSORS,       /* WITH HOLD. */
+	LEFTOVER_LOCKS,         /* Session-level advisory locks. */
+	LEFTOVER_TEMPORARY,     /* Tables and whatever else lies in the temporary schema. */
+	LEFTOVER_LIBRARIES,     /* About these two it cannot. */
+	LEFTOVER_SEED,
+	LEFTOVER_COUNT,
+};
+
 /* Why a session keeps its server connection beyond the transaction. */
 enum session_pin {
-	PIN_NONE,
 	PIN_SESSION_MODE,
-	PIN_SETTING,
 	PIN_LISTEN,
-	PIN_PREPARE,
+	PIN_PREPARE,            /* A statement that was prepared together with others, and cannot be again. */
 	PIN_CURSOR,
+	PIN_ADVISORY_LOCK,
+	PIN_TEMPORARY,
 	PIN_LOAD,
+	PIN_SEED,
+	PIN_SEQUENCE,           /* The client asks for currval() or lastval(), and has written. */
 	PIN_LARGE_STATEMENT,
 	PIN_UNTRACKED_STATEMENT,
+	PIN_UNKNOWN,            /* The server did not say what is left. */
 	PIN_COUNT,
 };
+#define PIN_BIT(pin) (1u << (pin))
 const char *session_pin_name(enum session_pin pin);
 
 struct session {
@@ -48,26 +64,30 @@ struct session {
 	struct client_slot *slot;
 	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */
 	struct state *startup;          /* What it began with. */
-	struct state_builder *learned;  /* While the server is being asked (follow.c). */
+	struct leftovers_answer *answer;        /* While the server is being asked what is left. */
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication;
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
+	uint32_t pins;                  /* Bits of enum session_pin. */
 	uint32_t pid;
 	uint32_t minor;
 	unsigned char key[32];
 	uint8_t key_size;
 	uint8_t state;                  /* enum session_state */
 	uint8_t mode;                   /* enum pool_mode */
-	uint8_t pin;                    /* enum session_pin */
+	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
 	uint8_t skipping;
-	bool settings_changed, pinned_otherwise;
-	bool tls, terminated, eof, harmless, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
+	bool wrote, asks_sequences;     /* See sequences.c. */
+	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
+	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
 	struct statement_name *retry_name;
 	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
 	struct map names;               /* Prepared statements by the client's names: struct statement_name. */
 	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
+	uint32_t unnamed_effects;       /* Of running it. */
+	struct deallocating *deallocating;      /* sql_names.c */
 	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
 	/* Framing of what the client sends. */
 	size_t pass_left;

@@ -1,0 +1,292 @@
+/* What a session leaves behind on its server connection.
+ *
+ * What there is, the server knows best: transactions, savepoints, SET LOCAL, errors and functions all have their say. The
+ * client's text only says what there may be. After a transaction that may have left something, the server is asked once,
+ * about the kinds in question. Settings and prepared statements become the session's own and follow it from then on; what
+ * a RESET took away of its startup values is added again. Anything else keeps the connection for this client until the
+ * server, asked again after what may have ended it, says that it is gone.
+ *
+ * Failure story: if the server will not say, the session keeps its server connection. */
+#include <string.h>
+
+#include "pgweir/mem.h"
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+enum { FOLLOWS = -1 };
+
+/* A row of the answer is the kind's letter, a name and a value. Operators are named with their schema, since search_path
+ * is the client's. */
+static const struct leftover_kind {
+	char letter;
+	enum session_pin pin;
+	int policy;                     /* enum state_kind, or FOLLOWS. */
+	uint32_t begun_by;              /* Effects of a text after which there may be some. */
+	uint32_t ended_by;              /* After which there may be none any more. */
+	enum refusal refusal;
+	const char *sql;                /* NULL: the server does not tell, and nothing ends it. */
+} kinds[LEFTOVER_COUNT] = {
+	/* The login's own user comes behind it. */
+	[LEFTOVER_SETTINGS] = { 's', PIN_UNKNOWN, FOLLOWS, SCAN_SETS, 0, REFUSAL_NONE,
+		"SELECT 's', s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session'"
+		" AND s.context OPERATOR(pg_catalog.<>) 'internal' UNION ALL SELECT 's', 'role', r"
+		" FROM pg_catalog.current_setting('role') r WHERE r OPERATOR(pg_catalog.<>) 'none'"
+		" UNION ALL SELECT 's', 'session_authorization', a FROM pg_catalog.current_setting('session_authorization') a"
+		" WHERE a OPERATOR(pg_catalog.<>) " },
+	/* One of the client's own name that SQL has not made went past our bookkeeping. */
+	[LEFTOVER_STATEMENTS] = { 'p', PIN_PREPARE, FOLLOWS, SCAN_PREPARES | SCAN_DEALLOCATES, 0, REFUSAL_NONE,
+		"SELECT 'p', p.name, CASE WHEN p.from_sql THEN p.statement ELSE '' END FROM pg_catalog.pg_prepared_statements p"
+		" WHERE p.from_sql OR NOT pg_catalog.starts_with(p.name, 'pgweir_')" },
+	[LEFTOVER_CURSORS] = { 'c', PIN_CURSOR, STATE_HOLD_CURSORS, SCAN_HOLDS, SCAN_CLOSES, REFUSAL_HOLD_CURSOR,
+		"SELECT 'c', c.name, '' FROM pg_catalog.pg_cursors c" },
+	[LEFTOVER_LOCKS] = { 'l', PIN_ADVISORY_LOCK, STATE_ADVISORY_LOCKS, SCAN_LOCKS, SCAN_UNLOCKS, REFUSAL_ADVISORY_LOCK,
+		"SELECT 'l', '', '' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'"
+		" AND l.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())" },
+	[LEFTOVER_TEMPORARY] = { 't', PIN_TEMPORARY, STATE_TEMPORARY_TABLES, SCAN_TEMPORARY, SCAN_DROPS | SCAN_DISCARDS,
+		REFUSAL_TEMPORARY_TABLE,
+		"SELECT 't', '', '' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"
+		" WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass"
+		" AND d.refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema())" },
+	[LEFTOVER_LIBRARIES] = { 0, PIN_LOAD, STATE_LOADED_LIBRARIES, SCAN_LOADS, 0, REFUSAL_LOAD, NULL },
+	[LEFTOVER_SEED] = { 0, PIN_SEED, STATE_RANDOM_SEED, SCAN_SEEDS, 0, REFUSAL_SEED, NULL },
+};
+
+#define ALL_KINDS ((1u << (LEFTOVER_TEMPORARY + 1)) - 1)
+
+/* --- Suspicion --- */
+
+static enum state_policy policy_of(const struct session *session, const struct leftover_kind *kind)
+{
+	return kind->policy == FOLLOWS ? STATE_PIN : session->guest->settings.state_policy[kind->policy];
+}
+
+/* Nobody after this client is given the connection. */
+static void pin_for_good(struct session *session, enum session_pin pin)
+{
+	session_pin(session, pin);
+	session->backend->retire = true;
+	session->backend->retire_reason = CLOSE_SERVER_STATE_REMAINS;
+}
+
+enum refusal leftovers_forbidden(const struct session *session, uint32_t effects)
+{
+	for (unsigned i = 0; i < LEFTOVER_COUNT; i++)
+		if (effects & kinds[i].begun_by && policy_of(session, &kinds[i]) == STATE_REJECT)
+			return kinds[i].refusal;
+	return REFUSAL_NONE;
+}
+
+void leftovers_suspect(struct session *session, uint32_t effects)
+{
+	for (unsigned i = 0; i < LEFTOVER_COUNT; i++) {
+		bool there = session->pins & PIN_BIT(kinds[i].pin);
+		bool begun = effects & kinds[i].begun_by && policy_of(session, &kinds[i]) != STATE_IGNORE;
+
+		if (begun && !kinds[i].sql)
+			pin_for_good(session, kinds[i].pin);
+		else if (begun || (there && effects & kinds[i].ended_by))
+			session->suspected |= (uint8_t)(1u << i);
+	}
+	if (effects & SCAN_UNKNOWN)
+		session->suspected = ALL_KINDS;
+	session->backend->touched |= session->suspected != 0;
+}
+
+void leftovers_doubt(struct session *session, enum leftover kind)
+{
+	session->suspected |= (uint8_t)(1u << kind);
+	session->backend->touched = true;
+}
+
+/* --- The question --- */
+
+struct leftovers_answer {
+	unsigned asked;
+	uint32_t pins;                  /* Bits of the kinds found that do not follow. */
+	struct state_builder state;
+};
+
+bool leftovers_are_due(const struct session *session)
+{
+	return session->suspected && session->state == SESSION_LINKED && session->pass_left == 0 && session->held.size == 0
+		&& backend_quiet(session->backend);
+}
+
+static void put_literal(struct buf *out, const char *text)
+{
+	buf_append_text(out, "E'");
+	for (; *text; text++) {
+		if (*text == '\'' || *text == '\\')
+			buf_append_char(out, *text);
+		buf_append_char(out, *text);
+	}
+	buf_append_char(out, '\'');
+}
+
+static void put_question(const struct session *session, unsigned asked, struct buf *sql)
+{
+	for (unsigned i = 0; 1u << i < ALL_KINDS; i++) {
+		if (!(asked & 1u << i))
+			continue;
+		if (sql->size)
+			buf_append_text(sql, " UNION ALL ");
+		buf_append_text(sql, kinds[i].sql);
+		if (i == LEFTOVER_SETTINGS)
+			put_literal(sql, session->backend->server->target->credentials->user);
+	}
+	buf_append_char(sql, '\0');
+}
+
+void leftovers_ask(struct session *session)
+{
+	struct backend *backend = session->backend;
+	struct buf sql = { 0 }, message = { 0 };
+
+	session->answer = NEW(struct leftovers_answer);
+	session->answer->asked = session->pins & PIN_BIT(PIN_UNKNOWN) ? ALL_KINDS : session->suspected;
+	session->suspected = 0;
+	put_question(session, session->answer->asked, &sql);
+	wire_put_query(&message, sql.bytes);
+	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | REQUEST_SETUP | REQUEST_READ, NULL);
+	backend->unnamed_token = 0;
+	session->state = SESSION_SETTING_UP;
+	if (!conn_send(&backend->server->conn, message.bytes, message.size))
+		conn_want_read(&backend->server->conn, true);
+	buf_fini(&sql);
+	buf_fini(&message);
+}
+
+/* --- The answer --- */
+
+/* The next column of a DataRow as text of its own, or NULL. */
+static char *take_column(const char **at, const char *end)
+{
+	if (end - *at < 4)
+		return NULL;
+	uint32_t size = wire_u32(*at);
+
+	*at += 4;
+	if (size > (size_t)(end - *at))
+		return NULL;
+	char *text = mem_strndup(*at, size);
+
+	*at += size;
+	return text;
+}
+
+/* The text is all that the client sent with it: it can be sent again only if it says nothing else. */
+static void found_statement(struct leftovers_answer *answer, const char *name, const char *sql)
+{
+	if (session_text_is_one_prepare(sql))
+		state_builder_prepare(&answer->state, name, sql);
+	else
+		answer->pins |= PIN_BIT(PIN_PREPARE);
+}
+
+static void found(struct leftovers_answer *answer, char letter, const char *name, const char *value)
+{
+	for (unsigned i = 0; i < LEFTOVER_COUNT; i++) {
+		if (kinds[i].letter != letter)
+			continue;
+		if (kinds[i].policy != FOLLOWS)
+			answer->pins |= PIN_BIT(kinds[i].pin);
+		else if (i == LEFTOVER_STATEMENTS)
+			found_statement(answer, name, value);
+		else
+			state_builder_set(&answer->state, name, value);
+	}
+}
+
+void leftovers_row(struct session *session, const char *message, size_t size)
+{
+	const char *at = message + WIRE_HEADER_SIZE + 2, *end = message + size;
+
+	if (!session->answer || size < WIRE_HEADER_SIZE + 2)
+		return;
+	char *letter = take_column(&at, end);
+	char *name = letter ? take_column(&at, end) : NULL;
+	char *value = name ? take_column(&at, end) : NULL;
+
+	if (value)
+		found(session->answer, letter[0], name, value);
+	mem_free(letter);
+	mem_free(name);
+	mem_free(value);
+}
+
+/* Of what was not asked for, what was known before is still so. */
+static void add_known(struct leftovers_answer *answer, const struct state *known)
+{
+	for (size_t i = 0; i < state_count(known); i++) {
+		const struct state_pair *pair = &state_pairs(known)[i];
+		unsigned kind = state_pair_statement(pair) ? LEFTOVER_STATEMENTS : LEFTOVER_SETTINGS;
+
+		if (!(answer->asked & 1u << kind))
+			state_builder_set(&answer->state, pair->name, pair->value);
+	}
+}
+
+static struct state *with_startup_values(const struct state *now, const struct state *startup)
+{
+	struct state_builder builder = { 0 };
+
+	state_builder_copy(&builder, now);
+	for (size_t i = 0; i < state_count(startup); i++)
+		if (!state_get(now, state_pairs(startup)[i].name))
+			state_builder_set(&builder, state_pairs(startup)[i].name, state_pairs(startup)[i].value);
+	return state_builder_finish(&builder);
+}
+
+static void replace(struct state **to, struct state *with)
+{
+	state_unref(to);
+	*to = with;
+}
+
+static uint32_t pins_of(unsigned asked)
+{
+	uint32_t pins = asked == ALL_KINDS ? PIN_BIT(PIN_UNKNOWN) : 0;
+
+	for (unsigned i = 0; i < LEFTOVER_COUNT; i++)
+		if (asked & 1u << i && i != LEFTOVER_SETTINGS)
+			pins |= PIN_BIT(kinds[i].pin);
+	return pins;
+}
+
+/* With the answer complete. */
+void leftovers_learned(struct session *session)
+{
+	struct backend *backend = session->backend;
+	struct leftovers_answer *answer = session->answer;
+
+	session->answer = NULL;
+	add_known(answer, backend->settings);
+	struct state *now = state_builder_finish(&answer->state);
+
+	replace(&session->settings, with_startup_values(now, session->startup));
+	replace(&backend->settings, now);
+	replace(&session->parse_scope, session_parse_scope(session->settings));
+	session->waiter.settings = session->settings;
+	session->setup_due = backend->settings != session->settings;
+	session->pins = (session->pins & ~pins_of(answer->asked)) | answer->pins;
+	backend->touched = session->pins != 0;
+	mem_free(answer);
+}
+
+static void drop_answer(struct session *session)
+{
+	struct state *learned = state_builder_finish(&session->answer->state);
+
+	state_unref(&learned);
+	mem_free(session->answer);
+	session->answer = NULL;
+}
+
+/* The server has refused to say. */
+void leftovers_failed(struct session *session)
+{
+	if (!session->answer)
+		return;
+	session->pins |= PIN_BIT(PIN_UNKNOWN);
+	drop_answer(session);
+}

@@ -1,0 +1,53 @@
+/* What SQL does to a session's state: told before it is sent, refused, asked about afterwards. */
+#ifndef PGWEIR_LEFTOVERS_H
+#define PGWEIR_LEFTOVERS_H
+
+#include "pgweir/scan.h"
+#include "pgweir/session.h"
+
+/* refuse.c: errors of our own that the server makes. */
+enum refusal {
+	REFUSAL_NONE,
+	REFUSAL_TEMPORARY_TABLE,
+	REFUSAL_ADVISORY_LOCK,
+	REFUSAL_HOLD_CURSOR,
+	REFUSAL_LOAD,
+	REFUSAL_SEED,
+	REFUSAL_SEQUENCE,
+};
+void session_refuse(struct session *session, char type, enum refusal refusal);  /* Instead of a message of that type. */
+void session_put_refusal(struct session *session, enum refusal refusal);
+
+/* leftovers.c */
+enum refusal leftovers_forbidden(const struct session *session, uint32_t effects);
+void leftovers_suspect(struct session *session, uint32_t effects);      /* Of a text that is about to be run: enum scan_effect. */
+void leftovers_doubt(struct session *session, enum leftover kind);
+bool leftovers_are_due(const struct session *session);
+void leftovers_ask(struct session *session);
+void leftovers_row(struct session *session, const char *message, size_t size);
+void leftovers_learned(struct session *session);
+void leftovers_failed(struct session *session);
+
+/* text.c */
+unsigned session_scan_flags(const struct session *session);
+uint32_t session_text_effects(const struct session *session, const char *text, size_t size, bool whole);
+bool session_text_is_one_prepare(const char *text);
+/* Before something with these effects is sent. False: it has been refused instead, and is to be dropped. */
+bool session_may_run(struct session *session, char type, const char *text, size_t size, uint32_t effects);
+
+/* sql_names.c: statements of the protocol that SQL names. */
+#define SCAN_STATEMENT_NAMES (SCAN_PREPARES | SCAN_EXECUTES | SCAN_DEALLOCATES)
+/* The server connection must have the statement before the text is sent. */
+typedef void sql_names_needed(struct session *session, struct statement_name *name);
+/* Appends the text with the server's names; false: it is as it should be. */
+bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, sql_names_needed *needed);
+void sql_names_deallocated(struct session *session);            /* A DEALLOCATE has succeeded. */
+void sql_names_settled(struct session *session);                /* All that was sent is answered. */
+
+/* sequences.c */
+void sequences_taken(struct session *session);
+void sequences_released(struct session *session);
+void sequences_wrote(struct session *session);
+bool sequences_may_ask(struct session *session, uint32_t effects);
+
+#endif

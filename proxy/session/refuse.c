@@ -1,0 +1,58 @@
+/* Errors of our own in the place of a client's message.
+ *
+ * The server makes them: it is sent text that it cannot parse, and what it says about that is replaced. So the client's
+ * transaction fails on the server as by any other error, what follows is skipped as after any other, and a later COMMIT
+ * cannot commit. */
+#include <string.h>
+
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+#define ROW(state, text, advice) { .severity = "ERROR", .sqlstate = (state), .message = (text), .hint = (advice) }
+
+static const struct wire_error rows[] = {
+	[REFUSAL_TEMPORARY_TABLE] = ROW("0A000", "temporary tables that outlive their transaction are not allowed here",
+		"temporary_tables = reject is set for this database or user."),
+	[REFUSAL_ADVISORY_LOCK] = ROW("0A000", "advisory locks of the session are not allowed here",
+		"advisory_locks = reject is set for this database or user. Locks of the transaction (pg_advisory_xact_lock) are."),
+	[REFUSAL_HOLD_CURSOR] = ROW("0A000", "cursors WITH HOLD are not allowed here",
+		"hold_cursors = reject is set for this database or user."),
+	[REFUSAL_LOAD] = ROW("0A000", "LOAD is not allowed here", "loaded_libraries = reject is set for this database or user."),
+	[REFUSAL_SEED] = ROW("0A000", "setting the random seed is not allowed here",
+		"random_seed = reject is set for this database or user."),
+	[REFUSAL_SEQUENCE] = ROW("55000", "currval and lastval are not defined here: another client has used the connection since",
+		"Ask in the transaction that called nextval, or use INSERT … RETURNING."),
+};
+
+void session_refuse(struct session *session, char type, enum refusal refusal)
+{
+	static const char text[] = "pgweir refuses a statement";
+	struct backend *backend = session->backend;
+	struct buf message = { 0 };
+	bool simple = type == 'Q';
+
+	if (simple) {
+		wire_put_query(&message, text);
+	} else {
+		size_t begun = wire_begin(&message, 'P');
+
+		buf_append_char(&message, '\0');
+		buf_append(&message, text, sizeof(text));
+		buf_append(&message, "\0", 2);
+		wire_end(&message, begun);
+		backend->unnamed_token = 0;
+	}
+	backend_request(backend, simple ? REQUEST_QUERY : REQUEST_PARSE, REQUEST_REFUSED, NULL);
+	requests_at(&backend->requests, requests_count(&backend->requests) - 1)->refusal = (uint8_t)refusal;
+	outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
+	buf_fini(&message);
+}
+
+void session_put_refusal(struct session *session, enum refusal refusal)
+{
+	struct buf message = { 0 };
+
+	wire_put_error(&message, &rows[refusal]);
+	outbox_put(&session_relay(session)->to_client, message.bytes, message.size);
+	buf_fini(&message);
+}

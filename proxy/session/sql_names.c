@@ -1,0 +1,76 @@
+/* Prepared statements have one namespace, whether the protocol made them or SQL. Those of the protocol have names of ours
+ * on the server, so that PREPARE, EXECUTE and DEALLOCATE of one are sent with that name; the server's errors get the
+ * client's name back (prepared.c).
+ *
+ * Failure story: where a name cannot be told (more than a few in one text), it stays as it is, and the server does not
+ * find it. */
+#include <string.h>
+
+#include "pgweir/mem.h"
+#include "session_internal.h"
+
+struct deallocating {
+	struct deallocating *next;
+	struct statement_name *name;    /* NULL: not one of the protocol's. */
+};
+
+void sql_names_settled(struct session *session)
+{
+	while (session->deallocating) {
+		struct deallocating *next = session->deallocating->next;
+
+		statement_name_unref(&session->deallocating->name);
+		mem_free(session->deallocating);
+		session->deallocating = next;
+	}
+}
+
+/* Statements of the client's that are being deallocated by SQL, in the order of their command tags. */
+static void note_deallocate(struct session *session, struct statement_name *name)
+{
+	struct deallocating **end = &session->deallocating;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = NEW(struct deallocating);
+	(*end)->name = statement_name_ref(name);
+}
+
+void sql_names_deallocated(struct session *session)
+{
+	struct deallocating *first = session->deallocating;
+
+	if (!first)
+		return;
+	session->deallocating = first->next;
+	if (first->name)
+		prepared_forget(session, first->name);
+	statement_name_unref(&first->name);
+	mem_free(first);
+}
+
+bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, sql_names_needed *needed)
+{
+	struct scan_names names;
+	const char *from = text;
+
+	scan_text(text, size, session_scan_flags(session), &names);
+	for (unsigned i = 0; i < names.count; i++) {
+		const struct scan_name *found = &names.list[i];
+		bool names_statement = found->effect & (SCAN_PREPARES | SCAN_EXECUTES | SCAN_DEALLOCATES) && !found->all;
+		struct statement_name *name = names_statement ? map_get_text(&session->names, found->text) : NULL;
+
+		if (found->effect == SCAN_DEALLOCATES && !found->all)
+			note_deallocate(session, name);
+		if (!name || !found->spelled)
+			continue;
+		needed(session, name);
+		buf_append(out, from, (size_t)(found->spelled - from));
+		buf_append_text(out, name->statement->server_name);
+		from = found->spelled + found->spelled_size;
+	}
+	if (from == text)
+		return false;
+	buf_append(out, from, (size_t)(text + size - from));
+	return true;
+}

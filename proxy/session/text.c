@@ -1,0 +1,68 @@
+/* What a client's SQL may do to its session, before it is sent. */
+#include <string.h>
+
+#include "pgweir/mem.h"
+#include "session_internal.h"
+
+#define STATES (SCAN_SETS | SCAN_PREPARES | SCAN_DEALLOCATES | SCAN_HOLDS | SCAN_CLOSES | SCAN_LOADS | SCAN_DISCARDS \
+	| SCAN_TEMPORARY | SCAN_DROPS | SCAN_LOCKS | SCAN_UNLOCKS | SCAN_SEEDS | SCAN_UNKNOWN)
+#define SEQUENCES (SCAN_SEQUENCE_USE | SCAN_SEQUENCE_ASK)
+
+unsigned session_scan_flags(const struct session *session)
+{
+	const char *strings = state_get(session->settings, "standard_conforming_strings");
+
+	return strings && strcmp(strings, "off") == 0 ? SCAN_BACKSLASH_STRINGS : 0;
+}
+
+uint32_t session_text_effects(const struct session *session, const char *text, size_t size, bool whole)
+{
+	if (session->mode == POOL_MODE_SESSION)
+		return 0;
+	return whole ? scan_text(text, strnlen(text, size), session_scan_flags(session), NULL) : SCAN_UNKNOWN;
+}
+
+bool session_text_is_one_prepare(const char *text)
+{
+	struct scan scan;
+
+	scan_begin(&scan, 0);
+	scan_feed(&scan, text, strlen(text));
+	return scan_end(&scan) & SCAN_PREPARES && scan.statements == 1;
+}
+
+/* Pooled connections that nobody uses must not be in the way. The server itself waits for a while until they are gone. */
+static void vacate(struct session *session, const char *text, size_t size)
+{
+	struct scan_names names;
+
+	scan_text(text, strnlen(text, size), session_scan_flags(session), &names);
+	for (unsigned i = 0; i < names.count; i++)
+		if (names.list[i].effect == SCAN_NEEDS_IDLE_DATABASE)
+			pool_vacate(session->worker, names.list[i].text);
+}
+
+bool session_may_run(struct session *session, char type, const char *text, size_t size, uint32_t effects)
+{
+	enum refusal refusal = REFUSAL_NONE;
+
+	if (!(effects & (STATES | SEQUENCES | SCAN_NEEDS_IDLE_DATABASE)))
+		return true;
+	/* What the server refuses anyway needs no error of ours. */
+	if (session->backend->status != 'E') {
+		refusal = leftovers_forbidden(session, effects);
+		if (!refusal && effects & SCAN_SEQUENCE_ASK && !sequences_may_ask(session, effects))
+			refusal = REFUSAL_SEQUENCE;
+	}
+	if (refusal) {
+		session_refuse(session, type, refusal);
+		return false;
+	}
+	if (effects & SCAN_SEQUENCE_USE)
+		sequences_wrote(session);
+	if (effects & STATES)
+		leftovers_suspect(session, effects);
+	if (effects & SCAN_NEEDS_IDLE_DATABASE)
+		vacate(session, text, size);
+	return true;
+}

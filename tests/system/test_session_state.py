@@ -1,0 +1,346 @@
+"""What a client leaves behind on its server connection in transaction mode: it follows, or it pins until it is gone."""
+import pytest
+
+from harness import raw
+from harness.process import wait_until
+from harness.raw import bind, close_statement, execute, extended, parse, sync
+
+pytestmark = pytest.mark.ours
+
+
+def pins(pgweir) -> dict[str, int]:
+    return {row["reason"]: row["count"] for row in pgweir.show("PINS") if row["count"] and row["reason"] != "session_mode"}
+
+
+def run(client: raw.Client, sql: str, how: str) -> list[raw.Message]:
+    """Statement by statement in the extended protocol, as drivers do."""
+    if how == "simple":
+        return client.ask(sql)
+    return [message for each in sql.split("; ") for message in client.ask(extended(each))]
+
+
+def good(messages: list[raw.Message]) -> bool:
+    return "E" not in raw.types(messages)
+
+
+PROTOCOLS = pytest.mark.parametrize("how", ["simple", "extended"])
+
+# What begins a state, why it pins, and what ends it.
+PINS = {
+    "a session lock": ("SELECT pg_advisory_lock(4711)", "advisory_lock", "SELECT pg_advisory_unlock(4711)"),
+    "a lock that was only tried": ("SELECT pg_try_advisory_lock_shared(4, 711)", "advisory_lock", "SELECT pg_advisory_unlock_shared(4, 711)"),
+    "a lock in a transaction": ("BEGIN; SELECT pg_advisory_lock(4711); ROLLBACK", "advisory_lock", "SELECT pg_advisory_unlock_all()"),
+    "a temporary table": ("CREATE TEMP TABLE mine (n int)", "temporary_table", "DROP TABLE mine"),
+    "a temporary table by AS": ("CREATE TEMPORARY TABLE mine AS SELECT 1 AS n", "temporary_table", "DROP TABLE mine"),
+    "a temporary table by INTO": ("SELECT 1 AS n INTO TEMP mine", "temporary_table", "DISCARD TEMP"),
+    "a temporary view": ("CREATE TEMP VIEW mine AS SELECT 1", "temporary_table", "DROP VIEW mine"),
+    "a temporary sequence": ("CREATE TEMP SEQUENCE mine", "temporary_table", "DROP SEQUENCE mine"),
+    "a temporary function": ("CREATE FUNCTION pg_temp.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'", "temporary_table",
+                             "DROP FUNCTION pg_temp.mine()"),
+    "a temporary type": ("CREATE DOMAIN pg_temp.mine AS int", "temporary_table", "DROP DOMAIN pg_temp.mine"),
+    "a cursor": ("DECLARE c CURSOR WITH HOLD FOR SELECT generate_series(1, 3)", "cursor", "CLOSE c"),
+    "a cursor in a transaction": ("BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT 1; COMMIT", "cursor", "CLOSE ALL"),
+}
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("name", PINS)
+def test_what_cannot_be_moved_pins_until_the_server_says_it_is_gone(pgweir, name, how):
+    begin, reason, end = PINS[name]
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    backend = client.value("SELECT pg_backend_pid()")
+    assert good(run(client, begin, how))
+    wait_until(lambda: pins(pgweir) == {reason: 1}, what=f"{reason} pins")
+    other.send(raw.query("SELECT 'at last'"))
+    wait_until(lambda: pgweir.pool("one")["cl_waiting"] == 1, what="the other client waits")
+    for each in "SELECT 1", "BEGIN; SELECT nonsense", "ROLLBACK":
+        client.ask(each)
+    assert pins(pgweir) == {reason: 1}
+    assert good(run(client, end, how))
+    assert raw.rows_of(other.read_until_ready()) == [["at last"]]
+    assert pins(pgweir) == {}
+    assert other.value("SELECT pg_backend_pid()") == backend
+    client.close()
+    other.close()
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("sql", [
+    "BEGIN; CREATE TEMP TABLE mine (n int); ROLLBACK",
+    "BEGIN; CREATE TEMP TABLE mine (n int) ON COMMIT DROP; COMMIT",
+    "SELECT pg_advisory_xact_lock(4711)",
+    "SELECT pg_advisory_lock(4711), pg_advisory_unlock(4711)",
+    "BEGIN; DECLARE c CURSOR FOR SELECT 1; FETCH c; COMMIT",
+    "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT 1; ROLLBACK",
+    "SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL",
+    "DISCARD TEMP; DISCARD PLANS; DISCARD SEQUENCES",
+    "SELECT 'create temp table, pg_advisory_lock(1), with hold, load'",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ; RESET default_transaction_isolation",
+])
+def test_what_leaves_nothing_pins_nothing(pgweir, sql, how):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    assert good(run(client, sql, how))
+    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    assert client.value("SELECT count(*) FROM pg_prepared_statements WHERE from_sql") == "0"
+    client.close()
+    other.close()
+
+
+@pytest.mark.parametrize("sql, reason", [("LOAD 'auto_explain'", "load"), ("SELECT setseed(0.5)", "setseed"), ("SET SEED TO 0.5", "setseed")])
+def test_what_nothing_can_take_away_keeps_the_connection_from_everybody_else(pgweir, sql, reason):
+    client, other = (pgweir.raw("one", "postgres") for _ in range(2))
+    backend = client.value("SELECT pg_backend_pid()")
+    assert good(client.ask(sql))
+    wait_until(lambda: pins(pgweir) == {reason: 1}, what="it pins")
+    assert client.value("SELECT pg_backend_pid()") == backend
+    client.close()
+    assert other.value("SELECT pg_backend_pid()") != backend
+    other.close()
+
+
+def test_a_client_that_leaves_takes_its_state_with_it(pgweir):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("CREATE TEMP TABLE mine (n int)")
+    client.ask("SELECT pg_advisory_lock(4711)")
+    client.ask("DECLARE c CURSOR WITH HOLD FOR SELECT 1")
+    wait_until(lambda: len(pins(pgweir)) == 3, what="three reasons")
+    client.close()
+    assert raw.error_of(other.ask("SELECT * FROM mine"))["C"] == "42P01"
+    assert other.value("SELECT count(*) FROM pg_cursors") == "0"
+    assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == "0"
+    assert pins(pgweir) == {}
+    other.close()
+
+
+def test_discard_all_ends_every_pin(pgweir):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("CREATE TEMP TABLE mine (n int)")
+    client.ask("SELECT pg_advisory_lock(4711)")
+    wait_until(lambda: len(pins(pgweir)) == 2)
+    client.ask("DISCARD ALL")
+    assert other.value("SELECT 'free'") == "free" and pins(pgweir) == {}
+    client.close()
+    other.close()
+
+
+# --- SQL's PREPARE ---
+
+def test_prepared_by_sql_follows_and_is_nobody_elses(pgweir):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask('PREPARE "My Plan" (int) AS SELECT $1 * 2')
+    client.ask("PREPARE s AS SELECT 'client'")
+    assert other.value("SELECT count(*) FROM pg_prepared_statements WHERE from_sql") == "0"
+    assert raw.error_of(other.ask("EXECUTE s"))["C"] == "26000"
+    other.ask("PREPARE s AS SELECT 'other'")
+    for _ in range(2):
+        assert client.value("EXECUTE s") == "client" and other.value("EXECUTE s") == "other"
+    assert client.value('EXECUTE "My Plan"(21)') == "42"
+    assert raw.rows_of(client.ask(bind(4, name="My Plan") + execute() + sync())) == [["8"]]
+    client.ask("DEALLOCATE s")
+    assert raw.error_of(client.ask("EXECUTE s"))["C"] == "26000" and other.value("EXECUTE s") == "other"
+    client.ask("DEALLOCATE ALL")
+    assert raw.error_of(client.ask('EXECUTE "My Plan"(21)'))["C"] == "26000" and other.value("EXECUTE s") == "other"
+    assert pins(pgweir) == {}
+    client.close()
+    other.close()
+
+
+def test_prepare_survives_its_transactions_rollback_as_in_postgresql(pgweir):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for sql in "BEGIN", "PREPARE s AS SELECT 'kept'", "ROLLBACK":
+        client.ask(sql)
+    other.ask("SELECT 1")
+    assert client.value("EXECUTE s") == "kept"
+    client.close()
+    other.close()
+
+
+def test_a_statement_prepared_among_others_pins(pgweir):
+    """The server keeps the whole text with it, which cannot be run again."""
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("SELECT 1; PREPARE s AS SELECT 'mine'; SELECT 2")
+    wait_until(lambda: pins(pgweir) == {"prepare": 1})
+    assert client.value("EXECUTE s") == "mine"
+    client.ask("DEALLOCATE s")
+    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    client.close()
+    other.close()
+
+
+def test_a_statement_whose_table_is_gone_costs_its_execution_only(pgweir, cluster):
+    cluster.primary.sql("DROP TABLE IF EXISTS short_lived; CREATE TABLE short_lived (n int); GRANT ALL ON short_lived TO app", "app")
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("PREPARE s AS SELECT * FROM short_lived")
+    client.ask("PREPARE kept AS SELECT 'kept'")
+    other.ask("SELECT 1")
+    cluster.primary.sql("DROP TABLE short_lived", "app")
+    assert raw.error_of(client.ask("EXECUTE s"))["C"] in ("42P01", "26000")
+    assert client.value("EXECUTE kept") == "kept" and client.value("SELECT 1") == "1"
+    client.close()
+    other.close()
+
+
+def test_settings_and_statements_follow_together(pgweir):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("SET work_mem = '7MB'")
+    client.ask("PREPARE s AS SELECT current_setting('work_mem')")
+    other.ask("SET work_mem = '9MB'")
+    assert client.value("EXECUTE s") == "7MB" and other.value("SHOW work_mem") == "9MB"
+    client.ask("RESET work_mem")
+    other.ask("SELECT 1")
+    assert client.value("EXECUTE s") == "4MB"
+    client.close()
+    other.close()
+
+
+@pytest.mark.parametrize("how", ["protocol", "sql"])
+def test_both_kinds_of_statements_share_their_names(pgweir, how):
+    """Rails and psycopg deallocate by SQL what they have prepared by the protocol."""
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask(parse("SELECT 'by protocol'", "s") + sync())
+    other.ask("SELECT 1")
+    assert client.value("EXECUTE s") == "by protocol"
+    assert raw.error_of(client.ask("PREPARE s AS SELECT 1"))["M"] == 'prepared statement "s" already exists'
+    if how == "sql":
+        assert good(client.ask("DEALLOCATE s"))
+    else:
+        client.ask(close_statement("s") + sync())
+    assert raw.error_of(client.ask("EXECUTE s"))["M"] == 'prepared statement "s" does not exist'
+    assert raw.error_of(client.ask(bind(name="s") + sync()))["M"] == 'prepared statement "s" does not exist'
+    client.ask("PREPARE s AS SELECT 'by sql'")
+    other.ask("SELECT 1")
+    assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["by sql"]]
+    assert raw.error_of(client.ask(parse("SELECT 1", "s") + sync()))["M"] == 'prepared statement "s" already exists'
+    if how == "sql":
+        client.ask("DEALLOCATE s")
+    else:
+        client.ask(close_statement("s") + sync())
+    other.ask("SELECT 1")
+    assert raw.error_of(client.ask(bind(name="s") + sync()))["C"] == "26000"
+    client.close()
+    other.close()
+
+
+def test_a_deallocated_name_in_a_transaction_that_fails_is_still_there(pgweir):
+    client = pgweir.raw("one")
+    client.ask(parse("SELECT 'kept'", "s") + sync())
+    for sql in "BEGIN", "SELECT nonsense", "DEALLOCATE s", "ROLLBACK":
+        client.ask(sql)
+    assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["kept"]]
+    client.close()
+
+
+@pytest.mark.parametrize("sql", ["DEALLOCATE PREPARE s", 'deallocate "s"', "EXPLAIN EXECUTE s", "CREATE TEMP TABLE made ON COMMIT DROP AS EXECUTE s",
+                                 "/* first */ EXECUTE /* s */ s; SELECT 's'"])
+def test_names_are_found_wherever_sql_puts_them(pgweir, sql):
+    for message in raw.query(sql), extended(sql):
+        client, other = pgweir.raw("one"), pgweir.raw("one")
+        client.ask(parse("SELECT 1", "s") + sync())
+        other.ask("SELECT 1")
+        if ";" not in sql or message[:1] == b"Q":
+            assert good(client.ask(message)), sql
+        client.close()
+        other.close()
+
+
+# --- Sequences ---
+
+@pytest.fixture
+def sequence(cluster):
+    cluster.primary.sql("DROP TABLE IF EXISTS numbered; CREATE TABLE numbered (id serial, t text); GRANT ALL ON numbered TO app;"
+                        "GRANT ALL ON SEQUENCE numbered_id_seq TO app", "app")
+
+
+def test_a_sequences_last_value_is_nobody_elses(pgweir, sequence):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    first = client.value("SELECT nextval('numbered_id_seq')")
+    assert client.value("SELECT currval('numbered_id_seq')") == first
+    client.ask("DISCARD SEQUENCES")
+    assert other.value("SELECT nextval('numbered_id_seq')") != first
+    assert raw.error_of(client.ask("SELECT currval('numbered_id_seq')"))["C"] == "55000"
+    assert raw.error_of(client.ask(extended("SELECT lastval()")))["C"] == "55000"
+    client.close()
+    other.close()
+
+
+@PROTOCOLS
+def test_a_client_that_asks_for_its_last_value_gets_it(pgweir, sequence, how):
+    """Insert, then ask: as ORMs do, each in a transaction of its own."""
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for number in range(1, 4):
+        assert good(run(client, "INSERT INTO numbered (t) VALUES ('x')", how))
+        assert raw.rows_of(run(client, "SELECT lastval()", how)) == [[str(number)]]
+    assert pins(pgweir) == {"sequence": 1}
+    other.send(raw.query("SELECT 1"))
+    client.ask("DISCARD SEQUENCES")
+    assert raw.rows_of(other.read_until_ready()) == [["1"]]
+    client.close()
+    other.close()
+
+
+def test_inside_a_transaction_the_last_value_is_known(pgweir, sequence):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    other.ask("INSERT INTO numbered (t) VALUES ('other')")
+    client.ask("BEGIN")
+    client.ask("INSERT INTO numbered (t) VALUES ('mine')")
+    assert client.value("SELECT currval(pg_get_serial_sequence('numbered', 'id'))") == "2"
+    client.ask("COMMIT")
+    client.close()
+    other.close()
+
+
+# --- Errors of our own ---
+
+REJECTS = {"temporary_tables": "CREATE TEMP TABLE t (n int)", "advisory_locks": "SELECT pg_advisory_lock(1)",
+           "hold_cursors": "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "loaded_libraries": "LOAD 'plpgsql'", "random_seed": "SELECT setseed(0)"}
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("key", REJECTS)
+def test_what_is_rejected_fails_on_the_server_too(start_pgweir, cluster, key, how):
+    cluster.primary.sql("DROP TABLE IF EXISTS outcome; CREATE TABLE outcome (n int); GRANT ALL ON outcome TO app", "app")
+    proxy = start_pgweir({"database app": {key: "reject", "pool_size": 1}})
+    client = proxy.raw("app")
+    client.ask("BEGIN")
+    client.ask("INSERT INTO outcome VALUES (1)")
+    error = raw.error_of(run(client, REJECTS[key], how))
+    assert error["C"] == "0A000" and key in error["H"]
+    assert raw.error_of(client.ask("SELECT 1"))["C"] == "25P02"
+    assert [m.body for m in client.ask("COMMIT") if m.type == "C"] == [b"ROLLBACK\0"]
+    assert client.value("SELECT count(*) FROM outcome") == "0"
+    batch = parse("INSERT INTO outcome VALUES (2)") + bind() + execute() + parse(REJECTS[key]) + bind() + execute() + sync()
+    assert raw.error_of(client.ask(batch))["C"] == "0A000"
+    assert client.value("SELECT count(*) FROM outcome") == "0"
+    assert raw.error_of(client.ask(f"INSERT INTO outcome VALUES (3); {REJECTS[key]}"))["C"] == "0A000"
+    assert client.value("SELECT count(*) FROM outcome") == "0"
+    client.close()
+
+
+def test_what_is_ignored_neither_pins_nor_costs_a_question(start_pgweir):
+    proxy = start_pgweir({"database app": {"advisory_locks": "reject", "pool_size": 1}, "user app": {"advisory_locks": "ignore"}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    assert good(client.ask("SELECT pg_advisory_lock(1)"))
+    assert other.value("SELECT pg_advisory_unlock(1)") == "t" and pins(proxy) == {}
+    client.close()
+    other.close()
+
+
+# --- Databases that must be idle ---
+
+@pytest.mark.threaded
+@pytest.mark.parametrize("sql", ["DROP DATABASE in_the_way", "ALTER DATABASE in_the_way RENAME TO moved", "CREATE DATABASE moved TEMPLATE in_the_way"])
+def test_pooled_connections_are_not_in_the_way_of_database_commands(start_pgweir, cluster, sql):
+    proxy = start_pgweir({"pgweir": {"threads": 2, "min_pool_size": 2}, "database in_the_way": {}, "database postgres": {}})
+    for name in "in_the_way", "moved":
+        cluster.primary.sql(f"DROP DATABASE IF EXISTS {name}", "postgres")
+    cluster.primary.sql("CREATE DATABASE in_the_way", "postgres")
+    clients = [proxy.raw("in_the_way", "postgres") for _ in range(6)]
+    for client in clients:
+        client.send(raw.query("SELECT pg_sleep(0.1)"))
+    for client in clients:
+        client.read_until_ready()
+    operator = proxy.raw("postgres", "postgres")
+    assert int(operator.value("SELECT count(*) FROM pg_stat_activity WHERE datname = 'in_the_way'")) >= 6
+    assert good(operator.ask(sql))
+    for client in clients + [operator]:
+        client.close()
