@@ -4,13 +4,11 @@
 #include "session_internal.h"
 
 /* What puts the session's settings in force goes ahead of the client's message, in the same packet. */
-static void put_setup(struct session *session)
+static COLD void put_setup(struct session *session)
 {
 	struct backend *backend = session->backend;
 	struct buf sql = { 0 }, message = { 0 };
 
-	if (!session->setup_due)
-		return;
 	session->setup_due = false;
 	/* It is on the client's time, and keeps the message behind it from starting the clock. */
 	if (backend->requests.count == 0)
@@ -41,7 +39,8 @@ static void take(struct session *session, struct backend *backend)
 void session_open_outbox(struct session *session)
 {
 	outbox_begin(&session_relay(session)->to_server, &session->backend->server->conn);
-	put_setup(session);
+	if (session->setup_due)
+		put_setup(session);
 }
 
 bool session_link(struct session *session)
