@@ -1,22 +1,39 @@
-/* libevent without its locks: only the mailbox is shared, and it is a lock-free stack with an eventfd. */
+/* An epoll set of its own, since libevent's way from there to a callback costs more than all the rest of a small message;
+ * and libevent's base, once somebody asks for it, in which that set is one descriptor among others. The mailbox is a
+ * lock-free stack with an eventfd. */
 #include "pgweir/loop.h"
 
+#include <errno.h>
+#include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pgweir/mem.h"
+#include "timers.h"
+
+enum {
+	READY_MAX = 256,                        /* Descriptors per turn. */
+	WAIT_MAX_MS = 60000,
+};
 
 struct loop {
-	struct event_base *base;
+	int epoll_fd;
 	char *name;
 	uint64_t turn;
 	bool stopping;
 	struct list kicked;                     /* Called back at the start of the next turn. */
-	struct event mail_event;
+	struct timers timers;
+	struct epoll_event ready[READY_MAX];    /* Of this turn; those from `ready_at` on have not been called back yet. */
+	int ready_at, ready_count;
+	struct loop_io mail_io;
 	int mail_fd;
+	struct event_base *base;                /* NULL unless somebody asked for it. */
+	struct event ready_event;               /* In `base`: something of ours is ready, or due. */
 	_Atomic unsigned refs;
 	_Atomic(struct loop_letter *) mail;     /* Newest first. */
 };
@@ -48,13 +65,14 @@ static void collect_mail(struct loop *loop)
 	}
 }
 
-static void mail_arrived(evutil_socket_t fd, short what, void *arg)
+static void mail_arrived(unsigned what, void *arg)
 {
+	struct loop *loop = arg;
 	uint64_t count;
 
 	(void)what;
-	if (read(fd, &count, sizeof(count)) == sizeof(count))
-		collect_mail(arg);
+	if (read(loop->mail_fd, &count, sizeof(count)) == sizeof(count))
+		collect_mail(loop);
 }
 
 void loop_post(struct loop *loop, struct loop_letter *letter)
@@ -76,31 +94,35 @@ void loop_post(struct loop *loop, struct loop_letter *letter)
 struct loop *loop_new(const char *name)
 {
 	struct loop *loop = NEW(struct loop);
-	struct event_config *config = event_config_new();
 
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	loop->base = event_base_new_with_config(config);
-	event_config_free(config);
-	CHECK(loop->base);
 	loop->name = mem_strdup(name);
 	loop->refs = 1;
 	list_init(&loop->kicked);
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	loop->mail_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	CHECK(loop->mail_fd >= 0);
-	event_assign(&loop->mail_event, loop->base, loop->mail_fd, EV_READ | EV_PERSIST, mail_arrived, loop);
-	event_add(&loop->mail_event, NULL);
+	CHECK(loop->epoll_fd >= 0 && loop->mail_fd >= 0);
+	loop_io_init(&loop->mail_io, loop, loop->mail_fd, mail_arrived, loop);
+	loop_io_read(&loop->mail_io, true);
 	return loop;
 }
 
 void loop_free(struct loop **loop)
 {
-	if (!*loop)
-		return;
-	event_del(&(*loop)->mail_event);
-	event_base_free((*loop)->base);
-	(*loop)->base = NULL;
-	loop_unref(*loop);
+	struct loop *gone = *loop;
+
 	*loop = NULL;
+	if (!gone)
+		return;
+	loop_io_fini(&gone->mail_io);
+	timers_fini(&gone->timers);
+	if (gone->base) {
+		event_del(&gone->ready_event);
+		event_base_free(gone->base);
+		gone->base = NULL;
+	}
+	close(gone->epoll_fd);
+	gone->epoll_fd = -1;
+	loop_unref(gone);
 }
 
 struct loop *loop_ref(struct loop *loop)
@@ -146,15 +168,112 @@ static void deliver_kicks(struct loop *loop)
 	}
 }
 
+/* --- Turns --- */
+
+static uint64_t monotonic_us(void)
+{
+	struct timespec now;
+
+	/* Not clock_now_us(): where a test lets time stand still, loops go on. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* How long the kernel may wait before a timer is due. */
+static int wait_ms(const struct loop *loop)
+{
+	const struct loop_timer *first = timers_first(&loop->timers);
+
+	if (!first)
+		return WAIT_MAX_MS;
+	uint64_t now_us = monotonic_us();
+	uint64_t left_ms = first->due_us > now_us ? (first->due_us - now_us + 999) / 1000 : 0;
+
+	return left_ms < WAIT_MAX_MS ? (int)left_ms : WAIT_MAX_MS;
+}
+
+/* What of the events is wanted. An error or hang-up shows itself to whatever is tried next. */
+static unsigned seen(uint32_t events, unsigned wanted)
+{
+	unsigned what = 0;
+
+	if (events & (EPOLLERR | EPOLLHUP))
+		return wanted;
+	if (events & EPOLLIN)
+		what |= LOOP_READ;
+	if (events & EPOLLOUT)
+		what |= LOOP_WRITE;
+	if (events & EPOLLRDHUP)
+		what |= LOOP_CLOSED;
+	return what & wanted;
+}
+
+static void deliver_ready(struct loop *loop)
+{
+	while (loop->ready_at < loop->ready_count) {
+		const struct epoll_event *event = &loop->ready[loop->ready_at++];
+		struct loop_io *io = event->data.ptr;
+		unsigned what = io ? seen(event->events, io->watched) : 0;
+
+		if (what)
+			io->callback(what, io->arg);
+	}
+}
+
+/* A timer that is started from in here is due later than now, and waits for another turn. */
+static void deliver_due(struct loop *loop)
+{
+	uint64_t now_us = timers_first(&loop->timers) ? monotonic_us() : 0;
+
+	for (struct loop_timer *first; (first = timers_first(&loop->timers)) && first->due_us < now_us;) {
+		timers_take(&loop->timers, first);
+		first->callback(first->arg);
+	}
+}
+
+static void collect(struct loop *loop, int timeout_ms)
+{
+	int count = epoll_wait(loop->epoll_fd, loop->ready, READY_MAX, timeout_ms);
+
+	CHECK(count >= 0 || errno == EINTR);
+	loop->ready_at = 0;
+	loop->ready_count = count > 0 ? count : 0;
+	deliver_ready(loop);
+	deliver_due(loop);
+}
+
+static void ready_in_base(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	collect(arg, 0);
+}
+
+static void wait_in_base(struct loop *loop, int timeout_ms)
+{
+	struct timeval timeout = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
+
+	event_add(&loop->ready_event, &timeout);
+	event_base_loop(loop->base, EVLOOP_ONCE);
+}
+
+void loop_run_once(struct loop *loop, bool wait)
+{
+	loop->turn++;
+	deliver_kicks(loop);
+	int timeout_ms = wait && !loop->stopping && list_empty(&loop->kicked) ? wait_ms(loop) : 0;
+
+	if (loop->base)
+		wait_in_base(loop, timeout_ms);
+	else
+		collect(loop, timeout_ms);
+}
+
 void loop_run(struct loop *loop)
 {
 	loop->stopping = false;
-	while (!loop->stopping) {
-		loop->turn++;
-		deliver_kicks(loop);
-		bool wait = !loop->stopping && list_empty(&loop->kicked);
-		event_base_loop(loop->base, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
-	}
+	while (!loop->stopping)
+		loop_run_once(loop, true);
 }
 
 void loop_stop(struct loop *loop)
@@ -169,6 +288,16 @@ const char *loop_name(const struct loop *loop)
 
 struct event_base *loop_base(struct loop *loop)
 {
+	if (loop->base)
+		return loop->base;
+	struct event_config *config = event_config_new();
+
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	loop->base = event_base_new_with_config(config);
+	event_config_free(config);
+	CHECK(loop->base);
+	event_assign(&loop->ready_event, loop->base, loop->epoll_fd, EV_READ | EV_PERSIST, ready_in_base, loop);
+	event_add(&loop->ready_event, NULL);
 	return loop->base;
 }
 
@@ -177,48 +306,50 @@ uint64_t loop_turn(const struct loop *loop)
 	return loop->turn;
 }
 
-static void io_ready(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop_io *io = arg;
-	unsigned seen = 0;
+/* --- Descriptors --- */
 
-	(void)fd;
-	if (what & EV_READ)
-		seen |= LOOP_READ;
-	if (what & EV_WRITE)
-		seen |= LOOP_WRITE;
-	if (what & EV_CLOSED)
-		seen |= LOOP_CLOSED;
-	io->callback(seen, io->arg);
+/* What was found ready in this turn is not the new owner's of this memory. */
+static void forget_ready(struct loop *loop, const struct loop_io *io)
+{
+	for (int i = loop->ready_at; i < loop->ready_count; i++)
+		if (loop->ready[i].data.ptr == io)
+			loop->ready[i].data.ptr = NULL;
 }
 
-/* Brings the event in line with what is wanted. */
+static uint32_t epoll_events(unsigned wanted)
+{
+	return (wanted & LOOP_READ ? EPOLLIN : 0u) | (wanted & LOOP_WRITE ? EPOLLOUT : 0u)
+		| (wanted & LOOP_CLOSED ? EPOLLRDHUP : 0u);
+}
+
+/* Brings the kernel in line with what is wanted. */
 static void watch(struct loop_io *io)
 {
-	short wanted = 0;
+	unsigned wanted = 0;
 
 	if (io->reading)
-		wanted |= EV_READ;
+		wanted |= LOOP_READ;
 	if (io->writing)
-		wanted |= EV_WRITE;
+		wanted |= LOOP_WRITE;
 	if (io->closed_only || (io->reading && io->watch_closed))
-		wanted |= EV_CLOSED;
+		wanted |= LOOP_CLOSED;
 	if (wanted == io->watched)
 		return;
-	if (io->watched)
-		event_del(&io->event);
-	io->watched = wanted;
+	struct epoll_event event = { .events = epoll_events(wanted), .data.ptr = io };
+	int operation = !io->watched ? EPOLL_CTL_ADD : wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+	int result = epoll_ctl(io->loop->epoll_fd, operation, io->fd, &event);
+
+	/* Whoever closed the descriptor first has taken it out already. */
+	CHECK(result == 0 || operation == EPOLL_CTL_DEL);
+	io->watched = (uint8_t)wanted;
 	if (!wanted)
-		return;
-	event_assign(&io->event, io->loop->base, event_get_fd(&io->event), (short)(wanted | EV_PERSIST), io_ready, io);
-	event_add(&io->event, NULL);
+		forget_ready(io->loop, io);
 }
 
 void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg)
 {
-	*io = (struct loop_io){ .loop = loop, .callback = callback, .arg = arg };
+	*io = (struct loop_io){ .loop = loop, .callback = callback, .arg = arg, .fd = fd };
 	list_init(&io->kick_link);
-	event_assign(&io->event, loop->base, fd, EV_READ | EV_PERSIST, io_ready, io);
 }
 
 void loop_io_fini(struct loop_io *io)
@@ -264,29 +395,22 @@ void loop_io_watch_closed(struct loop_io *io)
 	io->watch_closed = true;
 }
 
-static void timer_fired(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop_timer *timer = arg;
-
-	(void)fd;
-	(void)what;
-	timer->callback(timer->arg);
-}
+/* --- Timers --- */
 
 void loop_timer_init(struct loop_timer *timer, struct loop *loop, loop_timer_cb *callback, void *arg)
 {
 	*timer = (struct loop_timer){ .loop = loop, .callback = callback, .arg = arg };
-	event_assign(&timer->event, loop->base, -1, 0, timer_fired, timer);
 }
 
 void loop_timer_start(struct loop_timer *timer, uint64_t delay_ms)
 {
-	struct timeval delay = { .tv_sec = (time_t)(delay_ms / 1000), .tv_usec = (suseconds_t)(delay_ms % 1000 * 1000) };
-
-	event_add(&timer->event, &delay);
+	loop_timer_stop(timer);
+	timer->due_us = monotonic_us() + delay_ms * 1000;
+	timers_put(&timer->loop->timers, timer);
 }
 
 void loop_timer_stop(struct loop_timer *timer)
 {
-	event_del(&timer->event);
+	if (timer->place)
+		timers_take(&timer->loop->timers, timer);
 }

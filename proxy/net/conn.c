@@ -156,7 +156,7 @@ static void keep(struct conn *conn, const void *bytes, size_t size)
 }
 
 /* Keeps what is left of `pieces` after the first `sent` bytes. */
-static void keep_rest(struct conn *conn, const struct iovec *pieces, int count, size_t sent)
+static COLD void keep_rest(struct conn *conn, const struct iovec *pieces, int count, size_t sent)
 {
 	for (int i = 0; i < count; i++) {
 		if (sent >= pieces[i].iov_len) {
@@ -168,19 +168,23 @@ static void keep_rest(struct conn *conn, const struct iovec *pieces, int count, 
 	}
 }
 
+static COLD ssize_t plain_send_pieces(int fd, const struct iovec *pieces, int count)
+{
+	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count };
+
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 static bool plain_sendv(struct conn *conn, const struct iovec *pieces, int count)
 {
 	ssize_t sent;
 
-	do {
-		if (count == 1) {
-			sent = plain_send_once(conn->fd, pieces[0].iov_base, pieces[0].iov_len);
-		} else {
-			struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = (size_t)count };
-
-			sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
-		}
-	} while (sent < 0 && errno == EINTR);
+	do
+		sent = count == 1 ? plain_send_once(conn->fd, pieces[0].iov_base, pieces[0].iov_len)
+			: plain_send_pieces(conn->fd, pieces, count);
+	while (sent < 0 && errno == EINTR);
+	if (count == 1 && sent >= 0 && (size_t)sent == pieces[0].iov_len)
+		return true;
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		return false;
 	keep_rest(conn, pieces, count, sent < 0 ? 0 : (size_t)sent);

@@ -22,7 +22,7 @@ struct reply_rule {
 	enum need need;
 	uint32_t most;          /* Bytes, header included. */
 	uint32_t answers;       /* Bits of enum request_kind; ANY: also unasked. */
-	bool ends;              /* The request is answered with it. */
+	uint32_t ends;          /* The kinds of which a request is answered with it. */
 	enum verdict (*handle)(struct backend *backend, const char *message, size_t size);
 };
 
@@ -40,37 +40,32 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 static enum verdict handle_notification(struct backend *backend, const char *message, size_t size);
 
 static const struct reply_rule rules[256] = {
-	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), true, handle_parsed },
-	['2'] = { "BindComplete", NEED_HEADER, 5, BIT(REQUEST_BIND), true, NULL },
-	['3'] = { "CloseComplete", NEED_HEADER, 5, BIT(REQUEST_CLOSE), true, NULL },
-	['A'] = { "NotificationResponse", NEED_HEADER, 20000, ANY, false, handle_notification },
-	['C'] = { "CommandComplete", NEED_WHOLE, 256, RUNS, true, handle_tag },
-	['D'] = { "DataRow", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, false, NULL },
-	['E'] = { "ErrorResponse", NEED_START, 65536, ANY, false, handle_error },
-	['G'] = { "CopyInResponse", NEED_HEADER, 65536, RUNS, false, handle_copy },
-	['H'] = { "CopyOutResponse", NEED_HEADER, 65536, RUNS, false, handle_copy },
-	['I'] = { "EmptyQueryResponse", NEED_HEADER, 5, RUNS, true, NULL },
-	['N'] = { "NoticeResponse", NEED_HEADER, WIRE_MESSAGE_MAX, ANY, false, NULL },
-	['S'] = { "ParameterStatus", NEED_WHOLE, 1 << 20, ANY, false, handle_parameter },
-	['T'] = { "RowDescription", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS | BIT(REQUEST_DESCRIBE), false, NULL },
-	['V'] = { "FunctionCallResponse", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_FUNCTION_CALL), false, NULL },
-	['W'] = { "CopyBothResponse", NEED_HEADER, 65536, RUNS, false, handle_copy },
-	['Z'] = { "ReadyForQuery", NEED_WHOLE, 6, BIT(REQUEST_QUERY) | BIT(REQUEST_FUNCTION_CALL) | BIT(REQUEST_SYNC), false,
+	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), BIT(REQUEST_PARSE), handle_parsed },
+	['2'] = { "BindComplete", NEED_HEADER, 5, BIT(REQUEST_BIND), BIT(REQUEST_BIND), NULL },
+	['3'] = { "CloseComplete", NEED_HEADER, 5, BIT(REQUEST_CLOSE), BIT(REQUEST_CLOSE), NULL },
+	['A'] = { "NotificationResponse", NEED_HEADER, 20000, ANY, 0, handle_notification },
+	['C'] = { "CommandComplete", NEED_WHOLE, 256, RUNS, BIT(REQUEST_EXECUTE), handle_tag },
+	['D'] = { "DataRow", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, 0, NULL },
+	['E'] = { "ErrorResponse", NEED_START, 65536, ANY, 0, handle_error },
+	['G'] = { "CopyInResponse", NEED_HEADER, 65536, RUNS, 0, handle_copy },
+	['H'] = { "CopyOutResponse", NEED_HEADER, 65536, RUNS, 0, handle_copy },
+	['I'] = { "EmptyQueryResponse", NEED_HEADER, 5, RUNS, BIT(REQUEST_EXECUTE), NULL },
+	['N'] = { "NoticeResponse", NEED_HEADER, WIRE_MESSAGE_MAX, ANY, 0, NULL },
+	['S'] = { "ParameterStatus", NEED_WHOLE, 1 << 20, ANY, 0, handle_parameter },
+	['T'] = { "RowDescription", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS | BIT(REQUEST_DESCRIBE), BIT(REQUEST_DESCRIBE), NULL },
+	['V'] = { "FunctionCallResponse", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_FUNCTION_CALL), 0, NULL },
+	['W'] = { "CopyBothResponse", NEED_HEADER, 65536, RUNS, 0, handle_copy },
+	['Z'] = { "ReadyForQuery", NEED_WHOLE, 6, BIT(REQUEST_QUERY) | BIT(REQUEST_FUNCTION_CALL) | BIT(REQUEST_SYNC), 0,
 		handle_ready },
-	['c'] = { "CopyDone", NEED_HEADER, 5, RUNS, false, NULL },
-	['d'] = { "CopyData", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, false, NULL },
-	['n'] = { "NoData", NEED_HEADER, 5, BIT(REQUEST_DESCRIBE), true, NULL },
-	['s'] = { "PortalSuspended", NEED_HEADER, 5, BIT(REQUEST_EXECUTE), true, NULL },
-	['t'] = { "ParameterDescription", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_DESCRIBE), false, NULL },
+	['c'] = { "CopyDone", NEED_HEADER, 5, RUNS, 0, NULL },
+	['d'] = { "CopyData", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, 0, NULL },
+	['n'] = { "NoData", NEED_HEADER, 5, BIT(REQUEST_DESCRIBE), BIT(REQUEST_DESCRIBE), NULL },
+	['s'] = { "PortalSuspended", NEED_HEADER, 5, BIT(REQUEST_EXECUTE), BIT(REQUEST_EXECUTE), NULL },
+	['t'] = { "ParameterDescription", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_DESCRIBE), 0, NULL },
 };
 
 /* The rows of what we have asked ourselves are few and small. */
-static const struct reply_rule own_row = { "DataRow", NEED_WHOLE, 1 << 20, RUNS, false, handle_row };
-
-static bool first_is_injected(const struct backend *backend)
-{
-	return backend->requests.count && (requests_at(&backend->requests, 0)->flags & REQUEST_INJECTED);
-}
+static const struct reply_rule own_row = { "DataRow", NEED_WHOLE, 1 << 20, RUNS, 0, handle_row };
 
 void backend_settle(struct backend *backend)
 {
@@ -140,15 +135,13 @@ static enum verdict handle_error(struct backend *backend, const char *message, s
 	const char *body = message + WIRE_HEADER_SIZE;
 	size_t body_size = size - WIRE_HEADER_SIZE;
 	const char *severity = wire_error_field(body, body_size, 'V');
-	struct request request = { .kind = REQUEST_NONE };
+	struct request request = requests_first(&backend->requests);
 
 	if (!severity)
 		severity = wire_error_field(body, body_size, 'S');
 	if (is_fatal(severity))
 		backend->said_fatal = true;
-	if (backend->requests.count)
-		request = *requests_at(&backend->requests, 0);
-	else if (!backend->said_fatal)
+	if (request.kind == REQUEST_NONE && !backend->said_fatal)
 		return VERDICT_BROKEN;
 	if (backend->failed && !backend->said_fatal)
 		return VERDICT_BROKEN;
@@ -172,7 +165,7 @@ static enum verdict handle_tag(struct backend *backend, const char *message, siz
 		return VERDICT_BROKEN;
 	if (tag[0] == 'D' && (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0))
 		prepared_clear(&backend->prepared);
-	if (!backend->mute && !first_is_injected(backend))
+	if (!backend->mute && !(requests_first(&backend->requests).flags & REQUEST_INJECTED))
 		backend->sink->tag(backend->owner, tag);
 	return VERDICT_PASS;
 }
@@ -270,34 +263,24 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 	return request.flags & REQUEST_INJECTED ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 
-/* A reply that ends its request does so in the extended protocol only: a simple Query ends with ReadyForQuery. */
-static bool ends_request(const struct reply_rule *rule, char type, enum request_kind kind)
-{
-	if (rule->ends)
-		return kind != REQUEST_QUERY;
-	return type == 'T' && kind == REQUEST_DESCRIBE;
-}
-
-/* One message, present as far as its rule asks. */
+/* One message, present as far as its rule asks. A request of the simple protocol ends with ReadyForQuery only. */
 static enum verdict handle(struct backend *backend, const struct reply_rule *rule, const char *message, size_t size)
 {
-	if (backend->skipping && message[0] == 'Z')
-		stop_skipping(backend);
-	enum request_kind kind = requests_first_kind(&backend->requests);
+	struct request first = requests_first(&backend->requests);
 	enum verdict verdict = VERDICT_PASS;
 
-	if (rule->answers != ANY && (!(BIT(kind) & rule->answers) || (backend->failed && message[0] != 'Z')))
+	if (rule->answers != ANY && (!(BIT(first.kind) & rule->answers) || (backend->failed && message[0] != 'Z')))
 		return VERDICT_BROKEN;
-	/* The error of a Parse that we put in front is the answer to the client's message behind it. */
-	bool ours = first_is_injected(backend) && message[0] != 'A'
-		&& (message[0] != 'E' || requests_at(&backend->requests, 0)->flags & (REQUEST_SETUP | REQUEST_TRY));
-
 	if (rule->handle)
 		verdict = rule->handle(backend, message, size);
 	if (verdict == VERDICT_BROKEN)
 		return verdict;
-	if (ends_request(rule, message[0], kind))
+	if (BIT(first.kind) & rule->ends)
 		requests_pop(&backend->requests);
+	/* The error of a Parse that we put in front is the answer to the client's message behind it. */
+	bool ours = first.flags & REQUEST_INJECTED && message[0] != 'A'
+		&& (message[0] != 'E' || first.flags & (REQUEST_SETUP | REQUEST_TRY));
+
 	return ours || backend->mute ? VERDICT_SWALLOW : verdict;
 }
 
@@ -346,11 +329,22 @@ static size_t continue_message(struct backend *backend, struct run *run, const c
 	return part;
 }
 
-static const struct reply_rule *rule_for(const struct backend *backend, char type)
+static const struct reply_rule *rule_for(const struct request *first, char type)
 {
-	if (type == 'D' && backend->requests.count && requests_at(&backend->requests, 0)->flags & REQUEST_READ)
-		return &own_row;
-	return &rules[(unsigned char)type];
+	return type == 'D' && first->flags & REQUEST_READ ? &own_row : &rules[(unsigned char)type];
+}
+
+/* Answers of our own have their turn before this message. */
+static void make_way(struct backend *backend, struct run *run, const struct reply_rule *rule, char type)
+{
+	if (backend->skipping && type == 'Z')
+		stop_skipping(backend);
+	if (requests_first_kind(&backend->requests) < REQUEST_COPY_END && type != 'E')
+		return;
+	pass_run(backend, run);
+	/* A notice may belong to what comes behind. */
+	if (rule->answers != ANY || type == 'E' || type == 'N')
+		backend_settle(backend);
 }
 
 /* Returns how many bytes were dealt with, or -1. */
@@ -358,63 +352,56 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 {
 	struct run run = { 0 };
 	size_t at = backend->pass_left ? continue_message(backend, &run, bytes, size) : 0;
+	enum verdict verdict = VERDICT_PASS;
 
 	while (size - at >= WIRE_HEADER_SIZE) {
 		const char *message = bytes + at;
-		const struct reply_rule *rule = rule_for(backend, message[0]);
+		struct request first = requests_first(&backend->requests);
+		const struct reply_rule *rule = rule_for(&first, message[0]);
 		size_t left = size - at, whole = wire_message_size(message), wanted = wanted_size(rule, whole);
 
-		if (wanted == 0) {
-			pass_run(backend, &run);
-			return -1;
-		}
-		if (left < wanted)
+		if (wanted == 0)
+			verdict = VERDICT_BROKEN;
+		if (wanted == 0 || left < wanted)
 			break;
-		if (backend->skipping && message[0] == 'Z')
-			stop_skipping(backend);
-		/* These may put something of ours in between. */
-		if (requests_first_kind(&backend->requests) >= REQUEST_COPY_END || message[0] == 'E') {
-			pass_run(backend, &run);
-			/* A notice may belong to what comes behind. */
-			if (rule->answers != ANY || message[0] == 'E' || message[0] == 'N')
-				backend_settle(backend);
-		}
-		enum verdict verdict = handle(backend, rule, message, wanted);
-
-		if (verdict == VERDICT_BROKEN) {
-			pass_run(backend, &run);
-			return -1;
-		}
+		if (first.kind >= REQUEST_COPY_END || message[0] == 'E' || backend->skipping)
+			make_way(backend, &run, rule, message[0]);
+		verdict = handle(backend, rule, message, wanted);
+		if (verdict == VERDICT_BROKEN)
+			break;
 		backend->pass_left = whole;
 		backend->pass_swallow = verdict == VERDICT_SWALLOW;
 		at += continue_message(backend, &run, message, left);
 	}
 	pass_run(backend, &run);
-	return (ssize_t)at;
+	return verdict == VERDICT_BROKEN ? -1 : (ssize_t)at;
+}
+
+/* From the start of a message that is there in part to a whole one, and on. */
+static ssize_t walk_held(struct backend *backend, const char *bytes, size_t size)
+{
+	struct buf *held = &backend->held;
+
+	buf_append(held, bytes, size);
+	ssize_t used = walk(backend, held->bytes, held->size);
+
+	backend->sink->flush(backend->owner);
+	if (used > 0)
+		buf_drop_front(held, (size_t)used);
+	if (held->size == 0)
+		buf_fini(held);
+	return used;
 }
 
 bool backend_receive(struct backend *backend, const char *bytes, size_t size)
 {
-	struct buf *held = &backend->held;
-	bool from_held = held->size > 0;
-
-	if (from_held) {
-		buf_append(held, bytes, size);
-		bytes = held->bytes;
-		size = held->size;
-	}
+	if (backend->held.size)
+		return walk_held(backend, bytes, size) >= 0;
 	ssize_t used = walk(backend, bytes, size);
 
-	backend->sink->flush(backend->owner);
-	if (used < 0)
-		return false;
-	if (!from_held)
-		buf_append(held, bytes + used, size - (size_t)used);
-	else
-		buf_drop_front(held, (size_t)used);
-	if (held->size == 0 && held->capacity)
-		buf_fini(held);
-	return true;
+	if (used >= 0 && (size_t)used < size)
+		buf_append(&backend->held, bytes + used, size - (size_t)used);
+	return used >= 0;
 }
 
 bool backend_quiet(const struct backend *backend)

@@ -12,7 +12,7 @@ void requests_fini(struct requests *requests)
 	*requests = (struct requests){ 0 };
 }
 
-static void grow(struct requests *requests)
+void requests_grow(struct requests *requests)
 {
 	uint32_t capacity = requests->capacity ? requests->capacity * 2 : REQUESTS_FIRST_CAPACITY;
 	struct request *ring = NEW_ARRAY(struct request, capacity);
@@ -23,23 +23,6 @@ static void grow(struct requests *requests)
 	requests->ring = ring;
 	requests->capacity = capacity;
 	requests->head = 0;
-}
-
-void requests_push(struct requests *requests, enum request_kind kind, uint8_t flags, struct statement_name *name)
-{
-	if (requests->count == requests->capacity)
-		grow(requests);
-	*requests_at(requests, requests->count++) = (struct request){
-		.kind = (uint8_t)kind, .flags = flags, .name = statement_name_ref(name),
-	};
-}
-
-void requests_pop(struct requests *requests)
-{
-	CHECK(requests->count);
-	statement_name_unref(&requests_at(requests, 0)->name);
-	requests->head = (requests->head + 1) & (requests->capacity - 1);
-	requests->count--;
 }
 
 void requests_remove(struct requests *requests, uint32_t i)

@@ -365,7 +365,7 @@ static void keep_rest(struct session *session, const char *bytes, size_t size, s
 		used = size;
 	if (from_held)
 		buf_drop_front(held, used);
-	else
+	else if (used < size)
 		buf_append(held, bytes + used, size - used);
 	if (held->size == 0 && held->capacity)
 		buf_fini(held);
@@ -380,10 +380,10 @@ void session_ready_to_read(struct session *session)
 	/* Most wait so shortly that they send nothing more meanwhile: who does is dealt with then (session_event()). */
 	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING)
 		return;
-	if (session->state == SESSION_FINISHING || session->state == SESSION_SETTING_UP || blocked)
-		conn_want_read(&session->conn, false);
-	else
-		conn_want_read(&session->conn, true);
+	bool wanted = session->state != SESSION_FINISHING && session->state != SESSION_SETTING_UP && !blocked;
+
+	if (!wanted || !session->conn.io.reading)
+		conn_want_read(&session->conn, wanted);
 }
 
 static void flush_if_too_many(struct session *session)

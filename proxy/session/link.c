@@ -3,7 +3,7 @@
 #include "pgweir/wire.h"
 #include "session_internal.h"
 
-static void put_own_query(struct session *session, struct buf *sql, uint8_t flags)
+static COLD void put_own_query(struct session *session, struct buf *sql, uint8_t flags)
 {
 	struct backend *backend = session->backend;
 	struct buf message = { 0 };
@@ -19,14 +19,12 @@ static void put_own_query(struct session *session, struct buf *sql, uint8_t flag
 
 /* What puts the session's state in force goes ahead of the client's message, in the same packet. A statement that cannot
  * be prepared any more is one that the client will not find. */
-static void put_setup(struct session *session)
+static COLD void put_setup(struct session *session)
 {
 	struct backend *backend = session->backend;
 	struct buf sql = { 0 };
 	size_t step = 0;
 
-	if (!session->setup_due)
-		return;
 	session->setup_due = false;
 	/* It is on the client's time, and keeps the message behind it from starting the clock. */
 	if (backend->requests.count == 0)
@@ -55,7 +53,8 @@ static void take(struct session *session, struct backend *backend)
 void session_open_outbox(struct session *session)
 {
 	outbox_begin(&session_relay(session)->to_server, &session->backend->server->conn);
-	put_setup(session);
+	if (session->setup_due)
+		put_setup(session);
 }
 
 bool session_link(struct session *session)

@@ -2,43 +2,36 @@
 
 #include <string.h>
 
-void outbox_begin(struct outbox *outbox, struct conn *conn)
-{
-	CHECK(!outbox->conn);
-	outbox->conn = conn;
-	outbox->failed = false;
-	outbox->count = 0;
-	outbox->scratch_used = 0;
-}
-
 void outbox_flush(struct outbox *outbox)
 {
 	if (outbox->count && !outbox->failed && !conn_sendv(outbox->conn, outbox->pieces, outbox->count))
 		outbox->failed = true;
 	outbox->count = 0;
 	outbox->scratch_used = 0;
+	outbox->end = NULL;
 }
 
-bool outbox_end(struct outbox *outbox)
+/* To copy a few bytes costs less than another piece, above all where it would be the second one. */
+static bool join_scratch(struct outbox *outbox, const char *bytes, size_t size)
 {
-	outbox_flush(outbox);
-	outbox->conn = NULL;
-	return !outbox->failed;
+	char *free_from = outbox->scratch + outbox->scratch_used;
+
+	if (outbox->end != free_from || size > OUTBOX_JOIN_MAX || OUTBOX_SCRATCH - outbox->scratch_used < size)
+		return false;
+	memcpy(free_from, bytes, size);
+	outbox->scratch_used += size;
+	outbox_extend(outbox, size);
+	return true;
 }
 
-void outbox_pass(struct outbox *outbox, const char *bytes, size_t size)
+void outbox_add_piece(struct outbox *outbox, const char *bytes, size_t size)
 {
-	struct iovec *last = outbox->count ? &outbox->pieces[outbox->count - 1] : NULL;
-
-	if (size == 0)
+	if (join_scratch(outbox, bytes, size))
 		return;
-	if (last && (char *)last->iov_base + last->iov_len == bytes) {
-		last->iov_len += size;
-		return;
-	}
 	if (outbox->count == OUTBOX_PIECES)
 		outbox_flush(outbox);
 	outbox->pieces[outbox->count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
+	outbox->end = bytes + size;
 }
 
 void outbox_put(struct outbox *outbox, const void *bytes, size_t size)

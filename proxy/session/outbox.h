@@ -8,25 +8,55 @@
 
 #include "pgweir/conn.h"
 
-enum { OUTBOX_PIECES = 64, OUTBOX_SCRATCH = 16384 };
+enum { OUTBOX_PIECES = 64, OUTBOX_SCRATCH = 16384, OUTBOX_JOIN_MAX = 256 };
 
 struct outbox {
 	struct conn *conn;              /* Where it goes; NULL while not in use. */
+	const char *end;                /* Of the last piece; NULL if there is none. */
 	bool failed;                    /* The connection broke; nothing more is sent. */
 	int count;
-	struct iovec pieces[OUTBOX_PIECES];
 	size_t scratch_used;
+	struct iovec pieces[OUTBOX_PIECES];
 	char scratch[OUTBOX_SCRATCH];
 };
 
-void outbox_begin(struct outbox *outbox, struct conn *conn);
-/* Bytes that stay where they are until outbox_flush(). */
-void outbox_pass(struct outbox *outbox, const char *bytes, size_t size);
-/* Bytes that are copied. */
-void outbox_put(struct outbox *outbox, const void *bytes, size_t size);
+static inline void outbox_begin(struct outbox *outbox, struct conn *conn)
+{
+	CHECK(!outbox->conn && !outbox->count);
+	outbox->conn = conn;
+	outbox->failed = false;
+}
+
 /* Sends what there is; more may follow. */
 void outbox_flush(struct outbox *outbox);
+
 /* Flushes and lets go. False: the connection is broken. */
-bool outbox_end(struct outbox *outbox) MUST_USE;
+static inline bool MUST_USE outbox_end(struct outbox *outbox)
+{
+	if (outbox->count)
+		outbox_flush(outbox);
+	outbox->conn = NULL;
+	return !outbox->failed;
+}
+
+/* For the two below. */
+static inline void outbox_extend(struct outbox *outbox, size_t size)
+{
+	outbox->pieces[outbox->count - 1].iov_len += size;
+	outbox->end += size;
+}
+void outbox_add_piece(struct outbox *outbox, const char *bytes, size_t size);
+
+/* Bytes that stay where they are until outbox_flush(). */
+static inline void outbox_pass(struct outbox *outbox, const char *bytes, size_t size)
+{
+	if (outbox->end == bytes)
+		outbox_extend(outbox, size);
+	else if (size)
+		outbox_add_piece(outbox, bytes, size);
+}
+
+/* Bytes that are copied. */
+void outbox_put(struct outbox *outbox, const void *bytes, size_t size);
 
 #endif

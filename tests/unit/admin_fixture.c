@@ -133,7 +133,7 @@ int fixture_teardown(void **state)
 void fixture_turn(void)
 {
 	for (int i = 0; i < 4; i++) {
-		event_base_loop(loop_base(loop), EVLOOP_NONBLOCK);
+		loop_run_once(loop, false);
 		if (!fakes.hold_tours)
 			fixture_finish_tours();
 	}

@@ -327,7 +327,7 @@ static void stopping_answers_those_who_wait(void **state)
 	begin(&login, "hang");
 	/* The request must have arrived before the end. */
 	while (!fake_server_logins())
-		event_base_loop(loop_base(loop), EVLOOP_ONCE);
+		loop_run_once(loop, true);
 	auth_stop();
 	settle(&login);
 	assert_int_equal(login.step, AUTH_DENIED);

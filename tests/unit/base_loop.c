@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -269,6 +270,34 @@ static void closed_only_hears_the_peer_go_and_nothing_else(void **state)
 	close_side(&side);
 }
 
+/* Whoever waits for a server and is reset must not be found ready again and again, and never called back. */
+static void closed_only_hears_a_reset(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct linger at_once = { .l_onoff = 1 };
+	socklen_t size = sizeof(address);
+	struct side side = { 0 };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	side.fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(side.fds[1], (struct sockaddr *)&address, size), 0);
+	side.fds[0] = accept(listener, NULL, NULL);
+	loop_io_init(&side.io, loop, side.fds[0], note_and_stop, &side);
+	loop_io_watch_closed(&side.io);
+	loop_io_closed_only(&side.io);
+	assert_int_equal(setsockopt(side.fds[1], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	close(side.fds[1]);
+	side.fds[1] = -1;
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_CLOSED);
+	close_side(&side);
+	close(listener);
+}
+
 static void reading_resumes_after_closed_only(void **state)
 {
 	struct side side;
@@ -453,6 +482,80 @@ static void starting_a_running_timer_puts_it_off(void **state)
 	loop_timer_stop(&timer);
 }
 
+static uint64_t last_due_us;
+
+static void ring_in_order(void *arg)
+{
+	const struct loop_timer *timer = arg;
+
+	assert_true(timer->due_us >= last_due_us);
+	last_due_us = timer->due_us;
+	rings++;
+}
+
+/* Enough of them for every shape of the heap, and some stopped in the middle of it. */
+static void timers_fire_in_the_order_in_which_they_are_due(void **state)
+{
+	enum { TIMERS = 200 };
+	static struct loop_timer timers[TIMERS];
+
+	(void)state;
+	rings = 0;
+	last_due_us = 0;
+	for (unsigned i = 0; i < TIMERS; i++) {
+		loop_timer_init(&timers[i], loop, ring_in_order, &timers[i]);
+		loop_timer_start(&timers[i], 60000);
+	}
+	for (unsigned i = 0; i < TIMERS; i++)
+		loop_timer_start(&timers[i], 1 + 2 * (i * 37 % TIMERS));
+	for (unsigned i = 0; i < TIMERS; i += 4)
+		loop_timer_stop(&timers[i]);
+	run_for(2 * TIMERS + 50);
+	assert_int_equal(rings, TIMERS - TIMERS / 4);
+}
+
+static void a_timer_may_outlive_its_loop(void **state)
+{
+	struct loop_timer timer;
+
+	(void)state;
+	loop_timer_init(&timer, loop, ring, NULL);
+	loop_timer_start(&timer, 60000);
+	loop_free(&loop);
+	loop_timer_stop(&timer);
+}
+
+/* --- libevent's base --- */
+
+static void rung_by_libevent(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	ring(arg);
+}
+
+/* Descriptors, timers and letters go on as before when somebody brings libevent in, and his events are served. */
+static void libevents_events_and_the_loops_own_are_served_by_one_run(void **state)
+{
+	struct timeval soon = { .tv_usec = 1000 };
+	struct side side;
+
+	(void)state;
+	rings = 0;
+	open_side(&side, note_and_stop);
+	struct event *theirs = evtimer_new(loop_base(loop), rung_by_libevent, NULL);
+
+	event_add(theirs, &soon);
+	run_for(30);
+	assert_int_equal(rings, 1);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_read(&side.io, true);
+	loop_run(loop);
+	assert_int_equal(side.what, LOOP_READ);
+	event_free(theirs);
+	close_side(&side);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +567,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_unwanted_descriptor_stays_silent, start, stop),
 		cmocka_unit_test_setup_teardown(a_peer_that_shut_down_is_reported_as_closed, start, stop),
 		cmocka_unit_test_setup_teardown(closed_only_hears_the_peer_go_and_nothing_else, start, stop),
+		cmocka_unit_test_setup_teardown(closed_only_hears_a_reset, start, stop),
 		cmocka_unit_test_setup_teardown(reading_resumes_after_closed_only, start, stop),
 		cmocka_unit_test_setup_teardown(a_kick_calls_back_though_nothing_is_readable, start, stop),
 		cmocka_unit_test_setup_teardown(a_kick_from_within_a_callback_waits_for_the_next_turn, start, stop),
@@ -473,6 +577,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_timer_fires_once_and_not_before_its_time, start, stop),
 		cmocka_unit_test_setup_teardown(a_stopped_timer_does_not_fire, start, stop),
 		cmocka_unit_test_setup_teardown(starting_a_running_timer_puts_it_off, start, stop),
+		cmocka_unit_test_setup_teardown(timers_fire_in_the_order_in_which_they_are_due, start, stop),
+		cmocka_unit_test_setup_teardown(a_timer_may_outlive_its_loop, start, stop),
+		cmocka_unit_test_setup_teardown(libevents_events_and_the_loops_own_are_served_by_one_run, start, stop),
 	};
 
 	/* A loop that waits for what never comes is a failure too. */

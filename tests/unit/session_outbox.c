@@ -107,6 +107,26 @@ static void neighbours_become_one_piece(void **unused)
 	expect_received("abcdfgh");
 }
 
+/* The rest of a message whose name was rewritten, and those behind it: one piece is one plain send. */
+static void few_bytes_behind_our_own_join_them_and_many_do_not(void **unused)
+{
+	static char many[OUTBOX_JOIN_MAX + 1];
+
+	(void)unused;
+	outbox_put(outbox, "own", 3);
+	outbox_pass(outbox, "few", 3);
+	outbox_pass(outbox, "more", 4);
+	assert_int_equal(outbox->count, 1);
+	outbox_pass(outbox, many, sizeof(many));
+	assert_int_equal(outbox->count, 2);
+	outbox_pass(outbox, "few", 3);
+	assert_int_equal(outbox->count, 3);
+	assert_true(outbox_end(outbox));
+	assert_int_equal(receive(), 10 + sizeof(many) + 3);
+	assert_memory_equal(received, "ownfewmore", 10);
+	assert_memory_equal(received + 10 + sizeof(many), "few", 3);
+}
+
 static void more_pieces_than_one_send_takes_are_sent_in_turn(void **unused)
 {
 	static const char bytes[] = "0123456789";
@@ -203,6 +223,7 @@ int main(void)
 		TEST(nothing_is_sent_before_a_flush),
 		TEST(passed_and_put_bytes_keep_their_order),
 		TEST(neighbours_become_one_piece),
+		TEST(few_bytes_behind_our_own_join_them_and_many_do_not),
 		TEST(more_pieces_than_one_send_takes_are_sent_in_turn),
 		TEST(more_than_the_scratch_holds_is_sent_in_turn),
 		TEST(one_larger_than_the_scratch_goes_out_at_once),

@@ -6,6 +6,8 @@
 #define PGWEIR_CHECK_H
 
 #define MUST_USE __attribute__((warn_unused_result))
+/* Seldom called from where every message passes: kept out of its callers. */
+#define COLD __attribute__((cold, noinline))
 #define PRINTF_LIKE(text_at, first_at) __attribute__((format(printf, text_at, first_at)))
 
 #define CHECK(condition) \

@@ -5,7 +5,6 @@
 #define PGWEIR_LOOP_H
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,23 +22,23 @@ enum loop_what {
 typedef void loop_io_cb(unsigned what, void *arg);
 typedef void loop_timer_cb(void *arg);
 
-/* A descriptor under watch. Embedded in its owner; reading stays registered, writing only while wanted. There are as
- * many of these as clients: one event for everything keeps them small. */
+/* A descriptor under watch. Embedded in its owner; reading stays registered, writing only while wanted. */
 struct loop_io {
-	struct event event;
-	struct list kick_link;
-	struct loop *loop;
 	loop_io_cb *callback;
 	void *arg;
-	short watched;          /* What the event is added for; 0: it is not added. */
+	struct loop *loop;
+	struct list kick_link;
+	int fd;
+	uint8_t watched;        /* The loop_what bits that the kernel looks for; 0: it knows nothing of the descriptor. */
 	bool reading, writing, watch_closed, closed_only;
 };
 
 struct loop_timer {
-	struct event event;
 	struct loop *loop;
 	loop_timer_cb *callback;
 	void *arg;
+	uint64_t due_us;
+	uint32_t place;         /* Among those that run (timers.h); 0: it does not. */
 };
 
 struct loop *loop_new(const char *name);
@@ -47,9 +46,11 @@ void loop_free(struct loop **loop);            /* NULL is fine. Letters not yet 
 struct loop *loop_ref(struct loop *loop);      /* From the loop's own thread: loop_post() stays safe after loop_free(). */
 void loop_unref(struct loop *loop);            /* From any thread. */
 void loop_run(struct loop *loop);              /* Until loop_stop(). */
+void loop_run_once(struct loop *loop, bool wait);      /* One turn; with `wait` until there is something to do. */
 void loop_stop(struct loop *loop);             /* From the loop's own thread. */
 const char *loop_name(const struct loop *loop);
-struct event_base *loop_base(struct loop *loop);  /* For libraries that speak libevent (evhttp, libcurl's socket callbacks). */
+/* For libraries that speak libevent (evhttp, libcurl's socket callbacks), and for signals. Made when first asked for. */
+struct event_base *loop_base(struct loop *loop);
 
 /* Counts turns of the loop: equal values mean "in the same turn". */
 uint64_t loop_turn(const struct loop *loop);

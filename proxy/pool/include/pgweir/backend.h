@@ -32,7 +32,8 @@ enum backend_copy { BACKEND_COPY_NONE, BACKEND_COPY_IN, BACKEND_COPY_OUT, BACKEN
 struct backend_sink {
 	/* The connection is ready for what loop_what bits say, while the backend is lent. */
 	void (*event)(void *owner, unsigned what);
-	/* These bytes of the server's are the client's. They stay valid until flush(). */
+	/* These bytes of the server's are the client's. They stay valid until flush(), or until the caller of
+	 * backend_receive() lets go of its own. */
 	void (*pass)(void *owner, const char *bytes, size_t size);
 	/* Send what was passed. Bytes may go away afterwards. */
 	void (*flush)(void *owner);

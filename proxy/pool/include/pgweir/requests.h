@@ -49,7 +49,6 @@ struct requests {
 };
 
 void requests_fini(struct requests *requests);
-void requests_push(struct requests *requests, enum request_kind kind, uint8_t flags, struct statement_name *name);
 static inline uint32_t requests_count(const struct requests *requests) { return requests->count; }
 
 /* The i-th oldest; `i` below the count. */
@@ -58,12 +57,37 @@ static inline struct request *requests_at(const struct requests *requests, uint3
 	return &requests->ring[(requests->head + i) & (requests->capacity - 1)];
 }
 
-static inline enum request_kind requests_first_kind(const struct requests *requests)
+/* A copy of the oldest; of kind REQUEST_NONE if there is none. Its reference stays with the ring. */
+static inline struct request requests_first(const struct requests *requests)
 {
-	return requests->count ? (enum request_kind)requests_at(requests, 0)->kind : REQUEST_NONE;
+	return requests->count ? *requests_at(requests, 0) : (struct request){ .kind = REQUEST_NONE };
 }
 
-void requests_pop(struct requests *requests);           /* Releases the first one's reference. */
+static inline enum request_kind requests_first_kind(const struct requests *requests)
+{
+	return (enum request_kind)requests_first(requests).kind;
+}
+
+void requests_grow(struct requests *requests);
+static inline void requests_push(struct requests *requests, enum request_kind kind, uint8_t flags, struct statement_name *name)
+{
+	if (requests->count == requests->capacity)
+		requests_grow(requests);
+	*requests_at(requests, requests->count++) = (struct request){
+		.kind = (uint8_t)kind, .flags = flags, .name = name ? statement_name_ref(name) : NULL,
+	};
+}
+
+/* Releases the first one's reference. */
+static inline void requests_pop(struct requests *requests)
+{
+	CHECK(requests->count);
+	if (requests_at(requests, 0)->name)
+		statement_name_unref(&requests_at(requests, 0)->name);
+	requests->head = (requests->head + 1) & (requests->capacity - 1);
+	requests->count--;
+}
+
 void requests_remove(struct requests *requests, uint32_t i);
 /* How many stand before the next Sync that the server will see, or all if there is none. */
 uint32_t requests_until_sync(const struct requests *requests);
