@@ -85,12 +85,16 @@ static enum verdict handle_query(struct session *session, const char *message, s
 {
 	const char *text = message + WIRE_HEADER_SIZE;
 	size_t text_size = size - WIRE_HEADER_SIZE;
-	uint32_t effects = session_text_effects(session, text, text_size, size == wire_message_size(message));
+	uint32_t effects = size == wire_message_size(message) ? session_text_effects(session, text, text_size, true)
+		: session_long_text_begin(session, text, text_size);
 
 	prepared_query(session);
-	if (!session_may_run(session, 'Q', text, text_size, effects))
+	if (!session_may_run(session, 'Q', text, text_size, effects)) {
+		session_long_text_drop(session);
 		return VERDICT_DROP;
-	if (effects & SCAN_STATEMENT_NAMES && session->names.size && query_with_names(session, text, text_size))
+	}
+	if (effects & SCAN_STATEMENT_NAMES && session->names.size && !session->long_text
+		&& query_with_names(session, text, text_size))
 		*skip = size;
 	ask(session, REQUEST_QUERY);
 	return VERDICT_FORWARD;
@@ -327,6 +331,8 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 			if (!session->pass_drop)
 				forward(session, bytes + at, part);
 			session->pass_left -= part;
+			if (session->long_text)
+				session_long_text_goes_on(session, bytes + at, part, session->pass_left == 0);
 			at += part;
 			continue;
 		}
@@ -351,6 +357,8 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 		if (verdict == VERDICT_FORWARD)
 			forward(session, message + skip, here - skip);
 		session->pass_left = whole - here;
+		if (session->long_text)
+			session_long_text_goes_on(session, message + wanted, here - wanted, session->pass_left == 0);
 		session->pass_drop = verdict == VERDICT_DROP;
 		at += here;
 	}

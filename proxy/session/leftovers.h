@@ -31,6 +31,10 @@ void leftovers_failed(struct session *session);
 /* text.c */
 unsigned session_scan_flags(const struct session *session);
 uint32_t session_text_effects(const struct session *session, const char *text, size_t size, bool whole);
+/* The same for one that comes in pieces: tells what is known from its first. */
+uint32_t session_long_text_begin(struct session *session, const char *text, size_t size);
+void session_long_text_goes_on(struct session *session, const char *bytes, size_t size, bool last);
+void session_long_text_drop(struct session *session);
 bool session_text_is_one_prepare(const char *text);
 /* Before something with these effects is sent. False: it has been refused instead, and is to be dropped. */
 bool session_may_run(struct session *session, char type, const char *text, size_t size, uint32_t effects);

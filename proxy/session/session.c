@@ -234,6 +234,7 @@ static void session_free(struct session *session)
 	statement_name_unref(&session->retry_name);
 	leftovers_failed(session);
 	sql_names_settled(session);
+	session_long_text_drop(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);

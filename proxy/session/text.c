@@ -42,6 +42,14 @@ static void vacate(struct session *session, const char *text, size_t size)
 			pool_vacate(session->worker, names.list[i].text);
 }
 
+static void note_effects(struct session *session, uint32_t effects)
+{
+	if (effects & SCAN_SEQUENCE_USE)
+		sequences_wrote(session);
+	if (effects & STATES)
+		leftovers_suspect(session, effects);
+}
+
 bool session_may_run(struct session *session, char type, const char *text, size_t size, uint32_t effects)
 {
 	enum refusal refusal = REFUSAL_NONE;
@@ -58,11 +66,38 @@ bool session_may_run(struct session *session, char type, const char *text, size_
 		session_refuse(session, type, refusal);
 		return false;
 	}
-	if (effects & SCAN_SEQUENCE_USE)
-		sequences_wrote(session);
-	if (effects & STATES)
-		leftovers_suspect(session, effects);
+	note_effects(session, effects);
 	if (effects & SCAN_NEEDS_IDLE_DATABASE)
 		vacate(session, text, size);
 	return true;
+}
+
+/* --- Texts longer than what is looked at before it is sent --- */
+
+uint32_t session_long_text_begin(struct session *session, const char *text, size_t size)
+{
+	if (session->mode == POOL_MODE_SESSION)
+		return 0;
+	session->long_text = NEW(struct scan);
+	scan_begin(session->long_text, session_scan_flags(session));
+	scan_feed(session->long_text, text, size);
+	return session->long_text->effects;
+}
+
+void session_long_text_goes_on(struct session *session, const char *bytes, size_t size, bool last)
+{
+	scan_feed(session->long_text, bytes, size);
+	if (!last)
+		return;
+	uint32_t effects = scan_end(session->long_text);
+
+	session_long_text_drop(session);
+	if (session->backend)
+		note_effects(session, effects);
+}
+
+void session_long_text_drop(struct session *session)
+{
+	mem_free(session->long_text);
+	session->long_text = NULL;
 }

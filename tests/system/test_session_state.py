@@ -344,3 +344,21 @@ def test_pooled_connections_are_not_in_the_way_of_database_commands(start_pgweir
     assert good(operator.ask(sql))
     for client in clients + [operator]:
         client.close()
+
+
+# --- Long texts ---
+
+@pytest.mark.parametrize("size", [8000, 9000, 70_000, 300_000])
+def test_long_texts_are_followed_to_their_end(pgweir, size):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    filler = "SELECT '" + "x" * size + "'; "
+    client.ask(filler)
+    assert other.value("SELECT 1") == "1"
+    client.ask(filler + "SET work_mem = '7MB'")
+    assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "7MB"
+    client.ask(filler + "CREATE TEMP TABLE mine (n int)")
+    assert pins(pgweir) == {"temporary_table": 1}
+    client.ask(filler + "DROP TABLE mine")
+    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    client.close()
+    other.close()

@@ -92,6 +92,7 @@ struct session {
 	/* Framing of what the client sends. */
 	size_t pass_left;
 	bool pass_drop;
+	struct scan *long_text;         /* Of a Query that comes in pieces, or NULL. */
 	struct buf held;
 	uint64_t connected_us, request_us, transaction_us, active_us;
 };
