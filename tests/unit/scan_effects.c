@@ -26,6 +26,9 @@ static void settings_are_told_by_their_scope(void **unused)
 		{ "set local.x = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
 		{ "set local = 1", W | SCAN_SETS, NULL, 0 },
 		{ "set transaction . x to 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
+		{ "set local from current", W | SCAN_SETS, NULL, 0 },
+		{ "set transaction from current", W | SCAN_SETS, NULL, 0 },
+		{ "set session.x = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
 		{ "set constraints to 1", W | SCAN_SETS, NULL, 0 },
 		{ "set transaction isolation level serializable", W, NULL, 0 },
 		{ "set transaction snapshot 'x'", W, NULL, 0 },
@@ -153,6 +156,7 @@ static void databases_nobody_may_use_are_named(void **unused)
 		{ "create database template with template t encoding 'x'", W | SCAN_NEEDS_IDLE_DATABASE, "t", 0 },
 		{ "create database d template 't'", W | SCAN_NEEDS_IDLE_DATABASE, "!", 0 },
 		{ "create database d \"template\" t", W | SCAN_NEEDS_IDLE_DATABASE, "!", 0 },
+		{ "create database d owner template template t", W | SCAN_NEEDS_IDLE_DATABASE, "t!", 0 },
 		{ "create database d template default", W | SCAN_NEEDS_IDLE_DATABASE, NULL, 0 },
 	};
 
