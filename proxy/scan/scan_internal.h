@@ -61,7 +61,7 @@ enum {
 	KNOWN_NOTED = 16,       /* For scan_statement_note(). */
 };
 
-/* The first 16 bytes of a word in lower case, zeros behind it. `_` becomes DEL, which is in no word. */
+/* A word's first 16 bytes in lower case, zeros behind it. `_` becomes DEL, which is in no word. */
 struct scan_spelling {
 	uint64_t low, high;
 };
@@ -85,7 +85,6 @@ static inline size_t scan_word_slot(struct scan_spelling spelling, size_t size)
 }
 
 bool scan_word_matches_rest(const struct scan_word *word, const char *text);
-
 /* NULL if it is none that we know. */
 static inline const struct scan_word *scan_word_find(struct scan_spelling spelling, const char *text, size_t size)
 {
@@ -103,6 +102,7 @@ struct scan_spelling scan_word_spell(const char *text, size_t size);
 
 void scan_names_push(struct scan *scan, uint32_t effect, bool all);
 void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text);
+void scan_names_push_provisionally(struct scan *scan, uint32_t effect);
 void scan_names_pop(struct scan *scan);
 void scan_names_lose(struct scan *scan);
 /* The last word as PostgreSQL takes it; returns its size. */

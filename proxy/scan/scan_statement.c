@@ -193,7 +193,7 @@ static void act(struct scan *scan, const struct row *row, uint8_t kind)
 		if (kind < TOKEN_NAME)
 			scan->step = STEP_NONE;
 		else
-			scan_names_push(scan, SCAN_NEEDS_IDLE_DATABASE, false);
+			scan_names_push_provisionally(scan, SCAN_NEEDS_IDLE_DATABASE);
 		break;
 	case ACT_NO_NAME:
 		scan_names_pop(scan);

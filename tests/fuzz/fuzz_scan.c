@@ -55,6 +55,11 @@ static struct seen look(const char *front, const char *text, size_t size, unsign
 		feed(&scan, text + at, piece);
 	}
 	seen.effects = scan_end(&scan);
+	/* Where a name lies depends on the pieces. */
+	for (int i = 0; i < SCAN_NAMES_MAX; i++) {
+		seen.names.list[i].spelled = NULL;
+		seen.names.list[i].spelled_size = 0;
+	}
 	seen.statements = scan.statements;
 	return seen;
 }

@@ -150,6 +150,8 @@ static void databases_nobody_may_use_are_named(void **unused)
 		{ "alter database d set tablespace e", W | SCAN_NEEDS_IDLE_DATABASE, "d", 0 },
 		{ "alter database d set work_mem = 1", W, NULL, 0 },
 		{ "alter database d owner to e", W, NULL, 0 },
+		{ "listen a234567890123456789012345678901234567890123456789012345678901234; alter database d owner to e",
+			W | SCAN_LISTENS, "!", 0 },
 		{ "alter database", W, NULL, 0 },
 		{ "create database d", W | SCAN_NEEDS_IDLE_DATABASE, NULL, 0 },
 		{ "create database d owner x template = T", W | SCAN_NEEDS_IDLE_DATABASE, "t", 0 },
