@@ -67,7 +67,8 @@ static void punctuation(struct scan *scan, uint8_t kind)
 	token(scan, kind);
 }
 
-static const char pg_temp_prefix[8] = { 'p', 'g', '_', 't', 'e', 'm', 'p', '_' };
+/* As a spelling has it. */
+static const char pg_temp_prefix[8] = { 'p', 'g', '_' | ' ', 't', 'e', 'm', 'p', '_' | ' ' };
 
 /* A word or a quoted name is complete: scan->word_at, word_size and quoted say which. */
 static inline void name(struct scan *scan, struct scan_spelling spelling)
@@ -80,7 +81,7 @@ static inline void name(struct scan *scan, struct scan_spelling spelling)
 	scan->foreign = part && !scan->catalog;
 	scan->naming = scan->naming == 1 ? 2 : 0;
 	if (!word) {
-		if (spelling.low == scan_word_spell(pg_temp_prefix, sizeof(pg_temp_prefix)).low)
+		if (memcmp(&spelling, pg_temp_prefix, sizeof(pg_temp_prefix)) == 0)
 			scan->effects |= SCAN_TEMPORARY;
 		token(scan, kind);
 		return;
@@ -204,7 +205,27 @@ static inline __m128i between_bytes(__m128i block, char least, char most)
 	return _mm_and_si128(high_enough, _mm_cmplt_epi8(block, _mm_set1_epi8((char)(most + 1))));
 }
 
-/* How many of the block's bytes, from the first on, belong to a word; and its spelling, if not all do. */
+/* The bytes of the block before the first of which `good` has no sign bit: how many, and as a spelling. */
+static inline unsigned spell_block(__m128i lower, __m128i good, struct scan_spelling *spelling)
+{
+	unsigned size = (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(good));
+	__m128i spelled = _mm_and_si128(lower, _mm_loadu_si128((const void *)(first_bytes + 16 - size)));
+
+	spelling->low = (uint64_t)_mm_cvtsi128_si64(spelled);
+	spelling->high = (uint64_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(spelled, spelled));
+	return size;
+}
+
+/* 16 if the block has no quote. */
+static inline unsigned quoted_in_block(const char *at, struct scan_spelling *spelling)
+{
+	__m128i block = _mm_loadu_si128((const void *)at);
+	__m128i quotes = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+
+	return spell_block(_mm_or_si128(block, _mm_set1_epi8(' ')), _mm_andnot_si128(quotes, _mm_set1_epi8(-1)), spelling);
+}
+
+/* 16 if all bytes of the block belong to a word. */
 static inline unsigned word_in_block(const char *at, struct scan_spelling *spelling)
 {
 	__m128i block = _mm_loadu_si128((const void *)at);
@@ -212,11 +233,7 @@ static inline unsigned word_in_block(const char *at, struct scan_spelling *spell
 	__m128i letters = between_bytes(lower, 'a', 'z'), digits = between_bytes(block, '0', '9');
 	__m128i others = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('_')), _mm_cmpeq_epi8(block, _mm_set1_epi8('$')));
 	__m128i good = _mm_or_si128(_mm_or_si128(letters, digits), _mm_or_si128(others, block));        /* The sign bit counts. */
-	unsigned size = (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(good));
-	__m128i spelled = _mm_and_si128(lower, _mm_loadu_si128((const void *)(first_bytes + 16 - size)));
-
-	_mm_storeu_si128((void *)spelling, spelled);
-	return size;
+	return spell_block(lower, good, spelling);
 }
 #endif
 
@@ -243,13 +260,18 @@ static inline const char *word(struct scan *scan, const char *from, const char *
 	return at + word_ends(scan, from, size, *at, scan_word_spell(from, size));
 }
 
-static void quoted_ends(struct scan *scan, const char *text, size_t size)
+static inline void quoted_spelled(struct scan *scan, const char *text, size_t size, struct scan_spelling spelling)
 {
 	scan->lexer = LEX_BETWEEN;
 	scan->word_at = text;
 	scan->word_size = (uint32_t)size;
 	scan->quoted = true;
-	name(scan, scan_word_spell(text, size < SCAN_WORD_MAX ? size : SCAN_WORD_MAX));
+	name(scan, spelling);
+}
+
+static void quoted_ends(struct scan *scan, const char *text, size_t size)
+{
+	quoted_spelled(scan, text, size, scan_word_spell(text, size < SCAN_WORD_MAX ? size : SCAN_WORD_MAX));
 }
 
 static const char *quoted_goes_on(struct scan *scan, const char *at, const char *end)
@@ -264,10 +286,21 @@ static const char *quoted_goes_on(struct scan *scan, const char *at, const char 
 }
 
 /* Behind the opening quote. Most names end in their piece, with no quote in them. */
-static const char *quoted(struct scan *scan, const char *at, const char *end)
+static inline const char *quoted(struct scan *scan, const char *at, const char *end)
 {
 	const char *from = at;
 
+#ifdef __SSE2__
+	if (end - at > 16) {
+		struct scan_spelling spelling;
+		unsigned size = quoted_in_block(at, &spelling);
+
+		if (size < 16 && at[size + 1] != '"') {
+			quoted_spelled(scan, at, size, spelling);
+			return at + size + 1;
+		}
+	}
+#endif
 	while (at < end && *at != '"')
 		at++;
 	if (end - at >= 2 && at[1] != '"') {
@@ -368,6 +401,14 @@ static void dollar_begins(struct scan *scan)
 	scan->previous = TOKEN_VALUE;   /* No string goes on with it. */
 }
 
+/* A dollar by itself, which PostgreSQL takes nowhere. */
+static void no_dollar_quote(struct scan *scan)
+{
+	scan->effects |= SCAN_UNKNOWN;
+	scan->lexer = LEX_BETWEEN;
+	punctuation(scan, TOKEN_OPERATOR);
+}
+
 static const char *dollar(struct scan *scan, const char *at)
 {
 	if (class_of(*at) == DIGIT) {
@@ -379,8 +420,7 @@ static const char *dollar(struct scan *scan, const char *at)
 	scan->lexer = LEX_TAG;
 	if (*at == '$' || class_of(*at) == LETTER)
 		return at;
-	scan->effects |= SCAN_UNKNOWN;
-	scan->lexer = LEX_BETWEEN;
+	no_dollar_quote(scan);
 	return at;
 }
 
@@ -390,8 +430,9 @@ static const char *tag(struct scan *scan, const char *at, const char *end)
 		if (!goes_on_word(*at) || scan->word_size == SCAN_WORD_MAX) {
 			bool too_long = scan->word_size == SCAN_WORD_MAX;
 
-			scan->effects |= SCAN_UNKNOWN;
-			scan->lexer = too_long ? LEX_LOST : LEX_BETWEEN;
+			no_dollar_quote(scan);
+			if (too_long)
+				scan->lexer = LEX_LOST;
 			return at;
 		}
 		keep(scan, at, 1);
@@ -511,6 +552,9 @@ static void semicolon(struct scan *scan)
 static const char *between(struct scan *scan, const char *at, const char *end)
 {
 	while (at < end && scan->lexer == LEX_BETWEEN) {
+		/* Half of all tokens have one in front. */
+		if (*at == ' ' && ++at == end)
+			break;
 		switch (class_of(*at)) {
 		case NEWLINE:
 			scan->newline = true;
@@ -634,11 +678,13 @@ static void keep_last_word(struct scan *scan)
 {
 	if (scan->previous < TOKEN_NAME || scan->word_at == scan->kept)
 		return;
-	/* In these states `kept` is taken, and the token before is no longer of interest. */
-	if (scan->lexer == LEX_WORD || scan->lexer == LEX_WORD_AMPERSAND || scan->lexer == LEX_QUOTED
-		|| scan->lexer == LEX_QUOTED_QUOTE || scan->lexer == LEX_TAG)
-		return;
-	memcpy(scan->kept, scan->word_at, scan->word_size < SCAN_WORD_MAX ? scan->word_size : SCAN_WORD_MAX);
+	/* In these states `kept` is taken, and the word before is no longer of interest: no parenthesis comes. */
+	bool taken = scan->lexer == LEX_WORD || scan->lexer == LEX_WORD_AMPERSAND || scan->lexer == LEX_QUOTED
+		|| scan->lexer == LEX_QUOTED_QUOTE || scan->lexer == LEX_TAG;
+
+	if (!taken)
+		memcpy(scan->kept, scan->word_at, scan->word_size < SCAN_WORD_MAX ? scan->word_size : SCAN_WORD_MAX);
+	/* The piece is about to go. */
 	scan->word_at = scan->kept;
 }
 

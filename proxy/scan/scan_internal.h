@@ -26,8 +26,8 @@ enum {
 	WORD_ABORT, WORD_ALL, WORD_ALTER, WORD_AS, WORD_ATOMIC, WORD_BEGIN, WORD_BY, WORD_CALL, WORD_CHAIN, WORD_CLOSE, WORD_COMMIT,
 	WORD_CONFLICT, WORD_CONSTRAINTS, WORD_CREATE, WORD_DATABASE, WORD_DEALLOCATE, WORD_DECLARE, WORD_DEFAULT, WORD_DELETE,
 	WORD_DISCARD, WORD_DISTINCT, WORD_DO, WORD_DROP, WORD_END, WORD_EXECUTE, WORD_EXISTS, WORD_EXPLAIN, WORD_FETCH,
-	WORD_FILTER, WORD_FOR, WORD_FOREIGN, WORD_GLOBAL, WORD_GROUP, WORD_GROUPING, WORD_HOLD, WORD_IF, WORD_INSERT, WORD_INTO,
-	WORD_JOIN, WORD_KEY, WORD_LIKE, WORD_LISTEN, WORD_LOAD, WORD_LOCAL, WORD_MERGE, WORD_NO, WORD_NOTIFY, WORD_ON, WORD_OR,
+	WORD_FILTER, WORD_FOR, WORD_FOREIGN, WORD_FROM, WORD_GLOBAL, WORD_GROUP, WORD_GROUPING, WORD_HOLD, WORD_IF, WORD_INSERT,
+	WORD_INTO, WORD_JOIN, WORD_KEY, WORD_LIKE, WORD_LISTEN, WORD_LOAD, WORD_LOCAL, WORD_MERGE, WORD_NO, WORD_NOTIFY, WORD_ON, WORD_OR,
 	WORD_ORDER, WORD_OVER, WORD_PARTITION, WORD_PG_CATALOG, WORD_PREPARE, WORD_PREPARED, WORD_PRIMARY, WORD_REFRESH,
 	WORD_RELEASE, WORD_RENAME, WORD_REPLACE, WORD_RESET, WORD_ROLLBACK, WORD_ROUTINE, WORD_SAVEPOINT, WORD_SCHEMA,
 	WORD_SEED, WORD_SELECT, WORD_SESSION, WORD_SET, WORD_SETS, WORD_SHARE, WORD_SHOW, WORD_START, WORD_TABLE,
@@ -61,7 +61,7 @@ enum {
 	KNOWN_NOTED = 16,       /* For scan_statement_note(). */
 };
 
-/* The first 16 bytes of a word in lower case, zeros behind it. `_` becomes DEL, which is in no word. */
+/* A word's first 16 bytes in lower case, zeros behind it. `_` becomes DEL, which is in no word. */
 struct scan_spelling {
 	uint64_t low, high;
 };
@@ -85,7 +85,6 @@ static inline size_t scan_word_slot(struct scan_spelling spelling, size_t size)
 }
 
 bool scan_word_matches_rest(const struct scan_word *word, const char *text);
-
 /* NULL if it is none that we know. */
 static inline const struct scan_word *scan_word_find(struct scan_spelling spelling, const char *text, size_t size)
 {
@@ -103,6 +102,7 @@ struct scan_spelling scan_word_spell(const char *text, size_t size);
 
 void scan_names_push(struct scan *scan, uint32_t effect, bool all);
 void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text);
+void scan_names_push_provisionally(struct scan *scan, uint32_t effect);
 void scan_names_pop(struct scan *scan);
 void scan_names_lose(struct scan *scan);
 /* The last word as PostgreSQL takes it; returns its size. */

@@ -63,9 +63,18 @@ void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text)
 	memcpy(name->text, text, name->size);
 }
 
-/* The last one was none; if it was lost, it stays so. */
+void scan_names_push_provisionally(struct scan *scan, uint32_t effect)
+{
+	uint8_t before = scan->names ? scan->names->count : 0;
+
+	scan_names_push(scan, effect, false);
+	scan->provisional = scan->names && scan->names->count > before;
+}
+
+/* The provisional one was none; if it was lost, that stays so. */
 void scan_names_pop(struct scan *scan)
 {
-	if (scan->names && !scan->names->lost)
+	if (scan->provisional)
 		scan->names->list[--scan->names->count] = (struct scan_name){ 0 };
+	scan->provisional = false;
 }

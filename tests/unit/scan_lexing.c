@@ -110,6 +110,9 @@ static void bytes_that_may_be_half_a_character_are_not_judged(void **unused)
 		{ "select '\x83\\';set x=1", SCAN_UNKNOWN, NULL, SCAN_AMBIGUOUS_BYTES },
 		{ "set x=1; -- \x83", SET | SCAN_UNKNOWN, NULL, SCAN_AMBIGUOUS_BYTES },
 		{ "select 'a'", 0, NULL, SCAN_AMBIGUOUS_BYTES },
+		/* A word before one that is cut lies in a piece that is gone. */
+		{ "select insert t\x83 (a", SCAN_WRITES | SCAN_UNKNOWN, NULL, SCAN_AMBIGUOUS_BYTES },
+		{ "select f $a (1)", SCAN_UNKNOWN, NULL, 0 },
 		{ "select 'ä', \"ö\", ü;set x=1", SET, NULL, 0 },
 	};
 

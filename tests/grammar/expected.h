@@ -1,0 +1,24 @@
+/* What a text does, as PostgreSQL's own parse tree tells. */
+#ifndef PGWEIR_GRAMMAR_EXPECTED_H
+#define PGWEIR_GRAMMAR_EXPECTED_H
+
+#include <jansson.h>
+
+#include "pgweir/scan.h"
+
+enum { EXPECTED_NAMES_MAX = 64 };
+
+struct expected_name {
+	uint32_t effect;
+	const char *text;               /* Lives in the tree; NULL is all. For SCAN_CALLS a function. */
+};
+
+struct expected {
+	uint32_t effects, statements;
+	struct expected_name names[EXPECTED_NAMES_MAX];
+	size_t names_count;
+};
+
+void expected_from_tree(struct expected *expected, json_t *tree);
+
+#endif
