@@ -51,6 +51,7 @@ void backend_free(struct backend **backend)
 	requests_fini(&gone->requests);
 	prepared_fini(&gone->prepared);
 	state_unref(&gone->settings);
+	state_unref(&gone->custom);
 	buf_fini(&gone->held);
 	buf_fini(&gone->batch);
 	mem_free(gone);

@@ -67,7 +67,8 @@ static void move(struct backend *backend, enum backend_state state)
 
 static bool usable(const struct backend *backend, const struct pool_waiter *waiter)
 {
-	return backend->server->target->login_state == waiter->login_state;
+	return backend->server->target->login_state == waiter->login_state
+		&& (backend->custom == waiter->custom || waiter->any_custom || state_names_within(backend->custom, waiter->custom));
 }
 
 /* One already in the right state is worth looking for; any other that was logged in alike will do. */

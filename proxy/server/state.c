@@ -252,6 +252,14 @@ const char *state_pair_statement(const struct state_pair *pair)
 	return is_statement(pair->name) ? pair->name + 1 : NULL;
 }
 
+bool state_names_within(const struct state *some, const struct state *all)
+{
+	for (size_t i = 0; i < state_count(some); i++)
+		if (!state_get(all, some->pairs[i].name))
+			return false;
+	return true;
+}
+
 size_t state_count(const struct state *state)
 {
 	return state ? state->count : 0;

@@ -85,15 +85,18 @@ static enum verdict handle_query(struct session *session, const char *message, s
 {
 	const char *text = message + WIRE_HEADER_SIZE;
 	size_t text_size = size - WIRE_HEADER_SIZE;
-	uint32_t effects = size == wire_message_size(message) ? session_text_effects(session, text, text_size, true)
-		: session_long_text_begin(session, text, text_size);
+	bool whole = size == wire_message_size(message);
+	struct sql_run run = {
+		.type = 'Q', .text = text, .size = text_size,
+		.effects = whole ? session_text_effects(session, text, text_size) : session_long_text_begin(session, text, text_size),
+	};
 
 	prepared_query(session);
-	if (!session_may_run(session, 'Q', text, text_size, effects)) {
+	if (!session_may_run(session, &run)) {
 		session_long_text_drop(session);
 		return VERDICT_DROP;
 	}
-	if (effects & SCAN_STATEMENT_NAMES && session->names.size && !session->long_text
+	if (run.effects & SCAN_STATEMENT_NAMES && session->names.size && !session->long_text
 		&& query_with_names(session, text, text_size))
 		*skip = size;
 	ask(session, REQUEST_QUERY);

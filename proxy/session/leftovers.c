@@ -60,8 +60,7 @@ static enum state_policy policy_of(const struct session *session, const struct l
 	return kind->policy == FOLLOWS ? STATE_PIN : session->guest->settings.state_policy[kind->policy];
 }
 
-/* Nobody after this client is given the connection. */
-static void pin_for_good(struct session *session, enum session_pin pin)
+void leftovers_pin_for_good(struct session *session, enum session_pin pin)
 {
 	session_pin(session, pin);
 	session->backend->retire = true;
@@ -83,7 +82,7 @@ void leftovers_suspect(struct session *session, uint32_t effects)
 		bool begun = effects & kinds[i].begun_by && policy_of(session, &kinds[i]) != STATE_IGNORE;
 
 		if (begun && !kinds[i].sql)
-			pin_for_good(session, kinds[i].pin);
+			leftovers_pin_for_good(session, kinds[i].pin);
 		else if (begun || (there && effects & kinds[i].ended_by))
 			session->suspected |= (uint8_t)(1u << i);
 	}
@@ -131,8 +130,10 @@ static void put_question(const struct session *session, unsigned asked, struct b
 		if (sql->size)
 			buf_append_text(sql, " UNION ALL ");
 		buf_append_text(sql, kinds[i].sql);
-		if (i == LEFTOVER_SETTINGS)
+		if (i == LEFTOVER_SETTINGS) {
 			put_literal(sql, session->backend->server->target->credentials->user);
+			custom_put_question(session, sql);
+		}
 	}
 	buf_append_char(sql, '\0');
 }

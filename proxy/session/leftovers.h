@@ -21,6 +21,7 @@ void session_put_refusal(struct session *session, enum refusal refusal);
 /* leftovers.c */
 enum refusal leftovers_forbidden(const struct session *session, uint32_t effects);
 void leftovers_suspect(struct session *session, uint32_t effects);      /* Of a text that is about to be run: enum scan_effect. */
+void leftovers_pin_for_good(struct session *session, enum session_pin pin);     /* Nobody gets the connection after it. */
 void leftovers_doubt(struct session *session, enum leftover kind);
 bool leftovers_are_due(const struct session *session);
 void leftovers_ask(struct session *session);
@@ -30,14 +31,23 @@ void leftovers_failed(struct session *session);
 
 /* text.c */
 unsigned session_scan_flags(const struct session *session);
-uint32_t session_text_effects(const struct session *session, const char *text, size_t size, bool whole);
+uint32_t session_text_effects(const struct session *session, const char *text, size_t size);
 /* The same for one that comes in pieces: tells what is known from its first. */
 uint32_t session_long_text_begin(struct session *session, const char *text, size_t size);
 void session_long_text_goes_on(struct session *session, const char *bytes, size_t size, bool last);
 void session_long_text_drop(struct session *session);
 bool session_text_is_one_prepare(const char *text);
-/* Before something with these effects is sent. False: it has been refused instead, and is to be dropped. */
-bool session_may_run(struct session *session, char type, const char *text, size_t size, uint32_t effects);
+/* What is about to be run, as far as it is at hand. */
+struct sql_run {
+	char type;                      /* Of the message: Query or Bind. */
+	uint32_t effects;
+	const char *text;
+	size_t size;
+	const char *values, *values_end;        /* Of a Bind, from its format codes on; else NULL. */
+};
+void session_note_run(struct session *session, const struct sql_run *run);
+/* Before it is sent. False: it has been refused instead, and is to be dropped. */
+bool session_may_run(struct session *session, const struct sql_run *run);
 
 /* sql_names.c: statements of the protocol that SQL names. */
 #define SCAN_STATEMENT_NAMES (SCAN_PREPARES | SCAN_EXECUTES | SCAN_DEALLOCATES)
@@ -47,6 +57,14 @@ typedef void sql_names_needed(struct session *session, struct statement_name *na
 bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, sql_names_needed *needed);
 void sql_names_deallocated(struct session *session);            /* A DEALLOCATE has succeeded. */
 void sql_names_settled(struct session *session);                /* All that was sent is answered. */
+
+/* custom.c: settings with a dot in their names. */
+void custom_begin(struct session *session);
+void custom_note_names(struct session *session, const struct scan_names *names, const struct sql_run *run);
+void custom_note(struct session *session, const struct sql_run *run);
+void custom_given(struct session *session);
+struct state *custom_reset(const struct state *settings, const struct state *custom);
+void custom_put_question(const struct session *session, struct buf *sql);
 
 /* sequences.c */
 void sequences_taken(struct session *session);

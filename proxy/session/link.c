@@ -36,6 +36,8 @@ static COLD void put_setup(struct session *session)
 		put_own_query(session, &sql, REQUEST_TRY);
 	state_unref(&backend->settings);
 	backend->settings = state_ref(session->settings);
+	if (session->custom)
+		custom_given(session);
 	buf_fini(&sql);
 }
 

@@ -13,6 +13,7 @@ static const char *const pin_names[PIN_COUNT] = {
 	[PIN_TEMPORARY] = "temporary_table",
 	[PIN_LOAD] = "load",
 	[PIN_SEED] = "setseed",
+	[PIN_CUSTOM_SETTING] = "custom_setting",
 	[PIN_SEQUENCE] = "sequence",
 	[PIN_LARGE_STATEMENT] = "large_statement",
 	[PIN_UNTRACKED_STATEMENT] = "untracked_statement",
@@ -44,8 +45,9 @@ static void note_discard_all(struct session *session)
 	if (session->mode == POOL_MODE_SESSION)
 		return;
 	session->pins = session->suspected = 0;
+	session->backend->settings = custom_reset(NULL, session->custom);
 	state_unref(&session->settings);
-	session->settings = state_ref(session->startup);
+	session->settings = custom_reset(session->startup, session->custom);
 	session->waiter.settings = session->settings;
 }
 

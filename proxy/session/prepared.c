@@ -174,7 +174,8 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 
 	drop_large_pin(session);
 	session->unnamed_token = next_token(session);
-	session->unnamed_effects = session_text_effects(session, rest, rest_size, whole);
+	session->unnamed_effects = whole ? session_text_effects(session, rest, rest_size)
+		: session_long_text_begin(session, rest, rest_size);
 	if (!whole)
 		session_pin(session, PIN_LARGE_STATEMENT);
 	else if (parse_unnamed_with_names(session, rest, rest_size))
@@ -200,7 +201,7 @@ static uint32_t effects_of(struct session *session, struct statement *statement)
 	uint32_t effects = atomic_load_explicit(&statement->effects, memory_order_relaxed);
 
 	if (!effects) {
-		effects = session_text_effects(session, statement->parse, statement->parse_size, true) | EFFECTS_KNOWN;
+		effects = session_text_effects(session, statement->parse, statement->parse_size) | EFFECTS_KNOWN;
 		atomic_store_explicit(&statement->effects, effects, memory_order_relaxed);
 	}
 	return effects;
@@ -276,6 +277,18 @@ static void parse_again(struct session *session, struct statement_name *name, co
 	backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 }
 
+/* Nobody will know later what its Bind runs. */
+static void note_untracked(struct session *session, const char *rest, size_t size, bool whole)
+{
+	struct sql_run run = { .type = 'P', .text = rest, .size = size };
+
+	if (session->mode == POOL_MODE_SESSION)
+		return;
+	run.effects = whole ? session_text_effects(session, rest, size) : session_long_text_begin(session, rest, size);
+	if (whole)
+		session_note_run(session, &run);
+}
+
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip)
 {
 	const char *text = message + WIRE_HEADER_SIZE;
@@ -286,8 +299,7 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 	if (!tracks(session) || (*text && size < wire_message_size(message))) {
 		if (session->mode != POOL_MODE_SESSION && *text)
 			session_pin(session, PIN_UNTRACKED_STATEMENT);
-		if (session->mode != POOL_MODE_SESSION)
-			leftovers_suspect(session, session_text_effects(session, rest, rest_size, size == wire_message_size(message)));
+		note_untracked(session, rest, rest_size, size == wire_message_size(message));
 		backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 		return true;
 	}
@@ -327,17 +339,21 @@ static const char *server_name_for(struct session *session, struct statement_nam
 	return name->statement->server_name;
 }
 
-static bool may_run(struct session *session, const struct statement_name *name, bool unnamed)
+static bool may_run(struct session *session, const struct statement_name *name, bool unnamed, const char *values, const char *end)
 {
 	const struct buf *kept = session->unnamed;
+	struct sql_run run = { .type = 'B', .values = values, .values_end = end };
 
-	if (unnamed)
-		return session_may_run(session, 'B', kept ? kept->bytes : "", kept ? kept->size : 0, session->unnamed_effects);
-	if (!name)
-		return true;
-	const struct statement *statement = name->statement;
-
-	return session_may_run(session, 'B', statement->parse, statement->parse_size, effects_of(session, name->statement));
+	if (unnamed) {
+		run.effects = session->unnamed_effects;
+		run.text = kept ? kept->bytes : "";
+		run.size = kept ? kept->size : 0;
+	} else if (name) {
+		run.effects = effects_of(session, name->statement);
+		run.text = name->statement->parse;
+		run.size = name->statement->parse_size;
+	}
+	return session_may_run(session, &run);
 }
 
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip)
@@ -353,7 +369,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	session->share->stats.binds++;
 	struct statement_name *known = tracks(session) && *text ? map_get_text(&session->names, text) : NULL;
 
-	if (tracks(session) && !may_run(session, known, *text == '\0')) {
+	if (tracks(session) && !may_run(session, known, *text == '\0', text_end + 1, end)) {
 		*skip = PREPARED_REFUSED;
 		return true;
 	}

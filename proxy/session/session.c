@@ -58,6 +58,7 @@ static void choose_settings(struct session *session, struct login_session *login
 		session->startup = state_ref(login->settings);
 		session->parse_scope = session_parse_scope(session->settings);
 	}
+	custom_begin(session);
 	session->waiter.login_state = session->login_settings;
 	session->waiter.settings = session->settings;
 	session->waiter.replication = session->replication;
@@ -238,6 +239,7 @@ static void session_free(struct session *session)
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);
+	state_unref(&session->custom);
 	state_unref(&session->parse_scope);
 	mem_free(session->replication);
 	mem_free(session);

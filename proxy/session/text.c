@@ -15,11 +15,11 @@ unsigned session_scan_flags(const struct session *session)
 	return strings && strcmp(strings, "off") == 0 ? SCAN_BACKSLASH_STRINGS : 0;
 }
 
-uint32_t session_text_effects(const struct session *session, const char *text, size_t size, bool whole)
+uint32_t session_text_effects(const struct session *session, const char *text, size_t size)
 {
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
-	return whole ? scan_text(text, strnlen(text, size), session_scan_flags(session), NULL) : SCAN_UNKNOWN;
+	return scan_text(text, strnlen(text, size), session_scan_flags(session), NULL);
 }
 
 bool session_text_is_one_prepare(const char *text)
@@ -50,11 +50,21 @@ static void note_effects(struct session *session, uint32_t effects)
 		leftovers_suspect(session, effects);
 }
 
-bool session_may_run(struct session *session, char type, const char *text, size_t size, uint32_t effects)
+void session_note_run(struct session *session, const struct sql_run *run)
 {
+	note_effects(session, run->effects);
+	if (run->effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
+		custom_note(session, run);
+	if (run->effects & SCAN_NEEDS_IDLE_DATABASE)
+		vacate(session, run->text, run->size);
+}
+
+bool session_may_run(struct session *session, const struct sql_run *run)
+{
+	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
-	if (!(effects & (STATES | SEQUENCES | SCAN_NEEDS_IDLE_DATABASE)))
+	if (!(effects & (STATES | SEQUENCES | SCAN_SETS_CUSTOM | SCAN_NEEDS_IDLE_DATABASE)))
 		return true;
 	/* What the server refuses anyway needs no error of ours. */
 	if (session->backend->status != 'E') {
@@ -63,37 +73,59 @@ bool session_may_run(struct session *session, char type, const char *text, size_
 			refusal = REFUSAL_SEQUENCE;
 	}
 	if (refusal) {
-		session_refuse(session, type, refusal);
+		session_refuse(session, run->type, refusal);
 		return false;
 	}
-	note_effects(session, effects);
-	if (effects & SCAN_NEEDS_IDLE_DATABASE)
-		vacate(session, text, size);
+	session_note_run(session, run);
 	return true;
 }
 
 /* --- Texts longer than what is looked at before it is sent --- */
 
+struct long_text {
+	struct scan scan;
+	struct scan_names names;
+	bool ended;                     /* What comes behind its NUL is no text. */
+};
+
+static void feed(struct long_text *text, const char *bytes, size_t size)
+{
+	size_t here = text->ended ? 0 : strnlen(bytes, size);
+
+	scan_feed(&text->scan, bytes, here);
+	text->ended |= here < size;
+}
+
 uint32_t session_long_text_begin(struct session *session, const char *text, size_t size)
 {
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
-	session->long_text = NEW(struct scan);
-	scan_begin(session->long_text, session_scan_flags(session));
-	scan_feed(session->long_text, text, size);
-	return session->long_text->effects;
+	session->long_text = NEW(struct long_text);
+	scan_begin(&session->long_text->scan, session_scan_flags(session));
+	session->long_text->scan.names = &session->long_text->names;
+	feed(session->long_text, text, size);
+	return session->long_text->scan.effects;
+}
+
+static void long_text_ends(struct session *session, struct long_text *text)
+{
+	uint32_t effects = scan_end(&text->scan);
+
+	session->unnamed_effects = effects;
+	if (!session->backend)
+		return;
+	note_effects(session, effects);
+	if (effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
+		custom_note_names(session, &text->names, NULL);
 }
 
 void session_long_text_goes_on(struct session *session, const char *bytes, size_t size, bool last)
 {
-	scan_feed(session->long_text, bytes, size);
+	feed(session->long_text, bytes, size);
 	if (!last)
 		return;
-	uint32_t effects = scan_end(session->long_text);
-
+	long_text_ends(session, session->long_text);
 	session_long_text_drop(session);
-	if (session->backend)
-		note_effects(session, effects);
 }
 
 void session_long_text_drop(struct session *session)

@@ -72,6 +72,7 @@ struct backend {
 	struct requests requests;
 	struct prepared prepared;
 	struct state *settings;         /* In force beyond those given at login. A reference. */
+	struct state *custom;           /* Names of the custom settings that it has ever known. A reference. */
 	uint64_t unnamed_token;         /* Whose unnamed statement is there; 0: none. */
 	const struct backend_sink *sink;
 	void *owner;

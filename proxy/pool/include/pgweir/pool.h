@@ -33,6 +33,8 @@ struct pool_waiter {
 	pool_granted_cb *granted;
 	struct state *login_state;      /* What the connection must have been logged in with; borrowed from the session. */
 	struct state *settings;         /* What it should better have in force already. */
+	struct state *custom;           /* It must know no other custom settings than these. */
+	bool any_custom;                /* Or it may. */
 	const char *replication;
 	uint64_t last_owner;            /* It would rather have the one that this session had last, if it is as good; 0: any. */
 	uint64_t since_us;              /* 0: not waiting. */

@@ -86,6 +86,7 @@ enum scan_flag {
 /* Names as PostgreSQL takes them: in lower case unless quoted (only ASCII is folded), quotes undone. */
 struct scan_name {
 	uint32_t effect;                /* Which one it belongs to. */
+	uint16_t parameter;             /* n of $n. */
 	bool all;                       /* ALL or *; `text` is empty. */
 	uint8_t size;
 	char text[SCAN_WORD_MAX + 1];   /* A NUL is behind it. */

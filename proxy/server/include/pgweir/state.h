@@ -34,6 +34,7 @@ struct state *state_ref(struct state *state);
 void state_unref(struct state **state);
 const char *state_get(const struct state *state, const char *name);     /* NULL where it is not set. */
 const char *state_statement(const struct state *state, const char *name);       /* Its SQL, or NULL. */
+bool state_names_within(const struct state *some, const struct state *all);     /* Values do not matter. */
 size_t state_count(const struct state *state);
 const struct state_pair *state_pairs(const struct state *state);        /* Sorted by name. */
 const char *state_pair_statement(const struct state_pair *pair);        /* The statement's name, or NULL: a setting. */

@@ -43,6 +43,7 @@ enum session_pin {
 	PIN_TEMPORARY,
 	PIN_LOAD,
 	PIN_SEED,
+	PIN_CUSTOM_SETTING,     /* One whose name is not known. */
 	PIN_SEQUENCE,           /* The client asks for currval() or lastval(), and has written. */
 	PIN_LARGE_STATEMENT,
 	PIN_UNTRACKED_STATEMENT,
@@ -65,6 +66,7 @@ struct session {
 	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */
 	struct state *startup;          /* What it began with. */
 	struct leftovers_answer *answer;        /* While the server is being asked what is left. */
+	struct state *custom;           /* Names of the custom settings that it has defined. */
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication;
@@ -92,7 +94,7 @@ struct session {
 	/* Framing of what the client sends. */
 	size_t pass_left;
 	bool pass_drop;
-	struct scan *long_text;         /* Of a Query that comes in pieces, or NULL. */
+	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;
 	uint64_t connected_us, request_us, transaction_us, active_us;
 };
