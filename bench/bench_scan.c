@@ -15,10 +15,12 @@ static const char shortest[] = "SELECT 1";
 static const char short_select[] = "SELECT abalance FROM pgbench_accounts WHERE aid = $1";
 static const char orm_select[] =
 	"SELECT \"users\".\"id\", \"users\".\"email\", \"users\".\"created_at\" FROM \"users\" INNER JOIN \"accounts\" ON "
-	"\"accounts\".\"user_id\" = \"users\".\"id\" WHERE \"accounts\".\"state\" = 'active' AND \"users\".\"id\" IN ($1, $2) LIMIT 21";
+	"\"accounts\".\"user_id\" = \"users\".\"id\" WHERE \"accounts\".\"state\" = 'active' AND \"users\".\"id\" IN ($1, $2) "
+	"LIMIT 21";
 static const char plain_select[] =
-	"SELECT o.id, o.placed_at, c.name, sum(l.quantity * l.price) AS total FROM orders o JOIN customers c ON c.id = o.customer_id "
-	"JOIN order_lines l ON l.order_id = o.id WHERE o.placed_at >= $1 GROUP BY o.id, o.placed_at, c.name";
+	"SELECT o.id, o.placed_at, c.name, sum(l.quantity * l.price) AS total FROM orders o JOIN customers c "
+	"ON c.id = o.customer_id JOIN order_lines l ON l.order_id = o.id "
+	"WHERE o.placed_at >= $1 GROUP BY o.id, o.placed_at, c.name";
 
 static uint64_t now_ns(void)
 {
@@ -62,8 +64,8 @@ static size_t make_insert(char *text, size_t room)
 
 	for (unsigned row = 0; size + 256 < room; row++)
 		size += (size_t)snprintf(text + size, room - size,
-			"%s(%u, 'page_view', '{\"path\": \"/orders/%u\", \"agent\": \"Mozilla/5.0 (X11; Linux x86_64)\", \"note\": \"it''s how they "
-			"always say it\"}', '2024-03-01 10:%02u:00')",
+			"%s(%u, 'page_view', '{\"path\": \"/orders/%u\", \"agent\": \"Mozilla/5.0 (X11; Linux x86_64)\", \"note\": \"it''s how "
+			"they always say it\"}', '2024-03-01 10:%02u:00')",
 			row ? ", " : "", 100000 + row, row, row % 60);
 	return size;
 }

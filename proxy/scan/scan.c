@@ -142,7 +142,8 @@ static bool prefixed_string(struct scan *scan, char letter)
 /* The word ends before `next`. Tells whether `next` belongs to what it begins. */
 static inline bool word_ends(struct scan *scan, const char *text, size_t size, char next, struct scan_spelling spelling)
 {
-	if (size == 1) {
+	/* In this order, since the next byte is easier to guess than the size. */
+	if ((next == '\'' || next == '&') && size == 1) {
 		if (next == '\'' && prefixed_string(scan, text[0]))
 			return true;
 		if (next == '&' && (text[0] | ' ') == 'u') {
@@ -555,6 +556,11 @@ static const char *between(struct scan *scan, const char *at, const char *end)
 		/* Half of all tokens have one in front. */
 		if (*at == ' ' && ++at == end)
 			break;
+		/* By itself, since it is easier to guess than the switch. */
+		if (class_of(*at) == LETTER) {
+			at = word(scan, at, end);
+			continue;
+		}
 		switch (class_of(*at)) {
 		case NEWLINE:
 			scan->newline = true;
@@ -563,8 +569,7 @@ static const char *between(struct scan *scan, const char *at, const char *end)
 		case BLANK:
 			at++;
 			break;
-		case LETTER:
-			at = word(scan, at, end);
+		case LETTER:            /* Above. */
 			break;
 		case DIGIT:
 			value(scan, LEX_NUMBER);

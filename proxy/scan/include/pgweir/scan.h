@@ -5,7 +5,7 @@
  * the words: by the first ones of each statement, and by some that mean something wherever they stand. It errs on one
  * side. An effect that a text has is in the answer; an effect in the answer may be one that the text has not: a column
  * called setseed, a keyword as an alias. Text that PostgreSQL cannot parse runs not at all, so any answer is right for it.
- * It holds for the grammar of PostgreSQL 18 and before.
+ * It is checked against the grammar of PostgreSQL 15 (tests/grammar), and against no newer one.
  *
  * Texts come in pieces of any size, cut anywhere; the answer is the same. Nothing is copied but one word of at most
  * SCAN_WORD_MAX bytes, nothing is allocated, and the time is linear. A NUL is a blank.
