@@ -10,8 +10,6 @@
 
 enum verdict { VERDICT_FORWARD, VERDICT_DROP, VERDICT_CLOSED };
 
-enum need { NEED_HEADER, NEED_WHOLE, NEED_START };
-
 enum needs_server {
 	ALONE,                          /* Its handler knows what to do without a server. */
 	SERVER,
@@ -20,8 +18,8 @@ enum needs_server {
 
 struct message_rule {
 	const char *name;
-	enum need need;
-	uint32_t most;                  /* Bytes with header: of the message (NEED_WHOLE), or looked at (NEED_START). */
+	uint32_t largest;               /* Bytes, header included. 0: there is no such message. */
+	uint32_t looked_at;             /* How many of them must be there before the message is dealt with. */
 	enum needs_server server;
 	bool in_copy;                   /* Legal while the server waits for copy data. */
 	/* May put something of its own in front and set `*skip` to how much of the message not to forward. */
@@ -41,20 +39,24 @@ static enum verdict handle_copy_data(struct session *session, const char *messag
 static enum verdict handle_copy_end(struct session *session, const char *message, size_t size, size_t *skip);
 static enum verdict handle_terminate(struct session *session, const char *message, size_t size, size_t *skip);
 
-static const struct message_rule rules[128] = {
-	['Q'] = { "Query", NEED_START, 8192, SERVER, false, handle_query },
-	['F'] = { "FunctionCall", NEED_HEADER, WIRE_HEADER_SIZE, SERVER, false, handle_function },
-	['P'] = { "Parse", NEED_START, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
-	['B'] = { "Bind", NEED_START, 8192, SERVER, false, handle_bind },
-	['D'] = { "Describe", NEED_WHOLE, 8192, SERVER, false, handle_describe },
-	['E'] = { "Execute", NEED_WHOLE, 8192, SERVER, false, handle_execute },
-	['C'] = { "Close", NEED_WHOLE, 8192, ALONE, false, handle_close },
-	['S'] = { "Sync", NEED_WHOLE, 5, ALONE, true, handle_sync },
-	['H'] = { "Flush", NEED_WHOLE, 5, ALONE, true, handle_flush },
-	['d'] = { "CopyData", NEED_HEADER, WIRE_HEADER_SIZE, ALONE, true, handle_copy_data },
-	['c'] = { "CopyDone", NEED_WHOLE, 5, ALONE, true, handle_copy_end },
-	['f'] = { "CopyFail", NEED_HEADER, WIRE_HEADER_SIZE, ALONE, true, handle_copy_end },
-	['X'] = { "Terminate", NEED_WHOLE, 5, ALONE, true, handle_terminate },
+#define HEADER WIRE_HEADER_SIZE
+#define WHOLE UINT32_MAX
+#define ANY_SIZE WIRE_MESSAGE_MAX
+
+static const struct message_rule rules[256] = {
+	['Q'] = { "Query", ANY_SIZE, 8192, SERVER, false, handle_query },
+	['F'] = { "FunctionCall", ANY_SIZE, HEADER, SERVER, false, handle_function },
+	['P'] = { "Parse", ANY_SIZE, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
+	['B'] = { "Bind", ANY_SIZE, 8192, SERVER, false, handle_bind },
+	['D'] = { "Describe", 8192, WHOLE, SERVER, false, handle_describe },
+	['E'] = { "Execute", 8192, WHOLE, SERVER, false, handle_execute },
+	['C'] = { "Close", 8192, WHOLE, ALONE, false, handle_close },
+	['S'] = { "Sync", 5, WHOLE, ALONE, true, handle_sync },
+	['H'] = { "Flush", 5, WHOLE, ALONE, true, handle_flush },
+	['d'] = { "CopyData", ANY_SIZE, HEADER, ALONE, true, handle_copy_data },
+	['c'] = { "CopyDone", 5, WHOLE, ALONE, true, handle_copy_end },
+	['f'] = { "CopyFail", ANY_SIZE, HEADER, ALONE, true, handle_copy_end },
+	['X'] = { "Terminate", 5, WHOLE, ALONE, true, handle_terminate },
 };
 
 /* A message that answers will come to. */
@@ -228,33 +230,13 @@ static enum verdict skip_message(struct session *session, char type)
 
 /* --- The walk --- */
 
-static const struct message_rule *rule_for(const char *message)
+static bool well_formed(const struct session *session, const struct message_rule *rule, size_t whole)
 {
-	unsigned char type = (unsigned char)message[0];
+	const struct backend *backend = session->backend;
 
-	return type < ARRAY_LEN(rules) && rules[type].name ? &rules[type] : NULL;
-}
-
-static bool well_formed(const struct session *session, const struct message_rule *rule, const char *message)
-{
-	size_t size = wire_message_size(message);
-	struct backend *backend = session->backend;
-
-	if (size < WIRE_HEADER_SIZE || size > WIRE_MESSAGE_MAX || (rule->need == NEED_WHOLE && size > rule->most))
+	if (whole < WIRE_HEADER_SIZE || whole > rule->largest)
 		return false;
 	return rule->in_copy || !backend || backend->copy != BACKEND_COPY_IN;
-}
-
-static size_t wanted_size(const struct message_rule *rule, size_t whole)
-{
-	switch (rule->need) {
-	case NEED_WHOLE:
-		return whole;
-	case NEED_START:
-		return whole < rule->most ? whole : rule->most;
-	default:
-		return WIRE_HEADER_SIZE;
-	}
 }
 
 /* Settings that are being put in force may fail and leave a failed transaction, in which this message cannot run. Only
@@ -266,8 +248,7 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	const char *text = message + WIRE_HEADER_SIZE;
 	const char *end = message + size;
 
-	if (!(requests_first_kind(&session->backend->requests) == REQUEST_QUERY
-		&& requests_at(&session->backend->requests, 0)->flags & REQUEST_SETUP))
+	if (!(requests_first(&session->backend->requests)->flags & REQUEST_SETUP))
 		return true;
 	if (session->backend->unsynced)
 		return true;
@@ -333,15 +314,14 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 		if (left < WIRE_HEADER_SIZE)
 			break;
 		const char *message = bytes + at;
-		const struct message_rule *rule = rule_for(message);
-
-		if (!rule || !well_formed(session, rule, message))
-			return -1;
+		const struct message_rule *rule = &rules[(unsigned char)message[0]];
 		size_t whole = wire_message_size(message);
 		size_t here = left < whole ? left : whole;
-		size_t wanted = wanted_size(rule, whole);
+		size_t wanted = whole < rule->looked_at ? whole : rule->looked_at;
 		size_t skip = 0;
 
+		if (!well_formed(session, rule, whole))
+			return -1;
 		if (left < wanted || (!session->skipping && !can_go_on(session, rule, message, wanted)))
 			break;
 		enum verdict verdict = take(session, rule, message, wanted, &skip);

@@ -368,6 +368,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	} else if (tracks(session)) {
 		materialise_unnamed(session);
 	}
+	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_BIND, 0, known);
 	return true;
 }
@@ -393,6 +394,7 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 			materialise_unnamed(session);
 		}
 	}
+	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_DESCRIBE, 0, known);
 	return true;
 }
