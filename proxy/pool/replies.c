@@ -264,7 +264,7 @@ static enum verdict handle(struct backend *backend, const struct reply_rule *rul
 	struct request first = *requests_first(&backend->requests);
 	enum verdict verdict = VERDICT_PASS;
 
-	if (rule->answers != ANY && (!(BIT(first.kind) & rule->answers) || (backend->failed && message[0] != 'Z')))
+	if (!(BIT(first.kind) & rule->answers) || (backend->failed && rule->answers != ANY && message[0] != 'Z'))
 		return VERDICT_BROKEN;
 	if (rule->handle)
 		verdict = rule->handle(backend, message, size);

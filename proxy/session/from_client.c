@@ -239,6 +239,11 @@ static bool well_formed(const struct session *session, const struct message_rule
 	return rule->in_copy || !backend || backend->copy != BACKEND_COPY_IN;
 }
 
+static bool settings_on_their_way(const struct backend *backend)
+{
+	return requests_first(&backend->requests)->flags & REQUEST_SETUP;
+}
+
 /* Settings that are being put in force may fail and leave a failed transaction, in which this message cannot run. Only
  * one that would end the transaction could: ROLLBACK, COMMIT, END, ABORT, also behind a comment. Inside a batch that has
  * begun behind the settings the server would skip everything up to the Sync, and to wait for an answer before it could be
@@ -248,7 +253,7 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	const char *text = message + WIRE_HEADER_SIZE;
 	const char *end = message + size;
 
-	if (!(requests_first(&session->backend->requests)->flags & REQUEST_SETUP))
+	if (!settings_on_their_way(session->backend))
 		return true;
 	if (session->backend->unsynced)
 		return true;
@@ -264,6 +269,9 @@ static bool may_follow_setup(const struct session *session, const char *message,
 /* True if the message can be dealt with now. */
 static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size)
 {
+	/* Most messages come while there is a server already. */
+	if (session->skipping || (session->state == SESSION_LINKED && !settings_on_their_way(session->backend)))
+		return true;
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
@@ -278,12 +286,6 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 	return false;
 }
 
-static void forward(struct session *session, const char *bytes, size_t size)
-{
-	if (session->backend)
-		outbox_pass(&session_relay(session)->to_server, bytes, size);
-}
-
 static enum verdict take(struct session *session, const struct message_rule *rule, const char *message, size_t size,
 	size_t *skip)
 {
@@ -294,45 +296,39 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 	return rule->handle(session, message, size, skip);
 }
 
+/* What has not been dealt with of the message at hand. Returns its part of these bytes. */
+static size_t continue_message(struct session *session, const char *bytes, size_t size)
+{
+	size_t part = size < session->pass_left ? size : session->pass_left;
+
+	if (!session->pass_drop && session->backend)
+		outbox_pass(&session_relay(session)->to_server, bytes, part);
+	session->pass_left -= part;
+	return part;
+}
+
 /* Returns how many bytes were dealt with, or -1. */
 static ssize_t walk(struct session *session, const char *bytes, size_t size)
 {
-	size_t at = 0;
+	size_t at = session->pass_left ? continue_message(session, bytes, size) : 0;
 
-	while (at < size && !session->terminated) {
-		size_t left = size - at;
-
-		if (session->pass_left) {
-			size_t part = left < session->pass_left ? left : session->pass_left;
-
-			if (!session->pass_drop)
-				forward(session, bytes + at, part);
-			session->pass_left -= part;
-			at += part;
-			continue;
-		}
-		if (left < WIRE_HEADER_SIZE)
-			break;
+	while (size - at >= WIRE_HEADER_SIZE && !session->terminated) {
 		const char *message = bytes + at;
 		const struct message_rule *rule = &rules[(unsigned char)message[0]];
-		size_t whole = wire_message_size(message);
-		size_t here = left < whole ? left : whole;
+		size_t left = size - at, whole = wire_message_size(message), skip = 0;
 		size_t wanted = whole < rule->looked_at ? whole : rule->looked_at;
-		size_t skip = 0;
 
 		if (!well_formed(session, rule, whole))
 			return -1;
-		if (left < wanted || (!session->skipping && !can_go_on(session, rule, message, wanted)))
+		if (left < wanted || !can_go_on(session, rule, message, wanted))
 			break;
 		enum verdict verdict = take(session, rule, message, wanted, &skip);
 
 		if (verdict == VERDICT_CLOSED)
 			return -1;
-		if (verdict == VERDICT_FORWARD)
-			forward(session, message + skip, here - skip);
-		session->pass_left = whole - here;
+		session->pass_left = whole - skip;
 		session->pass_drop = verdict == VERDICT_DROP;
-		at += here;
+		at += skip + continue_message(session, message + skip, left - skip);
 	}
 	return (ssize_t)at;
 }

@@ -251,9 +251,12 @@ bool prepared_parse_alone(struct session *session, const char *message, size_t s
 {
 	static const char complete[] = { '1', 0, 0, 0, 4 };
 	const char *text = message + WIRE_HEADER_SIZE;
+
+	if (size == WIRE_HEADER_SIZE || !*text || !tracks(session))
+		return false;
 	size_t name_size = strnlen(text, size - WIRE_HEADER_SIZE) + 1;
 
-	if (!tracks(session) || name_size == 1 || size < wire_message_size(message) || name_size > size - WIRE_HEADER_SIZE
+	if (size < wire_message_size(message) || name_size > size - WIRE_HEADER_SIZE
 		|| map_get_text(&session->names, text) || state_statement(session->settings, text))
 		return false;
 	struct statement *statement = intern(session, text + name_size, size - WIRE_HEADER_SIZE - name_size);
@@ -379,10 +382,10 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 
 	if (size < WIRE_HEADER_SIZE + 2 || message[size - 1] != '\0')
 		return false;
-	bool named = tracks(session) && message[WIRE_HEADER_SIZE] == 'S' && *text;
-	struct statement_name *known = named ? map_get_text(&session->names, text) : NULL;
+	bool tracked = message[WIRE_HEADER_SIZE] == 'S' && tracks(session);
+	struct statement_name *known = tracked && *text ? map_get_text(&session->names, text) : NULL;
 
-	if (tracks(session) && message[WIRE_HEADER_SIZE] == 'S') {
+	if (tracked) {
 		if (*text) {
 			const char *name = server_name_for(session, known, text);
 
