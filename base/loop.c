@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pgweir/clock.h"
 #include "pgweir/mem.h"
 #include "timers.h"
 
@@ -25,6 +26,7 @@ struct loop {
 	int epoll_fd;
 	char *name;
 	uint64_t turn;
+	uint64_t now_us;                        /* Of this turn; 0: nobody has asked yet. */
 	bool stopping;
 	struct list kicked;                     /* Called back at the start of the next turn. */
 	struct timers timers;
@@ -236,6 +238,7 @@ static void collect(struct loop *loop, int timeout_ms)
 	int count = epoll_wait(loop->epoll_fd, loop->ready, READY_MAX, timeout_ms);
 
 	CHECK(count >= 0 || errno == EINTR);
+	loop->now_us = 0;
 	loop->ready_at = 0;
 	loop->ready_count = count > 0 ? count : 0;
 	deliver_ready(loop);
@@ -260,6 +263,7 @@ static void wait_in_base(struct loop *loop, int timeout_ms)
 void loop_run_once(struct loop *loop, bool wait)
 {
 	loop->turn++;
+	loop->now_us = 0;
 	deliver_kicks(loop);
 	int timeout_ms = wait && !loop->stopping && list_empty(&loop->kicked) ? wait_ms(loop) : 0;
 
@@ -304,6 +308,13 @@ struct event_base *loop_base(struct loop *loop)
 uint64_t loop_turn(const struct loop *loop)
 {
 	return loop->turn;
+}
+
+uint64_t loop_now_us(struct loop *loop)
+{
+	if (!loop->now_us)
+		loop->now_us = clock_now_us();
+	return loop->now_us;
 }
 
 /* --- Descriptors --- */

@@ -57,20 +57,6 @@ void backend_free(struct backend **backend)
 	mem_free(gone);
 }
 
-void backend_request(struct backend *backend, enum request_kind kind, uint8_t flags, struct statement_name *name)
-{
-	static const bool leaves_unsynced[] = {
-		[REQUEST_PARSE] = true, [REQUEST_BIND] = true, [REQUEST_DESCRIBE] = true, [REQUEST_EXECUTE] = true,
-		[REQUEST_CLOSE] = true, [REQUEST_LOCAL_CLOSE] = false,
-	};
-
-	requests_push(&backend->requests, kind, flags, name);
-	if (leaves_unsynced[kind])
-		backend->unsynced = true;
-	else if (kind == REQUEST_SYNC || kind == REQUEST_QUERY || kind == REQUEST_FUNCTION_CALL)
-		backend->unsynced = false;
-}
-
 static void cancel_arrived(void *arg)
 {
 	struct cancel_ticket *ticket = arg;

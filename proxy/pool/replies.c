@@ -11,22 +11,18 @@
 
 enum verdict { VERDICT_PASS, VERDICT_SWALLOW, VERDICT_BROKEN };
 
-enum need {
-	NEED_HEADER,            /* The rest may arrive later. */
-	NEED_WHOLE,             /* Wait for all of it; longer than `most` is broken. */
-	NEED_START,             /* Wait for all of it, or for `most` bytes. */
-};
-
 struct reply_rule {
 	const char *name;
-	enum need need;
-	uint32_t most;          /* Bytes, header included. */
+	uint32_t largest;       /* Bytes, header included. 0: there is no such message. */
+	uint32_t looked_at;     /* How many of them must be there before the message is dealt with; the rest may arrive later. */
 	uint32_t answers;       /* Bits of enum request_kind; ANY: also unasked. */
 	uint32_t ends;          /* The kinds of which a request is answered with it. */
 	enum verdict (*handle)(struct backend *backend, const char *message, size_t size);
 };
 
-#define BIT(kind) (1u << (kind))
+#define HEADER WIRE_HEADER_SIZE
+#define WHOLE UINT32_MAX
+#define BIT(kind) REQUEST_BIT(kind)
 #define ANY UINT32_MAX
 #define RUNS (BIT(REQUEST_QUERY) | BIT(REQUEST_EXECUTE))
 
@@ -40,32 +36,31 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 static enum verdict handle_notification(struct backend *backend, const char *message, size_t size);
 
 static const struct reply_rule rules[256] = {
-	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), BIT(REQUEST_PARSE), handle_parsed },
-	['2'] = { "BindComplete", NEED_HEADER, 5, BIT(REQUEST_BIND), BIT(REQUEST_BIND), NULL },
-	['3'] = { "CloseComplete", NEED_HEADER, 5, BIT(REQUEST_CLOSE), BIT(REQUEST_CLOSE), NULL },
-	['A'] = { "NotificationResponse", NEED_HEADER, 20000, ANY, 0, handle_notification },
-	['C'] = { "CommandComplete", NEED_WHOLE, 256, RUNS, BIT(REQUEST_EXECUTE), handle_tag },
-	['D'] = { "DataRow", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, 0, NULL },
-	['E'] = { "ErrorResponse", NEED_START, 65536, ANY, 0, handle_error },
-	['G'] = { "CopyInResponse", NEED_HEADER, 65536, RUNS, 0, handle_copy },
-	['H'] = { "CopyOutResponse", NEED_HEADER, 65536, RUNS, 0, handle_copy },
-	['I'] = { "EmptyQueryResponse", NEED_HEADER, 5, RUNS, BIT(REQUEST_EXECUTE), NULL },
-	['N'] = { "NoticeResponse", NEED_HEADER, WIRE_MESSAGE_MAX, ANY, 0, NULL },
-	['S'] = { "ParameterStatus", NEED_WHOLE, 1 << 20, ANY, 0, handle_parameter },
-	['T'] = { "RowDescription", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS | BIT(REQUEST_DESCRIBE), BIT(REQUEST_DESCRIBE), NULL },
-	['V'] = { "FunctionCallResponse", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_FUNCTION_CALL), 0, NULL },
-	['W'] = { "CopyBothResponse", NEED_HEADER, 65536, RUNS, 0, handle_copy },
-	['Z'] = { "ReadyForQuery", NEED_WHOLE, 6, BIT(REQUEST_QUERY) | BIT(REQUEST_FUNCTION_CALL) | BIT(REQUEST_SYNC), 0,
-		handle_ready },
-	['c'] = { "CopyDone", NEED_HEADER, 5, RUNS, 0, NULL },
-	['d'] = { "CopyData", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, 0, NULL },
-	['n'] = { "NoData", NEED_HEADER, 5, BIT(REQUEST_DESCRIBE), BIT(REQUEST_DESCRIBE), NULL },
-	['s'] = { "PortalSuspended", NEED_HEADER, 5, BIT(REQUEST_EXECUTE), BIT(REQUEST_EXECUTE), NULL },
-	['t'] = { "ParameterDescription", NEED_HEADER, WIRE_MESSAGE_MAX, BIT(REQUEST_DESCRIBE), 0, NULL },
+	['1'] = { "ParseComplete", 5, HEADER, BIT(REQUEST_PARSE), BIT(REQUEST_PARSE), handle_parsed },
+	['2'] = { "BindComplete", 5, HEADER, BIT(REQUEST_BIND), BIT(REQUEST_BIND), NULL },
+	['3'] = { "CloseComplete", 5, HEADER, BIT(REQUEST_CLOSE), BIT(REQUEST_CLOSE), NULL },
+	['A'] = { "NotificationResponse", 20000, HEADER, ANY, 0, handle_notification },
+	['C'] = { "CommandComplete", 256, WHOLE, RUNS, BIT(REQUEST_EXECUTE), handle_tag },
+	['D'] = { "DataRow", WIRE_MESSAGE_MAX, HEADER, RUNS, 0, NULL },
+	['E'] = { "ErrorResponse", WIRE_MESSAGE_MAX, 65536, ANY, 0, handle_error },
+	['G'] = { "CopyInResponse", 65536, HEADER, RUNS, 0, handle_copy },
+	['H'] = { "CopyOutResponse", 65536, HEADER, RUNS, 0, handle_copy },
+	['I'] = { "EmptyQueryResponse", 5, HEADER, RUNS, BIT(REQUEST_EXECUTE), NULL },
+	['N'] = { "NoticeResponse", WIRE_MESSAGE_MAX, HEADER, ANY, 0, NULL },
+	['S'] = { "ParameterStatus", 1 << 20, WHOLE, ANY, 0, handle_parameter },
+	['T'] = { "RowDescription", WIRE_MESSAGE_MAX, HEADER, RUNS | BIT(REQUEST_DESCRIBE), BIT(REQUEST_DESCRIBE), NULL },
+	['V'] = { "FunctionCallResponse", WIRE_MESSAGE_MAX, HEADER, BIT(REQUEST_FUNCTION_CALL), 0, NULL },
+	['W'] = { "CopyBothResponse", 65536, HEADER, RUNS, 0, handle_copy },
+	['Z'] = { "ReadyForQuery", 6, WHOLE, REQUESTS_MADE_READY, 0, handle_ready },
+	['c'] = { "CopyDone", 5, HEADER, RUNS, 0, NULL },
+	['d'] = { "CopyData", WIRE_MESSAGE_MAX, HEADER, RUNS, 0, NULL },
+	['n'] = { "NoData", 5, HEADER, BIT(REQUEST_DESCRIBE), BIT(REQUEST_DESCRIBE), NULL },
+	['s'] = { "PortalSuspended", 5, HEADER, BIT(REQUEST_EXECUTE), BIT(REQUEST_EXECUTE), NULL },
+	['t'] = { "ParameterDescription", WIRE_MESSAGE_MAX, HEADER, BIT(REQUEST_DESCRIBE), 0, NULL },
 };
 
 /* The rows of what we have asked ourselves are few and small. */
-static const struct reply_rule own_row = { "DataRow", NEED_WHOLE, 1 << 20, RUNS, 0, handle_row };
+static const struct reply_rule own_row = { "DataRow", 1 << 20, WHOLE, RUNS, 0, handle_row };
 
 void backend_settle(struct backend *backend)
 {
@@ -135,7 +130,7 @@ static enum verdict handle_error(struct backend *backend, const char *message, s
 	const char *body = message + WIRE_HEADER_SIZE;
 	size_t body_size = size - WIRE_HEADER_SIZE;
 	const char *severity = wire_error_field(body, body_size, 'V');
-	struct request request = requests_first(&backend->requests);
+	struct request request = *requests_first(&backend->requests);
 
 	if (!severity)
 		severity = wire_error_field(body, body_size, 'S');
@@ -165,7 +160,7 @@ static enum verdict handle_tag(struct backend *backend, const char *message, siz
 		return VERDICT_BROKEN;
 	if (tag[0] == 'D' && (strcmp(tag, "DISCARD ALL") == 0 || strcmp(tag, "DEALLOCATE ALL") == 0))
 		prepared_clear(&backend->prepared);
-	if (!backend->mute && !(requests_first(&backend->requests).flags & REQUEST_INJECTED))
+	if (!backend->mute && !(requests_first(&backend->requests)->flags & REQUEST_INJECTED))
 		backend->sink->tag(backend->owner, tag);
 	return VERDICT_PASS;
 }
@@ -187,7 +182,7 @@ static bool lacks_sync(const struct requests *requests)
 	for (uint32_t i = requests->count; i > 0; i--) {
 		enum request_kind kind = (enum request_kind)requests_at(requests, i - 1)->kind;
 
-		if (kind == REQUEST_SYNC || kind == REQUEST_QUERY || kind == REQUEST_FUNCTION_CALL)
+		if (BIT(kind) & REQUESTS_MADE_READY)
 			return false;
 		if (kind != REQUEST_COPY_END && kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE)
 			return true;
@@ -248,7 +243,7 @@ static enum verdict handle_notification(struct backend *backend, const char *mes
 static enum verdict handle_ready(struct backend *backend, const char *message, size_t size)
 {
 	char status = size > WIRE_HEADER_SIZE ? message[WIRE_HEADER_SIZE] : '\0';
-	struct request request = *requests_at(&backend->requests, 0);
+	struct request request = *requests_first(&backend->requests);
 
 	if (status != 'I' && status != 'T' && status != 'E')
 		return VERDICT_BROKEN;
@@ -266,10 +261,10 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 /* One message, present as far as its rule asks. A request of the simple protocol ends with ReadyForQuery only. */
 static enum verdict handle(struct backend *backend, const struct reply_rule *rule, const char *message, size_t size)
 {
-	struct request first = requests_first(&backend->requests);
+	struct request first = *requests_first(&backend->requests);
 	enum verdict verdict = VERDICT_PASS;
 
-	if (rule->answers != ANY && (!(BIT(first.kind) & rule->answers) || (backend->failed && message[0] != 'Z')))
+	if (!(BIT(first.kind) & rule->answers) || (backend->failed && rule->answers != ANY && message[0] != 'Z'))
 		return VERDICT_BROKEN;
 	if (rule->handle)
 		verdict = rule->handle(backend, message, size);
@@ -287,13 +282,9 @@ static enum verdict handle(struct backend *backend, const struct reply_rule *rul
 /* How much of the message must be there, or 0 if there can be no such message. */
 static size_t wanted_size(const struct reply_rule *rule, size_t whole)
 {
-	if (!rule->name || whole < WIRE_HEADER_SIZE || whole > WIRE_MESSAGE_MAX)
+	if (whole < WIRE_HEADER_SIZE || whole > rule->largest)
 		return 0;
-	if (rule->need == NEED_START)
-		return whole < rule->most ? whole : rule->most;
-	if (whole > rule->most)
-		return 0;
-	return rule->need == NEED_WHOLE ? whole : WIRE_HEADER_SIZE;
+	return whole < rule->looked_at ? whole : rule->looked_at;
 }
 
 /* Bytes that go to the client as they came, gathered so that a row costs no call. */
@@ -356,15 +347,15 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 
 	while (size - at >= WIRE_HEADER_SIZE) {
 		const char *message = bytes + at;
-		struct request first = requests_first(&backend->requests);
-		const struct reply_rule *rule = rule_for(&first, message[0]);
+		const struct request *first = requests_first(&backend->requests);
+		const struct reply_rule *rule = rule_for(first, message[0]);
 		size_t left = size - at, whole = wire_message_size(message), wanted = wanted_size(rule, whole);
 
 		if (wanted == 0)
 			verdict = VERDICT_BROKEN;
 		if (wanted == 0 || left < wanted)
 			break;
-		if (first.kind >= REQUEST_COPY_END || message[0] == 'E' || backend->skipping)
+		if (first->kind >= REQUEST_COPY_END || message[0] == 'E' || backend->skipping)
 			make_way(backend, &run, rule, message[0]);
 		verdict = handle(backend, rule, message, wanted);
 		if (verdict == VERDICT_BROKEN)

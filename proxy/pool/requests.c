@@ -4,6 +4,8 @@
 
 enum { REQUESTS_FIRST_CAPACITY = 8 };
 
+const struct request requests_none = { .kind = REQUEST_NONE };
+
 void requests_fini(struct requests *requests)
 {
 	while (requests->count)

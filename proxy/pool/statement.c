@@ -163,14 +163,16 @@ size_t prepared_count(const struct prepared *prepared)
 
 bool prepared_has(struct prepared *prepared, const struct statement *statement)
 {
+	struct list *last = list_last(&prepared->lru);
+
+	if (last && LIST_MEMBER(last, struct prepared_entry, link)->statement == statement)
+		return true;
 	struct prepared_entry *entry = find(prepared, statement);
 
 	if (!entry)
 		return false;
-	if (prepared->lru.prev != &entry->link) {
-		list_remove(&entry->link);
-		list_push_back(&prepared->lru, &entry->link);
-	}
+	list_remove(&entry->link);
+	list_push_back(&prepared->lru, &entry->link);
 	return true;
 }
 

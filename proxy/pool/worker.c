@@ -26,7 +26,7 @@ struct worker *worker_at(unsigned index)
 
 uint64_t worker_now(struct worker *worker)
 {
-	worker->now_us = clock_now_us();
+	worker->now_us = loop_now_us(worker->loop);
 	return worker->now_us;
 }
 

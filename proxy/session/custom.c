@@ -131,8 +131,15 @@ void custom_note(struct session *session, const struct sql_run *run)
 	struct scan_names names;
 
 	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session), &names);
-	names.lost |= (run->effects & SCAN_UNKNOWN) != 0;
+	/* Most such texts the server does not understand either. */
+	session->unclear |= (run->effects & SCAN_UNKNOWN) != 0;
 	custom_note_names(session, &names, run);
+}
+
+void custom_unclear_ran(struct session *session)
+{
+	session->unclear = false;
+	leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
 }
 
 /* The server connection is about to be given what the session has set. */

@@ -10,8 +10,6 @@
 
 enum verdict { VERDICT_FORWARD, VERDICT_DROP, VERDICT_CLOSED };
 
-enum need { NEED_HEADER, NEED_WHOLE, NEED_START };
-
 enum needs_server {
 	ALONE,                          /* Its handler knows what to do without a server. */
 	SERVER,
@@ -20,8 +18,8 @@ enum needs_server {
 
 struct message_rule {
 	const char *name;
-	enum need need;
-	uint32_t most;                  /* Bytes with header: of the message (NEED_WHOLE), or looked at (NEED_START). */
+	uint32_t largest;               /* Bytes, header included. 0: there is no such message. */
+	uint32_t looked_at;             /* How many of them must be there before the message is dealt with. */
 	enum needs_server server;
 	bool in_copy;                   /* Legal while the server waits for copy data. */
 	/* May put something of its own in front and set `*skip` to how much of the message not to forward. */
@@ -41,20 +39,24 @@ static enum verdict handle_copy_data(struct session *session, const char *messag
 static enum verdict handle_copy_end(struct session *session, const char *message, size_t size, size_t *skip);
 static enum verdict handle_terminate(struct session *session, const char *message, size_t size, size_t *skip);
 
-static const struct message_rule rules[128] = {
-	['Q'] = { "Query", NEED_START, 8192, SERVER, false, handle_query },
-	['F'] = { "FunctionCall", NEED_HEADER, WIRE_HEADER_SIZE, SERVER, false, handle_function },
-	['P'] = { "Parse", NEED_START, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
-	['B'] = { "Bind", NEED_START, 8192, SERVER, false, handle_bind },
-	['D'] = { "Describe", NEED_WHOLE, 8192, SERVER, false, handle_describe },
-	['E'] = { "Execute", NEED_WHOLE, 8192, SERVER, false, handle_execute },
-	['C'] = { "Close", NEED_WHOLE, 8192, ALONE, false, handle_close },
-	['S'] = { "Sync", NEED_WHOLE, 5, ALONE, true, handle_sync },
-	['H'] = { "Flush", NEED_WHOLE, 5, ALONE, true, handle_flush },
-	['d'] = { "CopyData", NEED_HEADER, WIRE_HEADER_SIZE, ALONE, true, handle_copy_data },
-	['c'] = { "CopyDone", NEED_WHOLE, 5, ALONE, true, handle_copy_end },
-	['f'] = { "CopyFail", NEED_HEADER, WIRE_HEADER_SIZE, ALONE, true, handle_copy_end },
-	['X'] = { "Terminate", NEED_WHOLE, 5, ALONE, true, handle_terminate },
+#define HEADER WIRE_HEADER_SIZE
+#define WHOLE UINT32_MAX
+#define ANY_SIZE WIRE_MESSAGE_MAX
+
+static const struct message_rule rules[256] = {
+	['Q'] = { "Query", ANY_SIZE, 8192, SERVER, false, handle_query },
+	['F'] = { "FunctionCall", ANY_SIZE, HEADER, SERVER, false, handle_function },
+	['P'] = { "Parse", ANY_SIZE, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
+	['B'] = { "Bind", ANY_SIZE, 8192, SERVER, false, handle_bind },
+	['D'] = { "Describe", 8192, WHOLE, SERVER, false, handle_describe },
+	['E'] = { "Execute", 8192, WHOLE, SERVER, false, handle_execute },
+	['C'] = { "Close", 8192, WHOLE, ALONE, false, handle_close },
+	['S'] = { "Sync", 5, WHOLE, ALONE, true, handle_sync },
+	['H'] = { "Flush", 5, WHOLE, ALONE, true, handle_flush },
+	['d'] = { "CopyData", ANY_SIZE, HEADER, ALONE, true, handle_copy_data },
+	['c'] = { "CopyDone", 5, WHOLE, ALONE, true, handle_copy_end },
+	['f'] = { "CopyFail", ANY_SIZE, HEADER, ALONE, true, handle_copy_end },
+	['X'] = { "Terminate", 5, WHOLE, ALONE, true, handle_terminate },
 };
 
 /* A message that answers will come to. */
@@ -88,7 +90,7 @@ static enum verdict handle_query(struct session *session, const char *message, s
 	bool whole = size == wire_message_size(message);
 	struct sql_run run = {
 		.type = 'Q', .text = text, .size = text_size,
-		.effects = whole ? session_text_effects(session, text, text_size) : session_long_text_begin(session, text, text_size),
+		.effects = whole ? session_text_effects(session, text, text_size) : session_long_text_begin(session, text, text_size, size),
 	};
 
 	prepared_query(session);
@@ -117,11 +119,14 @@ static void start_clock(struct session *session)
 }
 
 /* prepared.c forwards what it has rewritten itself. */
-static enum verdict forwarded_as(bool good, const size_t *skip)
+static enum verdict forwarded_as(bool good, size_t *skip)
 {
 	if (!good)
 		return VERDICT_CLOSED;
-	return *skip == PREPARED_REFUSED ? VERDICT_DROP : VERDICT_FORWARD;
+	if (*skip != PREPARED_REFUSED)
+		return VERDICT_FORWARD;
+	*skip = 0;
+	return VERDICT_DROP;
 }
 
 static enum verdict handle_parse(struct session *session, const char *message, size_t size, size_t *skip)
@@ -235,33 +240,18 @@ static enum verdict skip_message(struct session *session, char type)
 
 /* --- The walk --- */
 
-static const struct message_rule *rule_for(const char *message)
+static bool well_formed(const struct session *session, const struct message_rule *rule, size_t whole)
 {
-	unsigned char type = (unsigned char)message[0];
+	const struct backend *backend = session->backend;
 
-	return type < ARRAY_LEN(rules) && rules[type].name ? &rules[type] : NULL;
-}
-
-static bool well_formed(const struct session *session, const struct message_rule *rule, const char *message)
-{
-	size_t size = wire_message_size(message);
-	struct backend *backend = session->backend;
-
-	if (size < WIRE_HEADER_SIZE || size > WIRE_MESSAGE_MAX || (rule->need == NEED_WHOLE && size > rule->most))
+	if (whole < WIRE_HEADER_SIZE || whole > rule->largest)
 		return false;
 	return rule->in_copy || !backend || backend->copy != BACKEND_COPY_IN;
 }
 
-static size_t wanted_size(const struct message_rule *rule, size_t whole)
+static bool settings_on_their_way(const struct backend *backend)
 {
-	switch (rule->need) {
-	case NEED_WHOLE:
-		return whole;
-	case NEED_START:
-		return whole < rule->most ? whole : rule->most;
-	default:
-		return WIRE_HEADER_SIZE;
-	}
+	return requests_first(&backend->requests)->flags & REQUEST_SETUP;
 }
 
 /* Settings that are being put in force may fail and leave a failed transaction, in which this message cannot run. Only
@@ -273,8 +263,7 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	const char *text = message + WIRE_HEADER_SIZE;
 	const char *end = message + size;
 
-	if (!(requests_first_kind(&session->backend->requests) == REQUEST_QUERY
-		&& requests_at(&session->backend->requests, 0)->flags & REQUEST_SETUP))
+	if (!settings_on_their_way(session->backend))
 		return true;
 	if (session->backend->unsynced)
 		return true;
@@ -290,6 +279,9 @@ static bool may_follow_setup(const struct session *session, const char *message,
 /* True if the message can be dealt with now. */
 static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size)
 {
+	/* Most messages come while there is a server already. */
+	if (session->skipping || (session->state == SESSION_LINKED && !settings_on_their_way(session->backend)))
+		return true;
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
@@ -304,12 +296,6 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 	return false;
 }
 
-static void forward(struct session *session, const char *bytes, size_t size)
-{
-	if (session->backend)
-		outbox_pass(&session_relay(session)->to_server, bytes, size);
-}
-
 static enum verdict take(struct session *session, const struct message_rule *rule, const char *message, size_t size,
 	size_t *skip)
 {
@@ -320,50 +306,41 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 	return rule->handle(session, message, size, skip);
 }
 
+/* What has not been dealt with of the message at hand. Returns its part of these bytes. */
+static size_t continue_message(struct session *session, const char *bytes, size_t size)
+{
+	size_t part = size < session->pass_left ? size : session->pass_left;
+
+	if (!session->pass_drop && session->backend)
+		outbox_pass(&session_relay(session)->to_server, bytes, part);
+	session->pass_left -= part;
+	if (session->long_text)
+		session_long_text_goes_on(session, bytes, part, session->pass_left == 0);
+	return part;
+}
+
 /* Returns how many bytes were dealt with, or -1. */
 static ssize_t walk(struct session *session, const char *bytes, size_t size)
 {
-	size_t at = 0;
+	size_t at = session->pass_left ? continue_message(session, bytes, size) : 0;
 
-	while (at < size && !session->terminated) {
-		size_t left = size - at;
-
-		if (session->pass_left) {
-			size_t part = left < session->pass_left ? left : session->pass_left;
-
-			if (!session->pass_drop)
-				forward(session, bytes + at, part);
-			session->pass_left -= part;
-			if (session->long_text)
-				session_long_text_goes_on(session, bytes + at, part, session->pass_left == 0);
-			at += part;
-			continue;
-		}
-		if (left < WIRE_HEADER_SIZE)
-			break;
+	while (size - at >= WIRE_HEADER_SIZE && !session->terminated) {
 		const char *message = bytes + at;
-		const struct message_rule *rule = rule_for(message);
+		const struct message_rule *rule = &rules[(unsigned char)message[0]];
+		size_t left = size - at, whole = wire_message_size(message), skip = 0;
+		size_t wanted = whole < rule->looked_at ? whole : rule->looked_at;
 
-		if (!rule || !well_formed(session, rule, message))
+		if (!well_formed(session, rule, whole))
 			return -1;
-		size_t whole = wire_message_size(message);
-		size_t here = left < whole ? left : whole;
-		size_t wanted = wanted_size(rule, whole);
-		size_t skip = 0;
-
-		if (left < wanted || (!session->skipping && !can_go_on(session, rule, message, wanted)))
+		if (left < wanted || !can_go_on(session, rule, message, wanted))
 			break;
 		enum verdict verdict = take(session, rule, message, wanted, &skip);
 
 		if (verdict == VERDICT_CLOSED)
 			return -1;
-		if (verdict == VERDICT_FORWARD)
-			forward(session, message + skip, here - skip);
-		session->pass_left = whole - here;
-		if (session->long_text)
-			session_long_text_goes_on(session, message + wanted, here - wanted, session->pass_left == 0);
+		session->pass_left = whole - skip;
 		session->pass_drop = verdict == VERDICT_DROP;
-		at += here;
+		at += skip + continue_message(session, message + skip, left - skip);
 	}
 	return (ssize_t)at;
 }

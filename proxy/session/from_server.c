@@ -105,7 +105,7 @@ static void sink_ready(void *owner, const struct request *request, char status)
 
 	if (request->flags & REQUEST_INJECTED || session->retry_name)
 		return;
-	session->retried = false;
+	session->retried = session->unclear = false;
 	if (session->deallocating && session->backend->requests.count == 0)
 		sql_names_settled(session);
 	uint64_t now_us = worker_now(session->worker);

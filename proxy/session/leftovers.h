@@ -32,8 +32,9 @@ void leftovers_failed(struct session *session);
 /* text.c */
 unsigned session_scan_flags(const struct session *session);
 uint32_t session_text_effects(const struct session *session, const char *text, size_t size);
-/* The same for one that comes in pieces: tells what is known from its first. */
-uint32_t session_long_text_begin(struct session *session, const char *text, size_t size);
+/* The same for one that comes in pieces: tells what is known from its first. The message is told again from its start on, of
+ * which this much has been `seen`. */
+uint32_t session_long_text_begin(struct session *session, const char *text, size_t size, size_t seen);
 void session_long_text_goes_on(struct session *session, const char *bytes, size_t size, bool last);
 void session_long_text_drop(struct session *session);
 bool session_text_is_one_prepare(const char *text);
@@ -62,6 +63,7 @@ void sql_names_settled(struct session *session);                /* All that was 
 void custom_begin(struct session *session);
 void custom_note_names(struct session *session, const struct scan_names *names, const struct sql_run *run);
 void custom_note(struct session *session, const struct sql_run *run);
+void custom_unclear_ran(struct session *session);               /* Some of a text that the scanner did not follow. */
 void custom_given(struct session *session);
 struct state *custom_reset(const struct state *settings, const struct state *custom);
 void custom_put_question(const struct session *session, struct buf *sql);

@@ -84,6 +84,8 @@ static bool starts_with_word(const char *tag, const char *word)
 
 void session_note_tag(struct session *session, const char *tag)
 {
+	if (session->unclear)
+		custom_unclear_ran(session);
 	/* The tags of every day are told from the first letters. */
 	if (tag[0] == 'I' && tag[1] == 'N') {
 		sequences_wrote(session);

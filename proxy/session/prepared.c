@@ -175,7 +175,7 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 	drop_large_pin(session);
 	session->unnamed_token = next_token(session);
 	session->unnamed_effects = whole ? session_text_effects(session, rest, rest_size)
-		: session_long_text_begin(session, rest, rest_size);
+		: session_long_text_begin(session, rest, rest_size, size);
 	if (!whole)
 		session_pin(session, PIN_LARGE_STATEMENT);
 	else if (parse_unnamed_with_names(session, rest, rest_size))
@@ -252,9 +252,12 @@ bool prepared_parse_alone(struct session *session, const char *message, size_t s
 {
 	static const char complete[] = { '1', 0, 0, 0, 4 };
 	const char *text = message + WIRE_HEADER_SIZE;
+
+	if (size == WIRE_HEADER_SIZE || !*text || !tracks(session))
+		return false;
 	size_t name_size = strnlen(text, size - WIRE_HEADER_SIZE) + 1;
 
-	if (!tracks(session) || name_size == 1 || size < wire_message_size(message) || name_size > size - WIRE_HEADER_SIZE
+	if (size < wire_message_size(message) || name_size > size - WIRE_HEADER_SIZE
 		|| map_get_text(&session->names, text) || state_statement(session->settings, text))
 		return false;
 	struct statement *statement = intern(session, text + name_size, size - WIRE_HEADER_SIZE - name_size);
@@ -278,15 +281,18 @@ static void parse_again(struct session *session, struct statement_name *name, co
 }
 
 /* Nobody will know later what its Bind runs. */
-static void note_untracked(struct session *session, const char *rest, size_t size, bool whole)
+static void note_untracked(struct session *session, const char *message, size_t size, const char *rest)
 {
-	struct sql_run run = { .type = 'P', .text = rest, .size = size };
+	struct sql_run run = { .type = 'P', .text = rest, .size = (size_t)(message + size - rest) };
 
 	if (session->mode == POOL_MODE_SESSION)
 		return;
-	run.effects = whole ? session_text_effects(session, rest, size) : session_long_text_begin(session, rest, size);
-	if (whole)
-		session_note_run(session, &run);
+	if (size < wire_message_size(message)) {
+		session_long_text_begin(session, run.text, run.size, size);
+		return;
+	}
+	run.effects = session_text_effects(session, run.text, run.size);
+	session_note_run(session, &run);
 }
 
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip)
@@ -299,7 +305,7 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 	if (!tracks(session) || (*text && size < wire_message_size(message))) {
 		if (session->mode != POOL_MODE_SESSION && *text)
 			session_pin(session, PIN_UNTRACKED_STATEMENT);
-		note_untracked(session, rest, rest_size, size == wire_message_size(message));
+		note_untracked(session, message, size, rest);
 		backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 		return true;
 	}
@@ -384,6 +390,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	} else if (tracks(session)) {
 		materialise_unnamed(session);
 	}
+	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_BIND, 0, known);
 	return true;
 }
@@ -394,10 +401,10 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 
 	if (size < WIRE_HEADER_SIZE + 2 || message[size - 1] != '\0')
 		return false;
-	bool named = tracks(session) && message[WIRE_HEADER_SIZE] == 'S' && *text;
-	struct statement_name *known = named ? map_get_text(&session->names, text) : NULL;
+	bool tracked = message[WIRE_HEADER_SIZE] == 'S' && tracks(session);
+	struct statement_name *known = tracked && *text ? map_get_text(&session->names, text) : NULL;
 
-	if (tracks(session) && message[WIRE_HEADER_SIZE] == 'S') {
+	if (tracked) {
 		if (*text) {
 			const char *name = server_name_for(session, known, text);
 
@@ -409,6 +416,7 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 			materialise_unnamed(session);
 		}
 	}
+	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_DESCRIBE, 0, known);
 	return true;
 }

@@ -1,9 +1,9 @@
 /* "cached plan must not change result type": after DDL the server refuses a prepared statement whose rows would look
  * different. Outside a transaction nothing is lost by preparing it again and asking again, unseen by the client.
  *
- * A batch of the extended protocol is kept while it is small and nothing of its answer has been forwarded. If its Bind
- * or Describe is refused for that reason, and the batch is all that is outstanding, the rest of the answer is swallowed,
- * the name gets a statement of its own, and the batch is walked once more. */
+ * A batch of the extended protocol that uses a named statement, or still may, is kept while it is small and nothing of its
+ * answer has been forwarded. If its Bind or Describe is refused for that reason, and the batch is all that is outstanding,
+ * the rest of the answer is swallowed, the name gets a statement of its own, and the batch is walked once more. */
 #include <string.h>
 
 #include "pgweir/wire.h"
@@ -29,6 +29,7 @@ void retry_begin(struct session *session, const char *bytes, size_t size)
 	session->batch_kept = size && may_start_kept_batch(session, bytes[0]);
 	session->batch_answered = false;
 	session->batch_begun = false;
+	session->batch_named = false;
 }
 
 void retry_keep(struct session *session, const char *bytes, size_t size)
@@ -40,7 +41,8 @@ void retry_keep(struct session *session, const char *bytes, size_t size)
 	if (batch && !session->batch_begun)
 		batch->size = 0;
 	session->batch_begun = true;
-	session->batch_kept = batch && batch->size + size <= BATCH_MAX;
+	session->batch_kept = batch && batch->size + size <= BATCH_MAX
+		&& (session->batch_named || session->backend->unsynced);
 	if (session->batch_kept)
 		buf_append(batch, bytes, size);
 }

@@ -86,6 +86,7 @@ struct long_text {
 	struct scan scan;
 	struct scan_names names;
 	bool ended;                     /* What comes behind its NUL is no text. */
+	size_t seen;                    /* Of what comes next, this much has been. */
 };
 
 static void feed(struct long_text *text, const char *bytes, size_t size)
@@ -96,13 +97,14 @@ static void feed(struct long_text *text, const char *bytes, size_t size)
 	text->ended |= here < size;
 }
 
-uint32_t session_long_text_begin(struct session *session, const char *text, size_t size)
+uint32_t session_long_text_begin(struct session *session, const char *text, size_t size, size_t seen)
 {
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
 	session->long_text = NEW(struct long_text);
 	scan_begin(&session->long_text->scan, session_scan_flags(session));
 	session->long_text->scan.names = &session->long_text->names;
+	session->long_text->seen = seen;
 	feed(session->long_text, text, size);
 	return session->long_text->scan.effects;
 }
@@ -121,10 +123,14 @@ static void long_text_ends(struct session *session, struct long_text *text)
 
 void session_long_text_goes_on(struct session *session, const char *bytes, size_t size, bool last)
 {
-	feed(session->long_text, bytes, size);
+	struct long_text *text = session->long_text;
+	size_t again = size < text->seen ? size : text->seen;
+
+	text->seen -= again;
+	feed(text, bytes + again, size - again);
 	if (!last)
 		return;
-	long_text_ends(session, session->long_text);
+	long_text_ends(session, text);
 	session_long_text_drop(session);
 }
 

@@ -54,6 +54,8 @@ struct event_base *loop_base(struct loop *loop);
 
 /* Counts turns of the loop: equal values mean "in the same turn". */
 uint64_t loop_turn(const struct loop *loop);
+/* clock_now_us(), read once after each wait: as late as the callbacks of one turn take together. */
+uint64_t loop_now_us(struct loop *loop);
 
 void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg);
 void loop_io_fini(struct loop_io *io);         /* Does not close the descriptor. */

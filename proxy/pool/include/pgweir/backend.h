@@ -52,44 +52,44 @@ struct backend_sink {
 };
 
 struct backend {
-	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
+	/* What every message touches lies together. */
 	struct server *server;
 	struct pool_share *share;
 	struct worker *worker;
-	struct list link;               /* In one list of the share. */
+	const struct backend_sink *sink;
+	void *owner;
 	enum backend_state state;
-	char status;                    /* Of the last ReadyForQuery: 'I', 'T' or 'E'. */
 	enum backend_copy copy;
-	bool replication;               /* May copy in both directions. */
+	char status;                    /* Of the last ReadyForQuery: 'I', 'T' or 'E'. */
 	bool failed;                    /* A simple query has: nothing but ReadyForQuery can follow. */
 	bool said_fatal;                /* The server has announced its end. */
 	bool mute;                      /* Everything but requests' bookkeeping is swallowed. */
 	bool touched;                   /* A session may have left state behind: reset before lending. */
 	bool retire;                    /* Close rather than keep, for `retire_reason`. */
-	enum close_reason retire_reason;
 	bool unsynced;                  /* Extended messages were sent and no Sync behind them: a transaction may be open. */
 	bool skipping;                  /* After an error: the server takes nothing but a Sync, which had not been sent yet. */
+	bool pass_swallow;
+	size_t pass_left;               /* Rest of a message of the server's whose start has been dealt with. */
 	struct requests requests;
-	struct prepared prepared;
+	struct buf held;                /* Start of a message that must be seen whole. */
 	struct state *settings;         /* In force beyond those given at login. A reference. */
 	struct state *custom;           /* Names of the custom settings that it has ever known. A reference. */
 	uint64_t unnamed_token;         /* Whose unnamed statement is there; 0: none. */
-	const struct backend_sink *sink;
-	void *owner;
-	uint64_t last_owner;            /* The id of the session that was lent it last; 0: none. */
-	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
-	/* Framing of what the server sends. */
-	size_t pass_left;               /* Rest of a message whose start has been dealt with. */
-	bool pass_swallow;
-	struct buf held;                /* Start of a message that must be seen whole. */
-	/* For the pool. */
+	uint64_t request_since_us;      /* When the oldest running work began; 0: none. */
+	uint64_t lent_since_us, idle_since_us, checked_us;
+	struct list link;               /* In one list of the share. */
+	struct list cancel_tickets;     /* Cancels in flight. */
 	uint64_t opened_as;             /* The share's when it was opened. */
 	unsigned reconnect;             /* The database's then. */
+	struct prepared prepared;
+	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
+	/* What few touch. */
+	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
+	uint64_t last_owner;            /* The id of the session that was lent it last; 0: none. */
+	enum close_reason retire_reason;
+	bool replication;               /* May copy in both directions. */
 	bool rolled_back, check_due, checked;   /* While cleaning. */
-	uint64_t cleaning_deadline_us;
-	struct list cancel_tickets;     /* Cancels in flight. */
-	uint64_t idle_since_us, checked_us, lent_since_us, expires_us;
-	uint64_t request_since_us;      /* When the oldest running work began; 0: none. */
+	uint64_t cleaning_deadline_us, expires_us;
 	struct loop_letter letter;      /* For its way to another worker. */
 };
 
@@ -103,7 +103,14 @@ bool backend_receive(struct backend *backend, const char *bytes, size_t size) MU
 void backend_settle(struct backend *backend);
 
 /* Bookkeeping for something about to be sent. */
-void backend_request(struct backend *backend, enum request_kind kind, uint8_t flags, struct statement_name *name);
+static inline void backend_request(struct backend *backend, enum request_kind kind, uint8_t flags, struct statement_name *name)
+{
+	requests_push(&backend->requests, kind, flags, name);
+	if (REQUEST_BIT(kind) & REQUESTS_BEFORE_SYNC)
+		backend->unsynced = true;
+	else if (REQUEST_BIT(kind) & REQUESTS_MADE_READY)
+		backend->unsynced = false;
+}
 
 /* What is outstanding will end in a ReadyForQuery without anything more from the client. */
 bool backend_will_end(const struct backend *backend);

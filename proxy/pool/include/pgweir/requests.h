@@ -26,6 +26,12 @@ enum request_kind {
 	REQUEST_LOCAL_CLOSE,
 };
 
+#define REQUEST_BIT(kind) (1u << (kind))
+/* Those whose batch ends with a Sync, and those at whose end the server says ReadyForQuery. */
+#define REQUESTS_BEFORE_SYNC (REQUEST_BIT(REQUEST_PARSE) | REQUEST_BIT(REQUEST_BIND) | REQUEST_BIT(REQUEST_DESCRIBE) \
+	| REQUEST_BIT(REQUEST_EXECUTE) | REQUEST_BIT(REQUEST_CLOSE))
+#define REQUESTS_MADE_READY (REQUEST_BIT(REQUEST_QUERY) | REQUEST_BIT(REQUEST_FUNCTION_CALL) | REQUEST_BIT(REQUEST_SYNC))
+
 enum {
 	REQUEST_INJECTED = 1,   /* Ours: the client does not see the answer. */
 	REQUEST_SETUP = 2,      /* Injected, and what follows must not run if it fails. */
@@ -57,15 +63,16 @@ static inline struct request *requests_at(const struct requests *requests, uint3
 	return &requests->ring[(requests->head + i) & (requests->capacity - 1)];
 }
 
-/* A copy of the oldest; of kind REQUEST_NONE if there is none. Its reference stays with the ring. */
-static inline struct request requests_first(const struct requests *requests)
+/* The oldest; one of kind REQUEST_NONE if there is none. */
+extern const struct request requests_none;
+static inline const struct request *requests_first(const struct requests *requests)
 {
-	return requests->count ? *requests_at(requests, 0) : (struct request){ .kind = REQUEST_NONE };
+	return requests->count ? &requests->ring[requests->head] : &requests_none;
 }
 
 static inline enum request_kind requests_first_kind(const struct requests *requests)
 {
-	return (enum request_kind)requests_first(requests).kind;
+	return (enum request_kind)requests_first(requests)->kind;
 }
 
 void requests_grow(struct requests *requests);
@@ -81,9 +88,11 @@ static inline void requests_push(struct requests *requests, enum request_kind ki
 /* Releases the first one's reference. */
 static inline void requests_pop(struct requests *requests)
 {
+	struct request *first = &requests->ring[requests->head];
+
 	CHECK(requests->count);
-	if (requests_at(requests, 0)->name)
-		statement_name_unref(&requests_at(requests, 0)->name);
+	if (first->name)
+		statement_name_unref(&first->name);
 	requests->head = (requests->head + 1) & (requests->capacity - 1);
 	requests->count--;
 }

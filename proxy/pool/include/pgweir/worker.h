@@ -56,7 +56,7 @@ unsigned workers_count(void);
 struct worker *worker_at(unsigned index);
 struct worker *worker_least_loaded(void);       /* Counts a session on it already. */
 
-uint64_t worker_now(struct worker *worker);     /* Precise; also kept in now_us. */
+uint64_t worker_now(struct worker *worker);     /* loop_now_us(); also kept in now_us. */
 
 /* Gives every worker a new snapshot; each adopts it between two events. */
 void workers_publish(struct config *config);

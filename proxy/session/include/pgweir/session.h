@@ -10,6 +10,7 @@
 
 #include "pgweir/login.h"
 #include "pgweir/pool.h"
+#include "pgweir/session_pin.h"
 
 enum session_state {
 	SESSION_WELCOMING,      /* Not yet told that it may begin: the first server connection is being waited for. */
@@ -21,49 +22,40 @@ enum session_state {
 	SESSION_CLOSED,
 };
 
-/* What a session may leave on its server connection, as far as the server can be asked about it (leftovers.c). */
-enum leftover {
-	LEFTOVER_SETTINGS,
-	LEFTOVER_STATEMENTS,    /* Made by SQL's PREPARE. */
-	LEFTOVER_CURSORS,       /* WITH HOLD. */
-	LEFTOVER_LOCKS,         /* Session-level advisory locks. */
-	LEFTOVER_TEMPORARY,     /* Tables and whatever else lies in the temporary schema. */
-	LEFTOVER_LIBRARIES,     /* About these two it cannot. */
-	LEFTOVER_SEED,
-	LEFTOVER_COUNT,
-};
-
-/* Why a session keeps its server connection beyond the transaction. */
-enum session_pin {
-	PIN_SESSION_MODE,
-	PIN_LISTEN,
-	PIN_PREPARE,            /* A statement that was prepared together with others, and cannot be again. */
-	PIN_CURSOR,
-	PIN_ADVISORY_LOCK,
-	PIN_TEMPORARY,
-	PIN_LOAD,
-	PIN_SEED,
-	PIN_CUSTOM_SETTING,     /* One whose name is not known. */
-	PIN_SEQUENCE,           /* The client asks for currval() or lastval(), and has written. */
-	PIN_LARGE_STATEMENT,
-	PIN_UNTRACKED_STATEMENT,
-	PIN_UNKNOWN,            /* The server did not say what is left. */
-	PIN_COUNT,
-};
-#define PIN_BIT(pin) (1u << (pin))
-const char *session_pin_name(enum session_pin pin);
-
 struct session {
+	/* What every message touches lies together. */
+	struct conn conn;
+	struct worker *worker;
+	struct pool_share *share;
+	struct backend *backend;
+	uint32_t pins;                  /* Bits of enum session_pin. */
+	uint8_t state;                  /* enum session_state */
+	uint8_t mode;                   /* enum pool_mode */
+	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
+	uint8_t skipping;
+	bool pass_drop, wrote, asks_sequences;  /* The latter two: sequences.c. */
+	bool unclear;                   /* What runs is nothing that the scanner could follow. */
+	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_named, batch_answered, retried;
+	size_t pass_left;               /* Of the client's message at hand. */
+	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
+	struct buf held;                /* What of the client's bytes must wait. */
+	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */
+	uint64_t request_us, transaction_us, active_us;
+	struct statement_name *retry_name;
+	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
+	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
+	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
+	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
+	uint32_t unnamed_effects;       /* Of running the unnamed statement. */
+	struct deallocating *deallocating;      /* sql_names.c */
+	struct map names;               /* Prepared statements by the client's names: struct statement_name. */
+	struct pool_waiter waiter;
+	/* What few touch. */
 	struct list link;               /* worker->sessions */
 	uint64_t id;                    /* Never used again. For people: SHOW CLIENTS, KILL_CLIENT. */
-	struct worker *worker;
-	struct conn conn;
-	struct pool_share *share;
+	uint64_t connected_us;
 	const struct pool_guest *guest; /* The client's name, and what is configured for it. */
-	struct backend *backend;
-	struct pool_waiter waiter;
 	struct client_slot *slot;
-	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */
 	struct state *startup;          /* What it began with. */
 	struct leftovers_answer *answer;        /* While the server is being asked what is left. */
 	struct state *custom;           /* Names of the custom settings that it has defined. */
@@ -71,32 +63,10 @@ struct session {
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication;
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
-	uint32_t pins;                  /* Bits of enum session_pin. */
-	uint32_t pid;
-	uint32_t minor;
+	uint32_t pid, minor;
 	unsigned char key[32];
 	uint8_t key_size;
-	uint8_t state;                  /* enum session_state */
-	uint8_t mode;                   /* enum pool_mode */
-	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
-	uint8_t skipping;
-	bool wrote, asks_sequences;     /* See sequences.c. */
-	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
-	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
-	struct statement_name *retry_name;
-	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
-	struct map names;               /* Prepared statements by the client's names: struct statement_name. */
-	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
-	uint32_t unnamed_effects;       /* Of running it. */
-	struct deallocating *deallocating;      /* sql_names.c */
-	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
-	/* Framing of what the client sends. */
-	size_t pass_left;
-	bool pass_drop;
-	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
-	struct buf held;
-	uint64_t connected_us, request_us, transaction_us, active_us;
 };
 
 /* The hooks of the workers. */
