@@ -26,6 +26,7 @@ SHOW(mem);
 SHOW(version);
 SHOW(help);
 SHOW(state);
+SHOW(hosts);
 SHOW(peers);
 SHOW(dns_hosts);
 SHOW(dns_zones);

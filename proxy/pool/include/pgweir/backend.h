@@ -15,6 +15,7 @@
 #include "pgweir/server.h"
 #include "pgweir/statement.h"
 
+struct pool_host;
 struct pool_share;
 struct worker;
 
@@ -55,6 +56,7 @@ struct backend {
 	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
 	struct server *server;
 	struct pool_share *share;
+	struct pool_host *host;         /* Where it counts. */
 	struct worker *worker;
 	struct list link;               /* In one list of the share. */
 	enum backend_state state;
