@@ -28,6 +28,7 @@ SHOW(help);
 SHOW(state);
 SHOW(hosts);
 SHOW(peers);
+SHOW(peer_pools);
 SHOW(dns_hosts);
 SHOW(dns_zones);
 SHOW(pins);

@@ -70,8 +70,7 @@ struct session {
 	char *replication;
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
 	uint32_t pins;                  /* Bits of enum session_pin. */
-	uint32_t pid;
-	uint32_t minor;
+	uint32_t pid, minor;
 	unsigned char key[32];
 	uint8_t key_size;
 	uint8_t state;                  /* enum session_state */
