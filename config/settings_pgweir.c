@@ -128,8 +128,9 @@ const struct setting settings_pgweir[] = {
 	  .summary = "Server connections per user, whatever the database; 0: no limit." },
 	{ .name = "max_server_conn", AS_INT(struct config, max_server_conn), .default_text = "auto", .words = auto_words,
 	  .summary = "Server connections per host, all pools together; 0: no limit.",
-	  .detail = "`auto`: what the server allows (max_connections less its reserved ones and a reserve for people), "
-	            "divided by fleet_size." },
+	  .detail = "`auto`: what the server allows (max_connections less its reserved ones, and a twentieth, at least two, for "
+	            "people), divided by fleet_size. The server is asked by the first login, and once a minute later on. Where "
+	            "the limit is reached, what has been idle longest makes room, whichever pool it is in." },
 	{ .name = "fleet_size", AS_INT(struct config, fleet_size), .default_text = "1", .min = 1, .max = 10000,
 	  .summary = "Instances of pgweir that share these servers." },
 	{ .name = "max_prepared_statements", AS_INT(struct config, max_prepared_statements), .default_text = "200",

@@ -7,7 +7,7 @@
 /* act_pause.c */
 job_cb act_pause, act_resume, act_disable, act_enable, act_suspend;
 /* act_kill.c */
-job_cb act_kill, act_kill_client, act_reconnect, act_wait_close;
+job_cb act_kill, act_kill_client, act_reconnect, act_wait_close, act_show_fds;
 /* act_control.c */
 job_cb act_reload, act_set, act_shutdown, act_shutdown_for_servers, act_shutdown_for_clients;
 

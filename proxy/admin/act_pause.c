@@ -129,7 +129,7 @@ void act_resume(struct job *job)
 	job_fail(job, error.sqlstate, error.text, NULL);
 }
 
-/* --- DISABLE, ENABLE, SUSPEND --- */
+/* --- DISABLE, ENABLE, SUSPEND, SHOW FDS --- */
 
 void act_disable(struct job *job)
 {
@@ -145,6 +145,12 @@ void act_enable(struct job *job)
 		return;
 	atomic_store(&job->database->disabled, false);
 	job_done(job, "ENABLE");
+}
+
+/* Descriptors for another process to take over, with passwords beside them. */
+void act_show_fds(struct job *job)
+{
+	job_fail(job, "0A000", "SHOW FDS is not supported", "SHOW SOCKETS lists the connections.");
 }
 
 void act_suspend(struct job *job)

@@ -120,5 +120,15 @@ static const struct column dns_zone_columns[] = {
 };
 const struct table dns_zones_table = TABLE(dns_zone_columns);
 
+static const struct column peer_pool_columns[] = {
+	{ "peer_id", COLUMN_INT8 },
+	{ "cl_active_cancel_req", COLUMN_INT8 },
+	{ "cl_waiting_cancel_req", COLUMN_INT8 },
+	{ "sv_active_cancel", COLUMN_INT8 },
+	{ "sv_login", COLUMN_INT8 },
+};
+const struct table peer_pools_table = TABLE(peer_pool_columns);
+
+void show_peer_pools(struct job *job) { show_done(job); }
 void show_dns_hosts(struct job *job) { show_done(job); }
 void show_dns_zones(struct job *job) { show_done(job); }

@@ -111,7 +111,7 @@ static bool is_within_limits(struct login *login, struct error *error)
 	/* Whoever may use the console may use it also when the role's connections are used up. */
 	if (!login->database)
 		return true;
-	switch (client_slot_join(login->slot, request->database,
+	switch (client_slot_join(&login->slot, request->database,
 		limit_of(login->database->max_db_client_connections, config->max_db_client_connections), request->user,
 		limit_of(user ? user->max_user_client_connections : CONFIG_INHERIT, config->max_user_client_connections))) {
 	case CLIENT_SLOT_DATABASE_FULL:

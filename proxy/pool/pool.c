@@ -271,7 +271,7 @@ static void log_close(const struct backend *backend, enum close_reason reason)
 void pool_close(struct backend *backend, enum close_reason reason)
 {
 	struct pool_share *share = backend->share;
-	struct pool_host *host = pool_host_get(backend->server->target->host, -1);
+	struct pool_host *host = backend->host;
 
 	share->worker->closed[reason]++;
 	log_close(backend, reason);
@@ -283,17 +283,6 @@ void pool_close(struct backend *backend, enum close_reason reason)
 	atomic_fetch_sub(&share->pool->live, 1);
 	pool_marks_update(share);
 	pool_quotas_give(share, host);
-}
-
-/* The longest idle one goes. */
-bool pool_evict_idle(struct pool_share *share, enum close_reason reason)
-{
-	struct list *last = list_last(&share->idle);
-
-	if (!last)
-		return false;
-	pool_close(LIST_MEMBER(last, struct backend, link), reason);
-	return true;
 }
 
 void pool_worker_retry(struct worker *worker, void *unused)

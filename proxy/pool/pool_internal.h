@@ -11,14 +11,28 @@ void pool_settings_resolve(struct pool_settings *settings, const struct config *
 /* pool_table.c: what all workers share. Any thread. */
 /* `name` is the key among pools, `user` the role that logs in. */
 struct pool *pool_get(const char *name, const char *database_name, const char *user);
-struct pool_host *pool_host_get(const struct config_host *host, int limit);
-void pool_host_name(const struct config_host *host, char *name, size_t size);
-bool pool_quotas_take(struct pool_share *share, struct pool_host *host, int extra);
+
+/* The quotas a connection counts in, in the order they are taken. */
+enum pool_scope { POOL_SCOPE_POOL, POOL_SCOPE_DATABASE, POOL_SCOPE_USER, POOL_SCOPE_HOST, POOL_SCOPE_COUNT };
+/* POOL_SCOPE_COUNT: taken; else which one is full. */
+enum pool_scope pool_quotas_take(struct pool_share *share, struct pool_host *host, int extra) MUST_USE;
 void pool_quotas_give(struct pool_share *share, struct pool_host *host);
+
+/* pool_host.c: as above. */
+struct pool_host *pool_host_get(const struct config_host *at);
+/* Brings the limit up to date for one more connection of `share`. True: its login is to ask what the server allows, and
+ * pool_host_answered() or pool_host_not_asked() must follow. */
+bool pool_host_adjust(struct pool_host *host, const struct pool_share *share, bool knows_sql);
+void pool_host_answered(struct pool_host *host, const struct pool_share *share, int allowed);
+void pool_host_not_asked(struct pool_host *host);
+/* Nothing can be opened before the answer is there. */
+bool pool_host_awaited(const struct pool_host *host);
+void pool_hosts_free(void);
 
 /* pool_share.c */
 bool pool_share_blocked(const struct pool_share *share);
 void pool_share_refresh(struct pool_share *share, struct config *config);
+void pool_close_idle(struct pool_share *share, enum close_reason reason);       /* All of them. */
 
 /* pool.c */
 void pool_serve(struct pool_share *share);                              /* Waiters get what can be had. */
@@ -27,13 +41,17 @@ void pool_refuse_waiters(struct pool_share *share, const struct state *login_sta
 void pool_keep(struct backend *backend);                                /* Clean and unowned: to a waiter, a sibling, or idle. */
 void pool_detach(struct backend *backend);                              /* Out of its list and its counts. */
 void pool_attach(struct backend *backend, struct pool_share *share, enum backend_state state);
-bool pool_evict_idle(struct pool_share *share, enum close_reason reason);
 
 /* pool_open.c */
 /* But for as many of them as will be served otherwise. */
 void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise);
 void pool_open_minimum(struct pool_share *share);
 void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
+
+/* pool_room.c */
+/* True if an idle connection on this worker has been closed, so that `scope` is no longer full for one more of `share`. */
+bool pool_make_room(struct pool_share *share, struct pool_host *host, enum pool_scope scope);
+void pool_ask_for_room(struct pool_share *share, struct pool_host *host, enum pool_scope scope);        /* On the other workers. */
 
 /* pool_lend.c */
 void pool_marks_update(struct pool_share *share);                       /* After idle or waiters changed. */

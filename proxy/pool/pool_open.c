@@ -17,6 +17,7 @@ struct pool_opening {
 	struct pool_host *host;
 	uint64_t opened_as;
 	unsigned reconnect, host_index;
+	bool asks;                      /* What the host allows. */
 };
 
 /* SQLSTATEs with which waiting helps although the server itself refused: too many connections, cannot connect now,
@@ -101,6 +102,7 @@ static void take_into_use(struct pool_share *share, struct server *server, const
 	share->stats.servers_opened++;
 	share->last_error.text[0] = '\0';
 	share->refused = false;
+	backend->host = opening->host;
 	backend->opened_as = opening->opened_as;
 	backend->reconnect = opening->reconnect;
 	backend->idle_since_us = backend->checked_us = worker_now(share->worker);
@@ -122,8 +124,12 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	if (standby || (!opened->server && !opened->from_server))
 		next_host(share, opening->host_index);
 	if (opened->server && !standby) {
+		if (opening->asks)
+			pool_host_answered(opening->host, share, opened->server->allowed);
 		take_into_use(share, opened->server, opening);
 	} else {
+		if (opening->asks)
+			pool_host_not_asked(opening->host);
 		pool_quotas_give(share, opening->host);
 		if (standby) {
 			server_free(&opened->server);
@@ -150,75 +156,55 @@ static struct server_target *target_for(const struct pool_share *share, const st
 	return target;
 }
 
-static bool open_one(struct pool_share *share, const struct pool_waiter *waiter, int extra)
+static const struct config_host *serving_host(const struct pool_share *share, unsigned primary)
 {
 	const struct config_cluster *cluster = share->database->cluster;
-	unsigned primary = atomic_load(&share->pool->primary);
-	const struct config_host *at = &cluster->hosts[primary % cluster->host_count];
-	struct pool_host *host = pool_host_get(at, cluster->max_server_conn == CONFIG_AUTO ? -1 : cluster->max_server_conn);
 
-	if (!pool_quotas_take(share, host, extra))
-		return false;
+	return &cluster->hosts[primary % cluster->host_count];
+}
+
+/* POOL_SCOPE_COUNT: it is under way; else which quota is full. */
+static enum pool_scope open_one(struct pool_share *share, const struct pool_waiter *waiter, int extra)
+{
+	unsigned primary = atomic_load(&share->pool->primary);
+	const struct config_host *at = serving_host(share, primary);
+	struct pool_host *host = pool_host_get(at);
+	bool asks = pool_host_adjust(host, share, !share->replication);
+	enum pool_scope full = pool_quotas_take(share, host, extra);
+
+	if (full != POOL_SCOPE_COUNT) {
+		if (asks)
+			pool_host_not_asked(host);
+		return full;
+	}
 	struct pool_opening *opening = NEW(struct pool_opening);
 	struct server_target *target = target_for(share, at, waiter);
 
 	*opening = (struct pool_opening){
 		.share = share, .login_state = state_ref(target->login_state), .host = host, .opened_as = share->opened_as,
-		.reconnect = atomic_load(&share->pool->database->reconnect), .host_index = primary,
+		.reconnect = atomic_load(&share->pool->database->reconnect), .host_index = primary, .asks = asks,
 	};
+	target->asks_allowed = asks;
 	list_push_back(&share->openings, &opening->link);
 	share->opening++;
 	server_open(target, share->worker->loop, opened_cb, opening);
 	server_target_unref(&target);
-	return true;
-}
-
-/* Room for a waiter whose login state no idle connection of ours has, or whose database or user is at its limit because
- * of other pools. */
-static bool make_room(struct pool_share *share)
-{
-	if (pool_evict_idle(share, CLOSE_SERVER_EVICTED))
-		return true;
-	LIST_FOREACH(link, next, &share->worker->shares) {
-		struct pool_share *other = LIST_MEMBER(link, struct pool_share, link);
-		bool related = other->pool->database == share->pool->database || other->pool->user == share->pool->user;
-
-		if (other != share && related && !other->waiter_count && pool_evict_idle(other, CLOSE_SERVER_EVICTED))
-			return true;
-	}
-	return false;
-}
-
-/* On a sibling: somebody else's quota is used up by what lies idle here. */
-static void evict_for(struct worker *worker, void *arg)
-{
-	struct pool *pool = arg;
-
-	LIST_FOREACH(link, next, &worker->shares) {
-		struct pool_share *other = LIST_MEMBER(link, struct pool_share, link);
-		bool related = other->pool->database == pool->database || other->pool->user == pool->user;
-
-		if (other->pool != pool && related && !other->waiter_count && pool_evict_idle(other, CLOSE_SERVER_EVICTED))
-			return;
-	}
+	return POOL_SCOPE_COUNT;
 }
 
 static void open_or_make_room(struct pool_share *share, const struct pool_waiter *waiter)
 {
 	uint64_t waited_us = share->worker->now_us - waiter->since_us;
 	int extra = waited_us >= share->settings.reserve_pool_timeout_us ? share->settings.reserve_pool_size : 0;
+	struct pool_host *host = pool_host_get(serving_host(share, atomic_load(&share->pool->primary)));
+	enum pool_scope full = open_one(share, waiter, extra);
 
-	if (open_one(share, waiter, extra))
+	if (full == POOL_SCOPE_COUNT || (full == POOL_SCOPE_HOST && pool_host_awaited(host)))
 		return;
-	if (quota_used(&share->pool->quota) >= share->settings.pool_size + extra && share->settings.pool_size
-		&& share->idle_count == 0)
-		return;
-	if (make_room(share)) {
-		if (!open_one(share, waiter, extra))
-			return;
-	} else if (workers_count() > 1 && share->opening == 0) {
-		workers_wake(~(UINT64_C(1) << share->worker->index), evict_for, share->pool);
-	}
+	if (pool_make_room(share, host, full))
+		full = open_one(share, waiter, extra);
+	if (full != POOL_SCOPE_COUNT && workers_count() > 1 && share->opening == 0)
+		pool_ask_for_room(share, host, full);
 }
 
 void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
@@ -248,6 +234,6 @@ void pool_open_minimum(struct pool_share *share)
 	if (!wanted || share->replication || share->retry_at_us > share->worker->now_us || pool_share_blocked(share))
 		return;
 	while (quota_used(&share->pool->quota) < share->settings.min_pool_size)
-		if (!open_one(share, NULL, 0))
+		if (open_one(share, NULL, 0) != POOL_SCOPE_COUNT)
 			return;
 }

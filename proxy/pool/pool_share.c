@@ -117,6 +117,11 @@ static void close_all(struct list *members, enum close_reason reason)
 		pool_close(LIST_MEMBER(link, struct backend, link), reason);
 }
 
+void pool_close_idle(struct pool_share *share, enum close_reason reason)
+{
+	close_all(&share->idle, reason);
+}
+
 /* A database that is no longer configured keeps serving the sessions it has, as it was. */
 void pool_share_refresh(struct pool_share *share, struct config *config)
 {
@@ -128,7 +133,7 @@ void pool_share_refresh(struct pool_share *share, struct config *config)
 
 	use_snapshot(share, config, database);
 	if (share->opened_as != before)
-		close_all(&share->idle, CLOSE_SERVER_RECONNECT);
+		pool_close_idle(share, CLOSE_SERVER_RECONNECT);
 	struct credentials *credentials = credentials_for_server(config, database, share->user_name, share->credentials);
 
 	use_credentials(share, credentials);
@@ -258,6 +263,6 @@ void pool_worker_close_idle(struct worker *worker, struct pool_database *databas
 
 		if (database && share->pool->database != database)
 			continue;
-		close_all(&share->idle, CLOSE_SERVER_RECONNECT);
+		pool_close_idle(share, CLOSE_SERVER_RECONNECT);
 	}
 }

@@ -2,13 +2,12 @@
  * process: there are as many as an operator's names, and pointers to them never go stale. */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 #include "pgweir/mem.h"
 #include "pool_internal.h"
 
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct map pools, databases, users, hosts;
+static struct map pools, databases, users;
 static bool all_paused;                 /* Under the mutex. */
 
 struct pool_database *pool_database_find(const char *name)
@@ -54,31 +53,6 @@ static struct pool_user *user_get_locked(const char *name)
 	return user;
 }
 
-void pool_host_name(const struct config_host *host, char *name, size_t size)
-{
-	snprintf(name, size, "%s:%u", host->host, host->port);
-}
-
-struct pool_host *pool_host_get(const struct config_host *at, int limit)
-{
-	char name[300];
-
-	pool_host_name(at, name, sizeof(name));
-	pthread_mutex_lock(&table_mutex);
-	struct pool_host *host = map_get_text(&hosts, name);
-
-	if (!host) {
-		host = NEW(struct pool_host);
-		host->name = mem_strdup(name);
-		quota_init(&host->quota, QUOTA_UNLIMITED);
-		map_put_text(&hosts, name, host);
-	}
-	if (limit >= 0)
-		quota_set_limit(&host->quota, limit);
-	pthread_mutex_unlock(&table_mutex);
-	return host;
-}
-
 static struct pool *pool_new(const char *name, const char *database_name, const char *user)
 {
 	struct pool *pool = mem_alloc_aligned(sizeof(*pool));
@@ -106,15 +80,12 @@ struct pool *pool_get(const char *name, const char *database_name, const char *u
 	return pool;
 }
 
-/* The four quotas a connection counts in, in the order they are taken. */
-enum { QUOTAS_PER_CONNECTION = 4 };
-
-static void quotas_of(struct pool_share *share, struct pool_host *host, struct quota *quotas[QUOTAS_PER_CONNECTION])
+static void quotas_of(struct pool_share *share, struct pool_host *host, struct quota *quotas[POOL_SCOPE_COUNT])
 {
-	quotas[0] = &share->pool->quota;
-	quotas[1] = &share->pool->database->quota;
-	quotas[2] = &share->pool->user->quota;
-	quotas[3] = &host->quota;
+	quotas[POOL_SCOPE_POOL] = &share->pool->quota;
+	quotas[POOL_SCOPE_DATABASE] = &share->pool->database->quota;
+	quotas[POOL_SCOPE_USER] = &share->pool->user->quota;
+	quotas[POOL_SCOPE_HOST] = &host->quota;
 }
 
 static void give(struct quota *quota)
@@ -125,27 +96,27 @@ static void give(struct quota *quota)
 		workers_wake(waiting, pool_worker_retry, NULL);
 }
 
-bool pool_quotas_take(struct pool_share *share, struct pool_host *host, int extra)
+enum pool_scope pool_quotas_take(struct pool_share *share, struct pool_host *host, int extra)
 {
-	struct quota *quotas[QUOTAS_PER_CONNECTION];
+	struct quota *quotas[POOL_SCOPE_COUNT];
 	int taken = 0;
 
 	quotas_of(share, host, quotas);
-	while (taken < QUOTAS_PER_CONNECTION && quota_take(quotas[taken], taken == 0 ? extra : 0, share->worker->index))
+	while (taken < POOL_SCOPE_COUNT && quota_take(quotas[taken], taken == POOL_SCOPE_POOL ? extra : 0, share->worker->index))
 		taken++;
-	if (taken == QUOTAS_PER_CONNECTION)
-		return true;
-	while (taken > 0)
+	enum pool_scope full = (enum pool_scope)taken;
+
+	while (full != POOL_SCOPE_COUNT && taken > 0)
 		quota_put_back(quotas[--taken]);
-	return false;
+	return full;
 }
 
 void pool_quotas_give(struct pool_share *share, struct pool_host *host)
 {
-	struct quota *quotas[QUOTAS_PER_CONNECTION];
+	struct quota *quotas[POOL_SCOPE_COUNT];
 
 	quotas_of(share, host, quotas);
-	for (int i = QUOTAS_PER_CONNECTION - 1; i >= 0; i--)
+	for (int i = POOL_SCOPE_COUNT - 1; i >= 0; i--)
 		give(quotas[i]);
 }
 
@@ -230,7 +201,7 @@ static bool free_pool(const void *key, size_t size, void *value, void *arg)
 	return true;
 }
 
-/* Databases, users and hosts all begin with their name. */
+/* Databases and users begin with their name. */
 static bool free_named(const void *key, size_t size, void *value, void *arg)
 {
 	(void)key, (void)size, (void)arg;
@@ -241,7 +212,7 @@ static bool free_named(const void *key, size_t size, void *value, void *arg)
 
 void pools_free(void)
 {
-	struct map *named[] = { &databases, &users, &hosts };
+	struct map *named[] = { &databases, &users };
 
 	map_foreach(&pools, free_pool, NULL);
 	map_fini(&pools);
@@ -249,4 +220,5 @@ void pools_free(void)
 		map_foreach(named[i], free_named, NULL);
 		map_fini(named[i]);
 	}
+	pool_hosts_free();
 }

@@ -100,8 +100,7 @@ static void vacate(struct worker *worker, void *arg)
 		if (strcmp(share->dbname, dbname) != 0)
 			continue;
 		share->vacant_until_us = worker->now_us + VACANT_FOR_US;
-		while (pool_evict_idle(share, CLOSE_SERVER_VACATED))
-			continue;
+		pool_close_idle(share, CLOSE_SERVER_VACATED);
 	}
 }
 

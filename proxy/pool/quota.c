@@ -48,12 +48,15 @@ void quota_put_back(struct quota *quota)
 	atomic_fetch_sub(&quota->used, 1);
 }
 
+uint64_t quota_refused(struct quota *quota)
+{
+	return atomic_load(&quota->refused) ? atomic_exchange(&quota->refused, 0) : 0;
+}
+
 uint64_t quota_give(struct quota *quota)
 {
 	int before = atomic_fetch_sub(&quota->used, 1);
 
 	CHECK(before > 0);
-	if (atomic_load(&quota->refused) == 0)
-		return 0;
-	return atomic_exchange(&quota->refused, 0);
+	return quota_refused(quota);
 }

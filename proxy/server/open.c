@@ -37,8 +37,9 @@ static const struct {
 	[ATTEMPT_DIAL] = { "connecting", BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) },
 	[ATTEMPT_AUTH] = { "authenticating", BIT(ATTEMPT_DIAL) },
 	[ATTEMPT_PARAMS] = { "waiting for ReadyForQuery", BIT(ATTEMPT_AUTH) },
-	[ATTEMPT_CONNECT_QUERY] = { "running connect_query", BIT(ATTEMPT_PARAMS) },
-	[ATTEMPT_READY] = { "ready", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_CONNECT_QUERY) },
+	[ATTEMPT_ALLOWED] = { "asking for max_connections", BIT(ATTEMPT_PARAMS) },
+	[ATTEMPT_CONNECT_QUERY] = { "running connect_query", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_ALLOWED) },
+	[ATTEMPT_READY] = { "ready", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_ALLOWED) | BIT(ATTEMPT_CONNECT_QUERY) },
 	[ATTEMPT_ABANDONED] = { "abandoned", BIT(ATTEMPT_RESOLVE) },
 };
 

@@ -14,6 +14,7 @@ enum attempt_state {
 	ATTEMPT_DIAL,                   /* Connecting and TLS: dial.h has its own states. */
 	ATTEMPT_AUTH,                   /* The startup packet is sent. */
 	ATTEMPT_PARAMS,                 /* AuthenticationOk has come. */
+	ATTEMPT_ALLOWED,                /* The server has been asked how many connections it allows. */
 	ATTEMPT_CONNECT_QUERY,
 	ATTEMPT_READY,
 	ATTEMPT_ABANDONED,              /* Answered already; waits for the resolver, which cannot be called off. */

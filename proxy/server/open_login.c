@@ -6,6 +6,8 @@
  * is spent on it; so does more than LOGIN_RECEIVED_MAX before the first ReadyForQuery. What the server refuses is
  * passed on in its own words. Nothing is repeated here. */
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "open_internal.h"
@@ -18,16 +20,23 @@ enum {
 	LOGIN_RECEIVED_MAX = 1 << 20,
 };
 
+/* What is left to ordinary roles. reserved_connections is new in version 16. Says nothing that a search_path could bend. */
+static const char allowed_sql[] =
+	"SELECT pg_catalog.current_setting('max_connections')::pg_catalog.int4"
+	" OPERATOR(pg_catalog.-) pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int4"
+	" OPERATOR(pg_catalog.-) COALESCE(pg_catalog.current_setting('reserved_connections', true)::pg_catalog.int4, 0)";
+
 /* Takes a body. False: the attempt is gone, or starts anew. */
 typedef bool take_fn(struct attempt *attempt, const char *body, size_t size);
 
-static take_fn take_authentication, take_negotiate, take_error, take_parameter, take_key, take_ready, ignore;
+static take_fn take_authentication, take_negotiate, take_error, take_parameter, take_key, take_ready, take_allowed, ignore;
 
 #define BIT(state) (1u << (state))
 #define IN_AUTH BIT(ATTEMPT_AUTH)
 #define IN_PARAMS BIT(ATTEMPT_PARAMS)
 #define IN_QUERY BIT(ATTEMPT_CONNECT_QUERY)
-#define IN_ALL (IN_AUTH | IN_PARAMS | IN_QUERY)
+#define IN_ALLOWED BIT(ATTEMPT_ALLOWED)
+#define IN_ALL (IN_AUTH | IN_PARAMS | IN_ALLOWED | IN_QUERY)
 
 static const struct message {
 	char type;
@@ -37,15 +46,18 @@ static const struct message {
 } messages[] = {
 	{ 'R', IN_AUTH, 4, LOGIN_MESSAGE_MAX - 4, take_authentication },
 	{ 'v', IN_AUTH | IN_PARAMS, 8, 4096, take_negotiate },
-	{ 'E', IN_ALL, 1, 30000, take_error },
+	{ 'E', IN_AUTH | IN_PARAMS | IN_QUERY, 1, 30000, take_error },
+	/* A server that minds the question is none the worse for it. */
+	{ 'E', IN_ALLOWED, 1, 30000, ignore },
 	{ 'N', IN_ALL, 1, 30000, ignore },
-	{ 'S', IN_PARAMS | IN_QUERY, 2, LOGIN_MESSAGE_MAX - 4, take_parameter },
+	{ 'S', IN_PARAMS | IN_ALLOWED | IN_QUERY, 2, LOGIN_MESSAGE_MAX - 4, take_parameter },
 	{ 'K', IN_PARAMS, 8, 4 + WIRE_CANCEL_KEY_MAX, take_key },
-	{ 'Z', IN_PARAMS | IN_QUERY, 1, 1, take_ready },
-	/* The results of connect_query. */
-	{ 'T', IN_QUERY, 2, LOGIN_MESSAGE_MAX - 4, ignore },
+	{ 'Z', IN_PARAMS | IN_ALLOWED | IN_QUERY, 1, 1, take_ready },
+	/* Results. */
+	{ 'T', IN_ALLOWED | IN_QUERY, 2, LOGIN_MESSAGE_MAX - 4, ignore },
+	{ 'D', IN_ALLOWED, 2, LOGIN_MESSAGE_MAX - 4, take_allowed },
 	{ 'D', IN_QUERY, 2, LOGIN_MESSAGE_MAX - 4, ignore },
-	{ 'C', IN_QUERY, 1, 1024, ignore },
+	{ 'C', IN_ALLOWED | IN_QUERY, 1, 1024, ignore },
 	{ 'I', IN_QUERY, 0, 0, ignore },
 	{ 'A', IN_QUERY, 6, LOGIN_MESSAGE_MAX - 4, ignore },
 };
@@ -202,12 +214,26 @@ static bool take_key(struct attempt *attempt, const char *body, size_t size)
 	return true;
 }
 
-static bool send_connect_query(struct attempt *attempt)
+/* A row with one column: a number. Anything else is no answer. */
+static bool take_allowed(struct attempt *attempt, const char *body, size_t size)
+{
+	char text[12] = "";
+
+	if (size < 6 || body[0] != 0 || body[1] != 1 || wire_u32(body + 2) != size - 6 || size - 6 >= sizeof(text))
+		return true;
+	memcpy(text, body + 6, size - 6);
+	long allowed = strtol(text, NULL, 10);
+
+	attempt->server->allowed = allowed > 0 && allowed <= INT_MAX ? (int)allowed : 0;
+	return true;
+}
+
+static bool send_query(struct attempt *attempt, enum attempt_state state, const char *sql)
 {
 	struct buf out = { 0 };
 
-	attempt_enter(attempt, ATTEMPT_CONNECT_QUERY);
-	wire_put_query(&out, attempt->target->database->connect_query);
+	attempt_enter(attempt, state);
+	wire_put_query(&out, sql);
 	bool good = send_all(attempt, &out);
 
 	buf_fini(&out);
@@ -230,8 +256,10 @@ static bool take_ready(struct attempt *attempt, const char *body, size_t size)
 	}
 	if (body[0] != 'I')
 		return unexpected(attempt);
-	if (wanted && attempt->state == ATTEMPT_PARAMS)
-		return send_connect_query(attempt);
+	if (attempt->target->asks_allowed && attempt->state == ATTEMPT_PARAMS)
+		return send_query(attempt, ATTEMPT_ALLOWED, allowed_sql);
+	if (wanted && attempt->state != ATTEMPT_CONNECT_QUERY)
+		return send_query(attempt, ATTEMPT_CONNECT_QUERY, connect_query);
 	attempt_enter(attempt, ATTEMPT_READY);
 	return true;
 }

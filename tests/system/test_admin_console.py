@@ -59,6 +59,26 @@ def test_show_has_pgbouncers_columns_in_pgbouncers_order(proxy, pgbouncer, what)
     assert [name for name in ours if name in theirs] == theirs
 
 
+# PgBouncer's, Debian's and newer ones'.
+HELPED = ["HELP", *SHOWN, "SOCKETS", "ACTIVE_SOCKETS", "DNS_HOSTS", "DNS_ZONES", "PEERS", "PEER_POOLS", "STATE"]
+
+
+@pytest.mark.ours
+def test_every_show_that_pgbouncer_has_is_answered_or_refused_with_a_reason(proxy, pgbouncer):
+    with contextlib.closing(proxy.admin()) as connection, contextlib.closing(pgbouncer.admin()) as theirs:
+        for what in HELPED:
+            connection.cursor().execute(f"SHOW {what}")
+        for what in ("SOCKETS", "ACTIVE_SOCKETS", "DNS_HOSTS", "DNS_ZONES"):
+            names = []
+            for each in (connection, theirs):
+                cursor = each.cursor()
+                cursor.execute(f"SHOW {what}")
+                names.append([column.name for column in cursor.description])
+            assert [name for name in names[0] if name in names[1]] == names[1]
+        with pytest.raises(psycopg2.errors.FeatureNotSupported, match="SHOW SOCKETS"):
+            connection.cursor().execute("SHOW FDS")
+
+
 @pytest.mark.ours
 def test_show_help_version_and_unknown_things(proxy):
     assert "pgweir" in str(execute(proxy, "SHOW VERSION")).lower()

@@ -211,7 +211,7 @@ def idle_clients(proxy, count: int, tls: bool) -> float:
 
 
 @pytest.mark.memory
-@pytest.mark.parametrize("transport,count,limit_kib", [("plain", 10000, 1), ("tls", 3000, 20)], ids=["plain", "tls"])
+@pytest.mark.parametrize("transport,count,limit_kib", [("plain", 10000, 0.75), ("tls", 3000, 20)], ids=["plain", "tls"])
 def test_idle_clients_cost_little_memory_and_all_answer_afterwards(start_pgweir, cluster, transport, count, limit_kib):
     count = min(count, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500))
     proxy = start_pgweir({"pgweir": {**tls_settings(cluster), "auth_type": "md5", "max_client_conn": count + 200, "pool_mode": "transaction",

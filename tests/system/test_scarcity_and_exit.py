@@ -65,7 +65,8 @@ def silent_server():
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_the_end_while_connections_are_being_opened(start_pgweir, silent_server, signum):
     (host, port), taken = silent_server
-    proxy = start_pgweir({"pgweir": {"drain_timeout": "2s"}, "database app": {"host": host, "port": port, "pool_size": 5}})
+    # With max_server_conn = auto the first login would be the only one until the server has answered.
+    proxy = start_pgweir({"pgweir": {"drain_timeout": "2s", "max_server_conn": 0}, "database app": {"host": host, "port": port, "pool_size": 5}})
     clients = [raw.Client(proxy.host, proxy.port) for _ in range(5)]
     threads = [threading.Thread(target=log_in, args=(client,)) for client in clients]
     for thread in threads:

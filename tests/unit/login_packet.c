@@ -191,12 +191,12 @@ static void slots_count_clients_by_database_and_user(void **state)
 	(void)state;
 	assert_null(client_slot_new(3));
 	assert_int_equal(client_slot_count(), 3);
-	assert_int_equal(client_slot_join(one, "d", 2, "u", 1), CLIENT_SLOT_JOINED);
-	assert_int_equal(client_slot_join(two, "d", 2, "u", 1), CLIENT_SLOT_USER_FULL);
-	assert_int_equal(client_slot_join(two, "d", 2, "v", 1), CLIENT_SLOT_JOINED);
-	assert_int_equal(client_slot_join(three, "d", 2, "w", 0), CLIENT_SLOT_DATABASE_FULL);
+	assert_int_equal(client_slot_join(&one, "d", 2, "u", 1), CLIENT_SLOT_JOINED);
+	assert_int_equal(client_slot_join(&two, "d", 2, "u", 1), CLIENT_SLOT_USER_FULL);
+	assert_int_equal(client_slot_join(&two, "d", 2, "v", 1), CLIENT_SLOT_JOINED);
+	assert_int_equal(client_slot_join(&three, "d", 2, "w", 0), CLIENT_SLOT_DATABASE_FULL);
 	client_slot_release(&one);
-	assert_int_equal(client_slot_join(three, "d", 2, "u", 1), CLIENT_SLOT_JOINED);
+	assert_int_equal(client_slot_join(&three, "d", 2, "u", 1), CLIENT_SLOT_JOINED);
 	client_slot_release(&two);
 	client_slot_release(&three);
 	client_slot_release(&three);

@@ -15,6 +15,7 @@
 #include "pgweir/server.h"
 #include "pgweir/statement.h"
 
+struct pool_host;
 struct pool_share;
 struct worker;
 
@@ -55,6 +56,7 @@ struct backend {
 	/* What every message touches lies together. */
 	struct server *server;
 	struct pool_share *share;
+	struct pool_host *host;         /* Where it counts. */
 	struct worker *worker;
 	const struct backend_sink *sink;
 	void *owner;

@@ -31,6 +31,9 @@ struct pool_user {
 struct pool_host {
 	char *name;                     /* "host:port" */
 	struct quota quota;             /* max_server_conn */
+	_Atomic int allowed;            /* What the server allows ordinary roles; 0: not known. */
+	_Atomic uint64_t answered_us;   /* When it said so, or did not when it was asked; 0: never. */
+	_Atomic bool asking;            /* A login under way will ask. */
 };
 
 /* Per worker, and read by the others when they look for somebody to borrow from or to lend to. */
@@ -62,6 +65,8 @@ struct pool_database *pool_database_find(const char *name);
 struct pool_database *pool_database_get(const char *name);
 typedef void pool_database_cb(struct pool_database *database, void *arg);
 void pool_database_foreach(pool_database_cb *visit, void *arg);
+typedef void pool_host_cb(struct pool_host *host, void *arg);
+void pool_host_foreach(pool_host_cb *visit, void *arg);
 /* Pauses or resumes every database, those whose names are used later too; wakes nobody. */
 void pool_pause_all(bool paused);
 /* From now on connections of the database (NULL: of all) are outdated; closes none. */

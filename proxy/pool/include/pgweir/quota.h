@@ -25,7 +25,8 @@ int quota_used(const struct quota *quota);
 bool quota_take(struct quota *quota, int extra, unsigned worker) MUST_USE;
 /* Undoes a quota_take() that turned out to be of no use; wakes nobody. */
 void quota_put_back(struct quota *quota);
-/* Returns the workers to wake; they are no longer marked. */
+/* Both return the workers to wake; they are no longer marked. */
+uint64_t quota_refused(struct quota *quota);     /* After the limit has grown. */
 uint64_t quota_give(struct quota *quota);
 
 #endif

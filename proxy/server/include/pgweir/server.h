@@ -28,6 +28,7 @@ struct server_target {
 	struct credentials *credentials;        /* A reference. */
 	struct state *login_state;              /* Parameters for the startup packet, beside user and database. A reference. */
 	char *replication;                      /* "true" or "database" for a replication connection, else NULL. */
+	bool asks_allowed;                      /* The login asks how many connections the server allows. */
 };
 struct server_target *server_target_ref(struct server_target *target);
 void server_target_unref(struct server_target **target);
@@ -42,6 +43,7 @@ struct server {
 	unsigned char key[WIRE_CANCEL_KEY_MAX];
 	uint16_t key_size;
 	bool tls;
+	int allowed;                            /* Connections the server allows ordinary roles; 0: not asked, or not said. */
 	uint64_t opened_us;
 	struct buf early;                       /* Bytes that came after the first ReadyForQuery; normally empty. */
 };
@@ -59,7 +61,8 @@ struct server_opened {
 typedef void server_opened_cb(struct server_opened *opened, void *arg);
 
 /* Connects, negotiates TLS as the target's sslmode says, authenticates, runs connect_query, all within
- * server_connect_timeout. Tries each address of the name in turn. May be called from any thread. */
+ * server_connect_timeout. Tries each address of the name in turn. Where the target asks for it, one more query finds out
+ * how many connections the server allows; a server that refuses that query is opened all the same. Any thread. */
 void server_open(struct server_target *target, struct loop *reply_loop, server_opened_cb *callback, void *arg);
 
 /* Sends a CancelRequest for what runs on (address, pid, key), over TLS if the connection was, and waits until the server
