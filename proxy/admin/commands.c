@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	SHOWS("DATABASES", databases, "databases as configured"),
 	SHOWS("DNS_HOSTS", dns_hosts, "names looked up; names are not kept, so there are none"),
 	SHOWS("DNS_ZONES", dns_zones, "zones watched; there are none"),
+	SHOWS("LISTENERS", listeners, "connections that listen for clients in transaction mode"),
 	SHOWS("LISTS", lists, "how many there are of what"),
 	SHOWS("MEM", mem, "memory"),
 	SHOWS("PEERS", peers, "the other processes that cancels are passed on to"),

@@ -4,7 +4,7 @@
 
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
-#include "pool_internal.h"
+#include "hub_internal.h"
 
 bool pool_share_blocked(const struct pool_share *share)
 {
@@ -200,6 +200,7 @@ static void share_free(struct pool_share *share)
 	CHECK(list_empty(&share->waiters));
 	pool_forget_openings(share);
 	atomic_store(&share->pool->marks[share->worker->index].share, NULL);
+	hub_share_free(&share->listening);
 	buf_fini(&share->last_error_body);
 	credentials_unref(&share->credentials);
 	config_unref(&share->config);
@@ -214,6 +215,7 @@ static void share_free(struct pool_share *share)
 
 void pool_worker_finish(struct worker *worker)
 {
+	hub_worker_finish(worker);
 	LIST_FOREACH(link, next, &worker->shares)
 		share_free(LIST_MEMBER(link, struct pool_share, link));
 	list_init(&worker->shares);
@@ -260,4 +262,5 @@ void pool_worker_close_idle(struct worker *worker, struct pool_database *databas
 			continue;
 		close_all(&share->idle, CLOSE_SERVER_RECONNECT);
 	}
+	hub_worker_tick(worker);
 }

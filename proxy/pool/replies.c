@@ -43,7 +43,7 @@ static const struct reply_rule rules[256] = {
 	['1'] = { "ParseComplete", NEED_HEADER, 5, BIT(REQUEST_PARSE), BIT(REQUEST_PARSE), handle_parsed },
 	['2'] = { "BindComplete", NEED_HEADER, 5, BIT(REQUEST_BIND), BIT(REQUEST_BIND), NULL },
 	['3'] = { "CloseComplete", NEED_HEADER, 5, BIT(REQUEST_CLOSE), BIT(REQUEST_CLOSE), NULL },
-	['A'] = { "NotificationResponse", NEED_HEADER, 20000, ANY, 0, handle_notification },
+	['A'] = { "NotificationResponse", NEED_WHOLE, 65536, ANY, 0, handle_notification },
 	['C'] = { "CommandComplete", NEED_WHOLE, 256, RUNS, BIT(REQUEST_EXECUTE), handle_tag },
 	['D'] = { "DataRow", NEED_HEADER, WIRE_MESSAGE_MAX, RUNS, 0, NULL },
 	['E'] = { "ErrorResponse", NEED_START, 65536, ANY, 0, handle_error },
@@ -239,10 +239,10 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 
 static enum verdict handle_notification(struct backend *backend, const char *message, size_t size)
 {
-	(void)message;
-	(void)size;
-	/* Whoever listens holds the connection: a notification during our own queries is the client's all the same. */
-	return backend->mute ? VERDICT_SWALLOW : VERDICT_PASS;
+	/* Also during our own queries. */
+	if (backend->mute || !backend->sink->notification(backend->owner, message, size))
+		return VERDICT_SWALLOW;
+	return VERDICT_PASS;
 }
 
 static enum verdict handle_ready(struct backend *backend, const char *message, size_t size)
@@ -339,7 +339,9 @@ static void make_way(struct backend *backend, struct run *run, const struct repl
 {
 	if (backend->skipping && type == 'Z')
 		stop_skipping(backend);
-	if (requests_first_kind(&backend->requests) < REQUEST_COPY_END && type != 'E')
+	bool interjected = type == 'A' || (type == 'Z' && backend->interjects);
+
+	if (requests_first_kind(&backend->requests) < REQUEST_COPY_END && type != 'E' && !interjected)
 		return;
 	pass_run(backend, run);
 	/* A notice may belong to what comes behind. */
@@ -364,7 +366,7 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 			verdict = VERDICT_BROKEN;
 		if (wanted == 0 || left < wanted)
 			break;
-		if (first.kind >= REQUEST_COPY_END || message[0] == 'E' || backend->skipping)
+		if (first.kind >= REQUEST_COPY_END || message[0] == 'E' || message[0] == 'A' || backend->skipping || backend->interjects)
 			make_way(backend, &run, rule, message[0]);
 		verdict = handle(backend, rule, message, wanted);
 		if (verdict == VERDICT_BROKEN)

@@ -45,6 +45,8 @@ struct backend_sink {
 	bool (*error)(void *owner, const struct request *request, const char *body, size_t size);
 	/* A row, whole, in answer to a query of the owner's own. */
 	void (*row)(void *owner, const char *message, size_t size);
+	/* A NotificationResponse, whole. True: it is the client's as it stands. */
+	bool (*notification)(void *owner, const char *message, size_t size);
 	/* A CommandComplete; `tag` ends with a NUL. */
 	void (*tag)(void *owner, const char *tag);
 	/* ReadyForQuery to a request of the owner's, or to an injected one. */
@@ -67,6 +69,7 @@ struct backend {
 	bool touched;                   /* A session may have left state behind: reset before lending. */
 	bool retire;                    /* Close rather than keep, for `retire_reason`. */
 	enum close_reason retire_reason;
+	bool interjects;                /* The owner's ready() may put something between what comes and ReadyForQuery. */
 	bool unsynced;                  /* Extended messages were sent and no Sync behind them: a transaction may be open. */
 	bool skipping;                  /* After an error: the server takes nothing but a Sync, which had not been sent yet. */
 	struct requests requests;

@@ -72,8 +72,7 @@ struct session {
 	char *replication;
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
 	uint32_t pins;                  /* Bits of enum session_pin. */
-	uint32_t pid;
-	uint32_t minor;
+	uint32_t pid, minor;
 	unsigned char key[32];
 	uint8_t key_size;
 	uint8_t state;                  /* enum session_state */
@@ -83,6 +82,7 @@ struct session {
 	bool wrote, asks_sequences;     /* See sequences.c. */
 	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
 	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
+	struct session_listen *listen;  /* What it listens to in transaction mode (listen.c), or NULL. */
 	struct statement_name *retry_name;
 	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
