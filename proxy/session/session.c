@@ -375,7 +375,7 @@ static void end_setting_up(struct session *session)
 		leftovers_learned(session);
 	if (session->retry_name)
 		retry_start(session);
-	if (listen_goes_on(session))
+	if (listen_goes_on(session) || listen_step(session))
 		return;
 	if (session->held.size == 0 && !session->eof && can_unlink(session)) {
 		session_unlink(session);

@@ -238,6 +238,21 @@ def test_unlisten_ends_one_channel(small, cluster, how):
     assert heard.wait(2) == [("b", "b"), ('Odd "one', 'Odd "one')]
 
 
+def test_other_state_of_the_session_follows_beside_its_channels(small, cluster):
+    """Two questions about one transaction, in either order."""
+    heard = listener(small)
+    heard.ask("SET work_mem = '5MB'; LISTEN a")
+    settled(small)
+    heard.ask("UNLISTEN a; LISTEN b; SET work_mem = '6MB'")
+    settled(small)
+    other = small.raw("app")
+    assert other.value("SHOW work_mem") == "4MB"
+    notify(cluster, "a", 1)
+    notify(cluster, "b", 2)
+    assert heard.wait(1) == [("b", "2")]
+    assert heard.client.value("SHOW work_mem") == "6MB"
+
+
 @pytest.mark.parametrize("ends", ["UNLISTEN *", "DISCARD ALL"])
 def test_all_listening_ends(small, cluster, ends):
     heard, other = listener(small, "a", "b"), listener(small, "a")

@@ -74,11 +74,10 @@ struct session {
 	uint32_t pins;                  /* Bits of enum session_pin. */
 	uint32_t pid, minor;
 	unsigned char key[32];
-	uint8_t key_size;
+	uint8_t key_size, skipping;
 	uint8_t state;                  /* enum session_state */
 	uint8_t mode;                   /* enum pool_mode */
 	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
-	uint8_t skipping;
 	bool wrote, asks_sequences;     /* See sequences.c. */
 	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
 	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_answered, retried;
