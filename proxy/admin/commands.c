@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	SHOWS("DNS_HOSTS", dns_hosts, "names looked up; names are not kept, so there are none"),
 	SHOWS("DNS_ZONES", dns_zones, "zones watched; there are none"),
 	SHOWS("HOSTS", hosts, "connections to each server, and how many it may have"),
+	SHOWS("LISTENERS", listeners, "connections that listen for clients in transaction mode"),
 	SHOWS("LISTS", lists, "how many there are of what"),
 	SHOWS("MEM", mem, "memory"),
 	SHOWS("PEER_POOLS", peer_pools, "connections kept to the other processes; none is kept"),

@@ -22,6 +22,7 @@ SHOW(stats_averages);
 SHOW(totals);
 SHOW(config);
 SHOW(lists);
+SHOW(listeners);
 SHOW(mem);
 SHOW(version);
 SHOW(help);

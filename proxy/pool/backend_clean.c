@@ -52,6 +52,14 @@ static void ignore_row(void *owner, const char *message, size_t size)
 	(void)size;
 }
 
+static bool ignore_notification(void *owner, const char *message, size_t size)
+{
+	(void)owner;
+	(void)message;
+	(void)size;
+	return false;
+}
+
 static void ignore_tag(void *owner, const char *tag)
 {
 	(void)owner;
@@ -73,6 +81,7 @@ const struct backend_sink backend_unowned_sink = {
 	.undone = ignore_request,
 	.error = note_error,
 	.row = ignore_row,
+	.notification = ignore_notification,
 	.tag = ignore_tag,
 	.ready = ignore_ready,
 };

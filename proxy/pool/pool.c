@@ -62,6 +62,7 @@ static void move(struct backend *backend, enum backend_state state)
 	if (state != BACKEND_LENT) {
 		backend->sink = &backend_unowned_sink;
 		backend->owner = backend;
+		backend->interjects = false;
 	}
 }
 

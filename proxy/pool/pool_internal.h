@@ -47,6 +47,10 @@ void pool_attach(struct backend *backend, struct pool_share *share, enum backend
 void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise);
 void pool_open_minimum(struct pool_share *share);
 void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
+struct server_target *pool_target(const struct pool_share *share, const struct config_host *host,
+	const struct pool_waiter *waiter) MUST_USE;             /* A reference; `waiter` may be NULL. */
+bool pool_is_standby(const struct pool_share *share, const struct server *server);      /* And should not be. */
+void pool_next_host(struct pool_share *share, unsigned tried);
 
 /* pool_room.c */
 /* True if an idle connection on this worker has been closed, so that `scope` is no longer full for one more of `share`. */

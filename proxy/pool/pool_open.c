@@ -48,7 +48,7 @@ void pool_forget_openings(struct pool_share *share)
 		opening_free(LIST_MEMBER(link, struct pool_opening, link));
 }
 
-static void next_host(struct pool_share *share, unsigned tried)
+void pool_next_host(struct pool_share *share, unsigned tried)
 {
 	/* Only one of those who found out moves it on. */
 	atomic_compare_exchange_strong(&share->pool->primary, &tried, tried + 1);
@@ -73,7 +73,7 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 		pool_refuse_waiters(share, NULL, true);
 }
 
-static bool is_standby(const struct pool_share *share, const struct server *server)
+bool pool_is_standby(const struct pool_share *share, const struct server *server)
 {
 	const char *standby = parameters_get(&server->parameters, "in_hot_standby");
 
@@ -118,11 +118,11 @@ static void opened_cb(struct server_opened *opened, void *arg)
 {
 	struct pool_opening *opening = arg;
 	struct pool_share *share = opening->share;
-	bool standby = opened->server && is_standby(share, opened->server);
+	bool standby = opened->server && pool_is_standby(share, opened->server);
 
 	share->opening--;
 	if (standby || (!opened->server && !opened->from_server))
-		next_host(share, opening->host_index);
+		pool_next_host(share, opening->host_index);
 	if (opened->server && !standby) {
 		if (opening->asks)
 			pool_host_answered(opening->host, share, opened->server->allowed);
@@ -140,7 +140,7 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	opening_free(opening);
 }
 
-static struct server_target *target_for(const struct pool_share *share, const struct config_host *host,
+struct server_target *pool_target(const struct pool_share *share, const struct config_host *host,
 	const struct pool_waiter *waiter)
 {
 	struct server_target *target = NEW(struct server_target);
@@ -178,7 +178,7 @@ static enum pool_scope open_one(struct pool_share *share, const struct pool_wait
 		return full;
 	}
 	struct pool_opening *opening = NEW(struct pool_opening);
-	struct server_target *target = target_for(share, at, waiter);
+	struct server_target *target = pool_target(share, at, waiter);
 
 	*opening = (struct pool_opening){
 		.share = share, .login_state = state_ref(target->login_state), .host = host, .opened_as = share->opened_as,

@@ -4,7 +4,7 @@
 
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
-#include "pool_internal.h"
+#include "hub_internal.h"
 
 bool pool_share_blocked(const struct pool_share *share)
 {
@@ -205,6 +205,7 @@ static void share_free(struct pool_share *share)
 	CHECK(list_empty(&share->waiters));
 	pool_forget_openings(share);
 	atomic_store(&share->pool->marks[share->worker->index].share, NULL);
+	hub_share_free(&share->listening);
 	buf_fini(&share->last_error_body);
 	credentials_unref(&share->credentials);
 	config_unref(&share->config);
@@ -219,6 +220,7 @@ static void share_free(struct pool_share *share)
 
 void pool_worker_finish(struct worker *worker)
 {
+	hub_worker_finish(worker);
 	LIST_FOREACH(link, next, &worker->shares)
 		share_free(LIST_MEMBER(link, struct pool_share, link));
 	list_init(&worker->shares);
@@ -265,4 +267,5 @@ void pool_worker_close_idle(struct worker *worker, struct pool_database *databas
 			continue;
 		pool_close_idle(share, CLOSE_SERVER_RECONNECT);
 	}
+	hub_worker_tick(worker);
 }

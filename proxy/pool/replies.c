@@ -39,7 +39,7 @@ static const struct reply_rule rules[256] = {
 	['1'] = { "ParseComplete", 5, HEADER, BIT(REQUEST_PARSE), BIT(REQUEST_PARSE), handle_parsed },
 	['2'] = { "BindComplete", 5, HEADER, BIT(REQUEST_BIND), BIT(REQUEST_BIND), NULL },
 	['3'] = { "CloseComplete", 5, HEADER, BIT(REQUEST_CLOSE), BIT(REQUEST_CLOSE), NULL },
-	['A'] = { "NotificationResponse", 20000, HEADER, ANY, 0, handle_notification },
+	['A'] = { "NotificationResponse", 65536, WHOLE, ANY, 0, handle_notification },
 	['C'] = { "CommandComplete", 256, WHOLE, RUNS, BIT(REQUEST_EXECUTE), handle_tag },
 	['D'] = { "DataRow", WIRE_MESSAGE_MAX, HEADER, RUNS, 0, NULL },
 	['E'] = { "ErrorResponse", WIRE_MESSAGE_MAX, 65536, ANY, 0, handle_error },
@@ -234,10 +234,10 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 
 static enum verdict handle_notification(struct backend *backend, const char *message, size_t size)
 {
-	(void)message;
-	(void)size;
-	/* Whoever listens holds the connection: a notification during our own queries is the client's all the same. */
-	return backend->mute ? VERDICT_SWALLOW : VERDICT_PASS;
+	/* Also during our own queries. */
+	if (backend->mute || !backend->sink->notification(backend->owner, message, size))
+		return VERDICT_SWALLOW;
+	return VERDICT_PASS;
 }
 
 static enum verdict handle_ready(struct backend *backend, const char *message, size_t size)
@@ -330,7 +330,9 @@ static void make_way(struct backend *backend, struct run *run, const struct repl
 {
 	if (backend->skipping && type == 'Z')
 		stop_skipping(backend);
-	if (requests_first_kind(&backend->requests) < REQUEST_COPY_END && type != 'E')
+	bool interjected = type == 'A' || (type == 'Z' && backend->interjects);
+
+	if (requests_first_kind(&backend->requests) < REQUEST_COPY_END && type != 'E' && !interjected)
 		return;
 	pass_run(backend, run);
 	/* A notice may belong to what comes behind. */
@@ -355,7 +357,7 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 			verdict = VERDICT_BROKEN;
 		if (wanted == 0 || left < wanted)
 			break;
-		if (first->kind >= REQUEST_COPY_END || message[0] == 'E' || backend->skipping)
+		if (first->kind >= REQUEST_COPY_END || message[0] == 'E' || message[0] == 'A' || backend->skipping || backend->interjects)
 			make_way(backend, &run, rule, message[0]);
 		verdict = handle(backend, rule, message, wanted);
 		if (verdict == VERDICT_BROKEN)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "pgweir/clock.h"
+#include "pgweir/hub.h"
 #include "pgweir/mem.h"
 #include "pgweir/pool.h"
 #include "pgweir/thread.h"
@@ -60,6 +61,7 @@ static void tick(void *arg)
 	worker->ticks++;
 	worker_now(worker);
 	pool_worker_tick(worker);
+	hub_worker_tick(worker);
 	hooks->tick(worker);
 }
 
@@ -71,6 +73,7 @@ static void prepare(struct loop *loop, void *arg)
 	worker->receive_buffer = mem_alloc(WORKER_RECEIVE_SIZE);
 	list_init(&worker->shares);
 	list_init(&worker->cancels);
+	list_init(&worker->hubs);
 	list_init(&worker->sessions);
 	worker_now(worker);
 	hooks->prepare(worker);

@@ -4,6 +4,7 @@
  * 08P01. A message that needs a server stays where it is, unread beyond its header, until there is one. */
 #include <string.h>
 
+#include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"
@@ -93,6 +94,8 @@ static enum verdict handle_query(struct session *session, const char *message, s
 		.effects = whole ? session_text_effects(session, text, text_size) : session_long_text_begin(session, text, text_size, size),
 	};
 
+	if (session->listen && listen_text_mentions(text, text_size))
+		listen_restore(session);
 	prepared_query(session);
 	if (!session_may_run(session, &run)) {
 		session_long_text_drop(session);
@@ -131,9 +134,13 @@ static enum verdict forwarded_as(bool good, size_t *skip)
 
 static enum verdict handle_parse(struct session *session, const char *message, size_t size, size_t *skip)
 {
-	if (!memchr(message + WIRE_HEADER_SIZE, '\0', size - WIRE_HEADER_SIZE))
+	const char *name_end = memchr(message + WIRE_HEADER_SIZE, '\0', size - WIRE_HEADER_SIZE);
+
+	if (!name_end)
 		return VERDICT_CLOSED;
 	start_clock(session);
+	if (session->listen && listen_text_mentions(name_end, (size_t)(message + size - name_end)))
+		listen_restore(session);
 	return forwarded_as(prepared_parse(session, message, size, skip), skip);
 }
 

@@ -1,6 +1,7 @@
 /* What the server's replies mean for the session that has borrowed it. */
 #include <string.h>
 
+#include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"
@@ -62,6 +63,10 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	struct session *session = owner;
 	struct buf rewritten = { 0 };
 
+	if (request->flags & REQUEST_LISTEN) {
+		listen_error(session);
+		return true;
+	}
 	if (request->flags & REQUEST_READ) {
 		leftovers_failed(session);
 		return true;
@@ -90,7 +95,15 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 
 static void sink_row(void *owner, const char *message, size_t size)
 {
-	leftovers_row(owner, message, size);
+	if (listen_asks(owner))
+		listen_row(owner, message, size);
+	else
+		leftovers_row(owner, message, size);
+}
+
+static bool sink_notification(void *owner, const char *message, size_t size)
+{
+	return listen_notification(owner, message, size);
 }
 
 static void sink_tag(void *owner, const char *tag)
@@ -118,6 +131,7 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	session->active_us = now_us;
 	if (status != 'I')
 		return;
+	listen_interject(session);
 	stats->transactions++;
 	stats->transaction_us += now_us - session->transaction_us;
 	session->transaction_us = 0;
@@ -192,6 +206,7 @@ const struct backend_sink session_sink = {
 	.undone = sink_undone,
 	.error = sink_error,
 	.row = sink_row,
+	.notification = sink_notification,
 	.tag = sink_tag,
 	.ready = sink_ready,
 };

@@ -1,4 +1,5 @@
 /* Between a session and the pool: wanting a server connection, getting it, giving it back. */
+#include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"
@@ -50,6 +51,7 @@ static void take(struct session *session, struct backend *backend)
 	session->share->session_linked++;
 	sequences_taken(session);
 	session->setup_due = backend->settings != session->settings;
+	listen_linked(session);
 }
 
 void session_open_outbox(struct session *session)
@@ -84,6 +86,7 @@ void session_unlink(struct session *session)
 	session->state = SESSION_IDLE;
 	session->share->session_linked--;
 	pool_release(backend);
+	listen_flush(session);
 }
 
 /* The client is told, and what it had asked is skipped as after an error of the server's. */

@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "listen.h"
 #include "session_internal.h"
 
 static const char *const pin_names[PIN_COUNT] = {
@@ -31,15 +32,11 @@ void session_pin(struct session *session, enum session_pin reason)
 	session->pins |= PIN_BIT(reason);
 }
 
-static void note_listen(struct session *session)
-{
-	session_pin(session, PIN_LISTEN);
-}
-
 /* Nothing of the session is left, but its prepared statements' meaning may have been shared with it. */
 static void note_discard_all(struct session *session)
 {
 	prepared_forget_all(session);
+	listen_note_discard_all(session);
 	state_unref(&session->backend->settings);
 	session->backend->touched = session->mode == POOL_MODE_SESSION;
 	if (session->mode == POOL_MODE_SESSION)
@@ -65,7 +62,9 @@ static const struct {
 	const char *tag;
 	void (*note)(struct session *session);
 } tags[] = {
-	{ "LISTEN", note_listen },
+	{ "LISTEN", listen_note_listen },
+	{ "UNLISTEN", listen_note_unlisten },
+	{ "ROLLBACK", listen_note_rollback },
 	{ "DISCARD ALL", note_discard_all },
 	{ "DISCARD SEQUENCES", note_discard_sequences },
 	{ "DEALLOCATE", sql_names_deallocated },
@@ -91,7 +90,7 @@ void session_note_tag(struct session *session, const char *tag)
 		sequences_wrote(session);
 		return;
 	}
-	if ( tag[0] == 'U' || (tag[0] == 'S' && tag[1] == 'E' && tag[2] == 'L') || tag[0] == 'B')
+	if ((tag[0] == 'U' && tag[1] == 'P') || (tag[0] == 'S' && tag[1] == 'E' && tag[2] == 'L') || tag[0] == 'B')
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
 		if (strcmp(tag, tags[i].tag) == 0) {

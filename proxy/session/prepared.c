@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"
@@ -195,6 +196,7 @@ struct scope {
 
 /* Beyond those of the scanner. */
 #define EFFECTS_KNOWN (1u << 31)
+#define EFFECTS_LISTEN (1u << 30)
 
 static uint32_t effects_of(struct session *session, struct statement *statement)
 {
@@ -202,6 +204,8 @@ static uint32_t effects_of(struct session *session, struct statement *statement)
 
 	if (!effects) {
 		effects = session_text_effects(session, statement->parse, statement->parse_size) | EFFECTS_KNOWN;
+		if (listen_text_mentions(statement->parse, statement->parse_size))
+			effects |= EFFECTS_LISTEN;
 		atomic_store_explicit(&statement->effects, effects, memory_order_relaxed);
 	}
 	return effects;
@@ -341,6 +345,8 @@ static const char *server_name_for(struct session *session, struct statement_nam
 {
 	if (!name)
 		return unknown_name(text);
+	if (session->listen && effects_of(session, name->statement) & EFFECTS_LISTEN)
+		listen_restore(session);
 	materialise(session, name);
 	return name->statement->server_name;
 }
@@ -350,6 +356,8 @@ static bool may_run(struct session *session, const struct statement_name *name, 
 	const struct buf *kept = session->unnamed;
 	struct sql_run run = { .type = 'B', .values = values, .values_end = end };
 
+	if (unnamed && session->listen && kept && listen_text_mentions(kept->bytes, kept->size))
+		listen_restore(session);
 	if (unnamed) {
 		run.effects = session->unnamed_effects;
 		run.text = kept ? kept->bytes : "";

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "listen.h"
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
@@ -236,6 +237,7 @@ static void session_free(struct session *session)
 	leftovers_failed(session);
 	sql_names_settled(session);
 	session_long_text_drop(session);
+	listen_free(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);
@@ -328,6 +330,7 @@ static bool flush_to_client(struct session *session)
 		return false;
 	if (!conn_blocked(&session->conn) && session->backend)
 		conn_want_read(&session->backend->server->conn, true);
+	listen_flush(session);
 	return true;
 }
 
@@ -372,11 +375,14 @@ static void end_setting_up(struct session *session)
 		leftovers_learned(session);
 	if (session->retry_name)
 		retry_start(session);
+	if (listen_goes_on(session) || listen_step(session))
+		return;
 	if (session->held.size == 0 && !session->eof && can_unlink(session)) {
 		session_unlink(session);
 		session_ready_to_read(session);
 		return;
 	}
+	listen_flush(session);
 	if (session_resume(session))
 		session_after_client(session);
 }
@@ -410,7 +416,9 @@ void session_after_server(struct session *session)
 	} else if (can_unlink(session)) {
 		session_unlink(session);
 		session_ready_to_read(session);
-	} else if (!session->conn.io.reading) {
-		session_ready_to_read(session);
+	} else if (!listen_step(session)) {
+		if (!session->conn.io.reading)
+			session_ready_to_read(session);
+		listen_flush(session);
 	}
 }

@@ -87,7 +87,15 @@ static void on_ready(void *owner, const struct request *request, char status)
 }
 
 /* There is no connection that could have an event. */
+static bool on_notification(void *owner, const char *message, size_t size)
+{
+	(void)owner;
+	CHECK(size == wire_message_size(message));
+	return true;
+}
+
 static const struct backend_sink sink = {
+	.notification = on_notification,
 	.pass = on_pass, .flush = on_flush, .local = on_local, .undone = on_undone, .error = on_error, .tag = on_tag,
 	.ready = on_ready,
 };

@@ -89,7 +89,15 @@ static void on_ready(void *owner, const struct request *request, char status)
 	note_request("ready", request, text);
 }
 
+static bool on_notification(void *owner, const char *message, size_t size)
+{
+	(void)owner;
+	assert_int_equal(size, wire_message_size(message));
+	return true;
+}
+
 static const struct backend_sink sink = {
+	.notification = on_notification,
 	.event = on_event, .pass = on_pass, .flush = on_flush, .local = on_local, .undone = on_undone, .error = on_error,
 	.tag = on_tag, .ready = on_ready,
 };

@@ -35,6 +35,12 @@ async function main(config) {
   await assert.rejects(client.query('syntax error'), { code: '42601' });
   assert.strictEqual((await client.query('SELECT 1 AS one')).rows[0].one, 1);
 
+  const heard = new Promise((resolve) => client.once('notification', resolve));
+  await client.query('LISTEN node_channel');
+  await client.query("SELECT pg_notify('node_channel', $1)", ['hello']);
+  assert.strictEqual((await heard).payload, 'hello');
+  await client.query('UNLISTEN node_channel');
+
   const many = await client.query("SELECT 1 AS a; SELECT 2 AS b; SET application_name = 'node'");
   assert.strictEqual(many.length, 3);
   const big = await client.query("SELECT repeat('x', 1000000) AS big");

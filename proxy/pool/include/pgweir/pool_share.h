@@ -42,6 +42,8 @@ struct pool_guest {
 	struct pool_settings settings;
 };
 
+struct hub_share;
+
 struct pool_share {
 	struct list link;               /* In the worker. */
 	struct worker *worker;
@@ -70,6 +72,7 @@ struct pool_share {
 	bool refused;                   /* The last attempt was refused by the server itself. */
 	unsigned session_count, session_linked;
 	struct pool_stats stats;
+	struct hub_share *listening;    /* Who of its sessions listens to what, once one does. */
 };
 
 struct pool_key {

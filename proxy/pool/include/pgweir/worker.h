@@ -28,6 +28,7 @@ struct worker {
 	char *receive_buffer;           /* What recv() fills; shared by all connections of this worker, one event at a time. */
 	struct list shares;             /* struct pool_share. */
 	struct list cancels;            /* In flight. */
+	struct list hubs;               /* struct hub. */
 	struct map shares_by_key;
 	struct list sessions;           /* The session library's, as is: */
 	void *relay;

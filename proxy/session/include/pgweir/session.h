@@ -42,6 +42,7 @@ struct session {
 	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */
 	uint64_t request_us, transaction_us, active_us;
 	struct statement_name *retry_name;
+	struct session_listen *listen;  /* What it listens to in transaction mode (listen.c), or NULL. */
 	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
 	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
 	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
