@@ -33,8 +33,7 @@ enum backend_copy { BACKEND_COPY_NONE, BACKEND_COPY_IN, BACKEND_COPY_OUT, BACKEN
 struct backend_sink {
 	/* The connection is ready for what loop_what bits say, while the backend is lent. */
 	void (*event)(void *owner, unsigned what);
-	/* These bytes of the server's are the client's. They stay valid until flush(), or until the caller of
-	 * backend_receive() lets go of its own. */
+	/* Bytes for the client. They stay valid until flush(), or until backend_receive()'s caller lets go of its own. */
 	void (*pass)(void *owner, const char *bytes, size_t size);
 	/* Send what was passed. Bytes may go away afterwards. */
 	void (*flush)(void *owner);
@@ -108,10 +107,8 @@ void backend_settle(struct backend *backend);
 static inline void backend_request(struct backend *backend, enum request_kind kind, uint8_t flags, struct statement_name *name)
 {
 	requests_push(&backend->requests, kind, flags, name);
-	if (REQUEST_BIT(kind) & REQUESTS_BEFORE_SYNC)
-		backend->unsynced = true;
-	else if (REQUEST_BIT(kind) & REQUESTS_MADE_READY)
-		backend->unsynced = false;
+	if (REQUEST_BIT(kind) & (REQUESTS_BEFORE_SYNC | REQUESTS_MADE_READY))
+		backend->unsynced = REQUEST_BIT(kind) & REQUESTS_BEFORE_SYNC;
 }
 
 /* What is outstanding will end in a ReadyForQuery without anything more from the client. */
