@@ -8,13 +8,16 @@
 #include "control_internal.h"
 #include "pgweir/session.h"
 
-enum { STEP_MS = 100 };
+enum {
+	STEP_MS = 100,
+	LOGINS_GRACE_MS = 1000,         /* For logins under way to hear that they are refused; the silent ones hear nothing. */
+};
 
 static struct {
 	struct loop_timer timer;
 	bool running, touring;
 	enum control_shutdown how;
-	uint64_t began_ms;
+	uint64_t began_ms, refusing_ms;
 	bool refusing;
 	unsigned left;
 } drain;
@@ -36,7 +39,9 @@ static void visited(void *arg)
 {
 	(void)arg;
 	drain.touring = false;
-	if (drain.left == 0 && login_count() == 0)
+	bool logins_had_time = drain.refusing && clock_now_ms() - drain.refusing_ms >= LOGINS_GRACE_MS;
+
+	if (drain.left == 0 && (login_count() == 0 || logins_had_time))
 		control_end();
 }
 
@@ -53,6 +58,7 @@ static void refuse_newcomers(void)
 	if (drain.refusing)
 		return;
 	drain.refusing = true;
+	drain.refusing_ms = clock_now_ms();
 	login_refuse(true);
 	log_info("refusing new clients");
 }

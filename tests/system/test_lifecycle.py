@@ -49,6 +49,21 @@ def test_sigterm_ends_what_does_not_end_by_drain_timeout(start_pgweir, cluster):
     assert proxy.process.wait(15) == 0
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_peer_that_has_not_logged_in_does_not_hold_up_the_end(start_pgweir, signals):
+    """It would be refused; client_login_timeout is a minute."""
+    proxy = start_pgweir({"pgweir": {"drain_delay": "0", "drain_timeout": "25s"}})
+    silent = socket.create_connection((proxy.host, proxy.port))
+    asking = socket.create_connection((proxy.host, proxy.port))
+    asking.sendall(raw.ssl_request())
+    assert asking.recv(1) in (b"N", b"S")
+    for _ in range(signals):
+        proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(10) == 0
+    silent.close()
+    asking.close()
+
+
 def test_clients_are_still_accepted_during_drain_delay(start_pgweir):
     proxy = start_pgweir({"pgweir": {"drain_delay": "2s", "drain_timeout": "5s"}})
     proxy.process.send_signal(signal.SIGTERM)
