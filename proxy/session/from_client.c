@@ -46,7 +46,7 @@ static enum verdict handle_terminate(struct session *session, const char *messag
 
 static const struct message_rule rules[256] = {
 	['Q'] = { "Query", ANY_SIZE, 8192, SERVER, false, handle_query },
-	['F'] = { "FunctionCall", ANY_SIZE, HEADER, SERVER, false, handle_function },
+	['F'] = { "FunctionCall", ANY_SIZE, HEADER + 4, SERVER, false, handle_function },
 	['P'] = { "Parse", ANY_SIZE, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
 	['B'] = { "Bind", ANY_SIZE, 8192, SERVER, false, handle_bind },
 	['D'] = { "Describe", 8192, WHOLE, SERVER, false, handle_describe },
@@ -110,7 +110,10 @@ static enum verdict handle_query(struct session *session, const char *message, s
 
 static enum verdict handle_function(struct session *session, const char *message, size_t size, size_t *skip)
 {
-	(void)message, (void)size, (void)skip;
+	(void)skip;
+	if (size < HEADER + 4)
+		return VERDICT_CLOSED;
+	session_note_function(session, wire_u32(message + HEADER));
 	ask(session, REQUEST_FUNCTION_CALL);
 	return VERDICT_FORWARD;
 }

@@ -32,6 +32,7 @@ void leftovers_failed(struct session *session);
 /* text.c */
 unsigned session_scan_flags(const struct session *session);
 uint32_t session_text_effects(const struct session *session, const char *text, size_t size);
+void session_note_function(struct session *session, uint32_t oid);      /* About to be called without SQL. */
 /* The same for one that comes in pieces: tells what is known from its first. The message is told again from its start on, of
  * which this much has been `seen`. */
 uint32_t session_long_text_begin(struct session *session, const char *text, size_t size, size_t seen);

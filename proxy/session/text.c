@@ -80,6 +80,32 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	return true;
 }
 
+/* --- Functions that are called without SQL --- */
+
+enum { OID_OF_SET_CONFIG = 2078 };
+
+/* Those of large objects, which is what FunctionCall is used for: lo_open and its like, by their pg_proc.oid, ascending. */
+static bool is_large_objects(uint32_t oid)
+{
+	static const uint16_t oids[] = {
+		715, 764, 765, 767, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172, 3457, 3458, 3459, 3460,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(oids); i++)
+		if (oids[i] == oid)
+			return true;
+	return false;
+}
+
+void session_note_function(struct session *session, uint32_t oid)
+{
+	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
+		return;
+	leftovers_suspect(session, SCAN_UNKNOWN);
+	if (oid == OID_OF_SET_CONFIG)
+		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
+}
+
 /* --- Texts longer than what is looked at before it is sent --- */
 
 struct long_text {

@@ -357,8 +357,22 @@ def test_long_texts_are_followed_to_their_end(pgweir, size):
     client.ask(filler + "SET work_mem = '7MB'")
     assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "7MB"
     client.ask(filler + "CREATE TEMP TABLE mine (n int)")
-    assert pins(pgweir) == {"temporary_table": 1}
+    wait_until(lambda: pins(pgweir) == {"temporary_table": 1}, what="it pins")
     client.ask(filler + "DROP TABLE mine")
+    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    client.close()
+    other.close()
+
+
+# --- FunctionCall ---
+
+def test_functions_called_without_sql_leave_state_too(pgweir, cluster):
+    (lock, unlock), = cluster.primary.sql("SELECT 'pg_advisory_lock(bigint)'::regprocedure::oid::int, 'pg_advisory_unlock(bigint)'::regprocedure::oid::int")
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    key = (4711).to_bytes(8, "big")
+    assert good(client.ask(raw.function_call(lock, key)))
+    wait_until(lambda: pins(pgweir) == {"advisory_lock": 1}, what="it pins")
+    client.ask("SELECT pg_advisory_unlock(4711)")
     assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
     client.close()
     other.close()
