@@ -9,35 +9,19 @@
 #include <emmintrin.h>
 #endif
 
-enum lexer {
-	LEX_BETWEEN,            /* Tokens. */
-	LEX_WORD,               /* In `kept`, as far as it has come. */
-	LEX_WORD_AMPERSAND,     /* Behind U& */
-	LEX_NUMBER,
-	LEX_PARAMETER,
-	LEX_DASH, LEX_SLASH,    /* It may begin a comment. */
-	LEX_LINE_COMMENT,
-	LEX_COMMENT, LEX_COMMENT_STAR, LEX_COMMENT_SLASH,
-	LEX_STRING, LEX_STRING_QUOTE, LEX_STRING_ESCAPE,
-	LEX_QUOTED, LEX_QUOTED_QUOTE,
-	LEX_DOLLAR, LEX_TAG,
-	LEX_DOLLAR_STRING, LEX_DOLLAR_STRING_END,
-	LEX_LOST,               /* Nothing more is looked at. */
-};
-
 /* How a string's end is found. */
 enum { STRING_PLAIN, STRING_ESCAPES };
 
 enum class {
 	OTHER, BLANK, NEWLINE, LETTER, DIGIT, DOLLAR, QUOTE, DOUBLE_QUOTE, DASH, SLASH, OPEN, CLOSE, SEMICOLON, DOT, EQUALS, STAR,
-	BRACKET_CLOSE,
+	BRACKET_CLOSE, COMMA, COLON,
 };
 
 static const uint8_t classes[256] = {
 	['\0'] = BLANK, [' '] = BLANK, ['\t'] = BLANK, ['\f'] = BLANK, ['\v'] = BLANK, ['\n'] = NEWLINE, ['\r'] = NEWLINE,
 	['a' ... 'z'] = LETTER, ['A' ... 'Z'] = LETTER, ['_'] = LETTER, [0x80 ... 0xff] = LETTER, ['0' ... '9'] = DIGIT,
 	['$'] = DOLLAR, ['\''] = QUOTE, ['"'] = DOUBLE_QUOTE, ['-'] = DASH, ['/'] = SLASH, ['('] = OPEN, [')'] = CLOSE,
-	[';'] = SEMICOLON, ['.'] = DOT, ['='] = EQUALS, ['*'] = STAR, [']'] = BRACKET_CLOSE,
+	[';'] = SEMICOLON, ['.'] = DOT, ['='] = EQUALS, ['*'] = STAR, [']'] = BRACKET_CLOSE, [','] = COMMA, [':'] = COLON,
 };
 
 static enum class class_of(char byte)
@@ -94,6 +78,8 @@ static inline void name(struct scan *scan, struct scan_spelling spelling)
 			scan_statement_note(scan, kind);
 		if (word->known & KNOWN_NAMING)
 			scan->naming = 1;
+	} else if (word->effects & SCAN_CALLS_SET_CONFIG) {
+		scan_settings_call(scan);
 	}
 	token(scan, kind);
 }
@@ -104,8 +90,10 @@ static void string_begins(struct scan *scan, uint8_t string)
 	bool goes_on = scan->previous == TOKEN_STRING && scan->newline;
 
 	scan->lexer = LEX_STRING;
-	if (goes_on)
+	if (goes_on) {
+		scan_settings_spoil(scan);
 		return;
+	}
 	scan->string = string;
 	scan->window = 0;
 	scan->naming = 0;
@@ -384,6 +372,32 @@ static const char *string_escape(struct scan *scan, const char *at)
 	return at + 1;
 }
 
+/* A string that scan_settings.c wants to know. */
+static const char *argument(struct scan *scan, const char *at, const char *end)
+{
+	for (; at < end && scan->lexer == LEX_ARGUMENT; at++) {
+		if (*at == '\\') {
+			scan_settings_spoil(scan);
+			scan->lexer = LEX_STRING;
+			return at;
+		}
+		if (*at == '\'') {
+			scan->lexer = LEX_ARGUMENT_QUOTE;
+			return at + 1;
+		}
+		scan_literals_take(scan, *at);
+		scan_settings_take(scan, *at);
+	}
+	return at;
+}
+
+static const char *argument_quote(struct scan *scan, const char *at)
+{
+	if (*at == '\'')
+		scan_settings_spoil(scan);
+	return string_quote(scan, at);
+}
+
 static void value(struct scan *scan, uint8_t lexer)
 {
 	scan->lexer = lexer;
@@ -527,6 +541,15 @@ static const char *number(struct scan *scan, const char *at, const char *end)
 	return at;
 }
 
+static const char *argument_number(struct scan *scan, const char *at, const char *end)
+{
+	for (; at < end && class_of(*at) == DIGIT; at++)
+		scan_settings_take_digit(scan, *at);
+	if (at < end)
+		scan->lexer = LEX_BETWEEN;
+	return at;
+}
+
 static void open(struct scan *scan)
 {
 	scan_calls_open(scan);
@@ -543,6 +566,7 @@ static void close(struct scan *scan)
 static void semicolon(struct scan *scan)
 {
 	scan->naming = 0;
+	scan_settings_call_ends(scan);
 	if (scan->depth == 0)
 		scan_statement_end(scan);
 	scan->before = scan->previous;
@@ -614,6 +638,14 @@ static const char *between(struct scan *scan, const char *at, const char *end)
 			at++;
 			punctuation(scan, TOKEN_EQUALS);
 			break;
+		case COMMA:
+			at++;
+			punctuation(scan, TOKEN_COMMA);
+			break;
+		case COLON:
+			at++;
+			punctuation(scan, TOKEN_COLON);
+			break;
 		case STAR:
 			at++;
 			punctuation(scan, TOKEN_STAR);
@@ -660,6 +692,12 @@ static const char *step(struct scan *scan, const char *at, const char *end)
 		return string_quote(scan, at);
 	case LEX_STRING_ESCAPE:
 		return string_escape(scan, at);
+	case LEX_ARGUMENT:
+		return argument(scan, at, end);
+	case LEX_ARGUMENT_QUOTE:
+		return argument_quote(scan, at);
+	case LEX_ARGUMENT_NUMBER:
+		return argument_number(scan, at, end);
 	case LEX_QUOTED:
 		return quoted_goes_on(scan, at, end);
 	case LEX_QUOTED_QUOTE:
@@ -746,6 +784,7 @@ static void finish_lexer(struct scan *scan)
 	case LEX_COMMENT_SLASH:
 	case LEX_STRING:
 	case LEX_STRING_ESCAPE:
+	case LEX_ARGUMENT:
 	case LEX_QUOTED:
 	case LEX_DOLLAR:
 	case LEX_TAG:
@@ -760,6 +799,8 @@ static void finish_lexer(struct scan *scan)
 	case LEX_SLASH:
 	case LEX_LINE_COMMENT:
 	case LEX_STRING_QUOTE:
+	case LEX_ARGUMENT_QUOTE:
+	case LEX_ARGUMENT_NUMBER:
 	case LEX_LOST:
 		break;
 	}
@@ -768,6 +809,7 @@ static void finish_lexer(struct scan *scan)
 uint32_t scan_end(struct scan *scan)
 {
 	finish_lexer(scan);
+	scan_settings_call_ends(scan);
 	if (scan->depth > 0 || scan->step == STEP_BODY || scan->step == STEP_BODY_START)
 		scan->effects |= SCAN_UNKNOWN;
 	scan_statement_end(scan);

@@ -1,5 +1,6 @@
 /* The scanner's parts: scan.c cuts the text into tokens, scan_statement.c follows what they mean to the statement,
- * scan_calls.c tells calls of functions, scan_words.c knows the words. */
+ * scan_calls.c tells calls of functions, scan_settings.c names settings, scan_words.c knows the words.
+ * long: lists of what they tell apart. */
 #ifndef PGWEIR_SCAN_INTERNAL_H
 #define PGWEIR_SCAN_INTERNAL_H
 
@@ -8,6 +9,23 @@
 #include "pgweir/check.h"
 #include "pgweir/scan.h"
 
+enum lexer {
+	LEX_BETWEEN,            /* Tokens. */
+	LEX_WORD,               /* In `kept`, as far as it has come. */
+	LEX_WORD_AMPERSAND,     /* Behind U& */
+	LEX_NUMBER,
+	LEX_PARAMETER,
+	LEX_DASH, LEX_SLASH,    /* It may begin a comment. */
+	LEX_LINE_COMMENT,
+	LEX_COMMENT, LEX_COMMENT_STAR, LEX_COMMENT_SLASH,
+	LEX_STRING, LEX_STRING_QUOTE, LEX_STRING_ESCAPE,
+	LEX_ARGUMENT, LEX_ARGUMENT_QUOTE, LEX_ARGUMENT_NUMBER,  /* A string or a parameter given to set_config. */
+	LEX_QUOTED, LEX_QUOTED_QUOTE,
+	LEX_DOLLAR, LEX_TAG,
+	LEX_DOLLAR_STRING, LEX_DOLLAR_STRING_END,
+	LEX_LOST,               /* Nothing more is looked at. */
+};
+
 /* Kinds of tokens. From TOKEN_NAME on they are words, from WORD_ADVANCE on particular ones that are not quoted. */
 enum {
 	TOKEN_NONE,
@@ -15,6 +33,8 @@ enum {
 	TOKEN_OPEN,
 	TOKEN_CLOSE,
 	TOKEN_DOT,
+	TOKEN_COMMA,
+	TOKEN_COLON,
 	TOKEN_EQUALS,
 	TOKEN_STAR,
 	TOKEN_OPERATOR,         /* And whatever else is one character. */
@@ -49,7 +69,8 @@ enum {
 	STEP_DEALLOCATE, STEP_DEALLOCATE_PREPARE, STEP_CLOSE, STEP_DISCARD, STEP_LISTEN, STEP_UNLISTEN,
 	STEP_DECLARE, STEP_DECLARE_WITH, STEP_DROP, STEP_DROP_DATABASE, STEP_DROP_DATABASE_IF, STEP_DROP_DATABASE_NAME,
 	STEP_EXECUTE, STEP_EXPLAIN, STEP_EXPLAIN_EXECUTE, STEP_PREPARE, STEP_PREPARE_TRANSACTION,
-	STEP_SET, STEP_SET_LOCAL, STEP_SET_PASSING, STEP_RESET, STEP_SETTING,
+	STEP_SET, STEP_SET_LOCAL, STEP_SET_PASSING, STEP_RESET, STEP_SETTING, STEP_SETTING_DOT,
+	STEP_SET_CONFIG,        /* In a call of it, whatever the statement: scan_settings.c goes on. */
 };
 
 /* What is known of a word. */
@@ -104,6 +125,7 @@ void scan_names_push(struct scan *scan, uint32_t effect, bool all);
 void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text);
 void scan_names_push_provisionally(struct scan *scan, uint32_t effect);
 void scan_names_pop(struct scan *scan);
+void scan_names_push_setting(struct scan *scan);
 void scan_names_lose(struct scan *scan);
 /* The last word as PostgreSQL takes it; returns its size. */
 size_t scan_names_fold(const struct scan *scan, char *folded);
@@ -112,6 +134,22 @@ void scan_statement_step(struct scan *scan, uint8_t kind);
 void scan_statement_note(struct scan *scan, uint8_t kind);
 void scan_statement_end(struct scan *scan);
 void scan_calls_open(struct scan *scan);
+
+/* The name of a setting begins with the last word; goes on behind a dot; is over. */
+void scan_settings_begin(struct scan *scan);
+void scan_settings_go_on(struct scan *scan);
+void scan_settings_end(struct scan *scan);
+
+/* set_config mentioned: before its token. From then on scan_settings_step() gets all tokens, until it has seen enough. */
+void scan_settings_call(struct scan *scan);
+void scan_settings_step(struct scan *scan, uint8_t kind);
+/* What is no longer to be seen is in doubt. */
+void scan_settings_call_ends(struct scan *scan);
+/* Take a byte of a string, and a digit of a parameter. */
+void scan_settings_take(struct scan *scan, char byte);
+void scan_settings_take_digit(struct scan *scan, char digit);
+/* The string is more than it seems. */
+void scan_settings_spoil(struct scan *scan);
 
 /* Takes a literal's bytes up to the first `stop` or `escape`, and looks for words of time. */
 const char *scan_literals_skip(struct scan *scan, const char *at, const char *end, char stop, char escape);

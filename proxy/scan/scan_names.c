@@ -63,6 +63,18 @@ void scan_names_push_text(struct scan *scan, uint32_t effect, const char *text)
 	memcpy(name->text, text, name->size);
 }
 
+/* A setting's, or the parameter that has it. */
+void scan_names_push_setting(struct scan *scan)
+{
+	struct scan_name *name = next_name(scan, SCAN_SETS_CUSTOM);
+
+	if (!name)
+		return;
+	name->parameter = (uint16_t)scan->parameter;
+	name->size = (uint8_t)scan->setting_size;
+	memcpy(name->text, scan->setting, name->size);
+}
+
 void scan_names_push_provisionally(struct scan *scan, uint32_t effect)
 {
 	uint8_t before = scan->names ? scan->names->count : 0;

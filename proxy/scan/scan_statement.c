@@ -10,7 +10,10 @@ enum act {
 	ACT_LOSE,
 	ACT_NAMED_PREPARE,      /* The word before was not the keyword that it looked like, but a name. */
 	ACT_NAMED_TRANSACTION,
-	ACT_SETTING,            /* The word is a setting's name. */
+	ACT_SETTING,            /* The word is a setting's name, or the first part of one. */
+	ACT_SETTING_BEFORE,     /* … the word before is. */
+	ACT_SETTING_PART,       /* The word is another part of it. */
+	ACT_SETTING_ENDS,
 };
 
 struct row {
@@ -115,20 +118,21 @@ static const struct row rows[] = {
 	{ STEP_SET, WORD_SESSION, STEP_RESET, 0, SCAN_SETS },
 	{ STEP_SET, TOKEN_ANY, STEP_SETTING, ACT_SETTING, SCAN_SETS },
 	/* LOCAL, TRANSACTION and CONSTRAINTS may also be a setting, or the first part of one. */
-	{ STEP_SET_LOCAL, TOKEN_DOT, STEP_NONE, 0, SCAN_SETS | SCAN_SETS_CUSTOM },
+	{ STEP_SET_LOCAL, TOKEN_DOT, STEP_SETTING_DOT, ACT_SETTING_BEFORE, SCAN_SETS | SCAN_SETS_CUSTOM },
 	{ STEP_SET_LOCAL, TOKEN_EQUALS, STEP_NONE, 0, SCAN_SETS },
 	{ STEP_SET_LOCAL, WORD_TO, STEP_NONE, 0, SCAN_SETS },
 	{ STEP_SET_LOCAL, WORD_FROM, STEP_NONE, 0, SCAN_SETS },
 	{ STEP_SET_LOCAL, TOKEN_ANY, STEP_SETTING, ACT_SETTING, SCAN_SETS_LOCAL },
-	{ STEP_SET_PASSING, TOKEN_DOT, STEP_NONE, 0, SCAN_SETS | SCAN_SETS_CUSTOM },
+	{ STEP_SET_PASSING, TOKEN_DOT, STEP_SETTING_DOT, ACT_SETTING_BEFORE, SCAN_SETS | SCAN_SETS_CUSTOM },
 	{ STEP_SET_PASSING, TOKEN_EQUALS, STEP_NONE, 0, SCAN_SETS },
 	{ STEP_SET_PASSING, WORD_TO, STEP_NONE, 0, SCAN_SETS },
 	{ STEP_SET_PASSING, WORD_FROM, STEP_NONE, 0, SCAN_SETS },
 	{ STEP_SET_PASSING, TOKEN_ANY, STEP_NONE, 0, 0 },
-	{ STEP_RESET, TOKEN_DOT, STEP_NONE, 0, SCAN_SETS_CUSTOM },              /* SET session.x */
+	{ STEP_RESET, TOKEN_DOT, STEP_SETTING_DOT, ACT_SETTING_BEFORE, SCAN_SETS_CUSTOM },      /* SET session.x */
 	{ STEP_RESET, TOKEN_ANY, STEP_SETTING, ACT_SETTING, 0 },
-	{ STEP_SETTING, TOKEN_DOT, STEP_NONE, 0, SCAN_SETS_CUSTOM },
-	{ STEP_SETTING, TOKEN_ANY, STEP_NONE, 0, 0 },
+	{ STEP_SETTING, TOKEN_DOT, STEP_SETTING_DOT, 0, SCAN_SETS_CUSTOM },
+	{ STEP_SETTING, TOKEN_ANY, STEP_NONE, ACT_SETTING_ENDS, 0 },
+	{ STEP_SETTING_DOT, TOKEN_ANY, STEP_SETTING, ACT_SETTING_PART, 0 },
 };
 
 /* What the first word says by itself. A kind that is not here begins a statement of which we know that it is no read. */
@@ -175,9 +179,10 @@ static void note_setting(struct scan *scan, uint8_t kind)
 {
 	if (kind == WORD_SEED || (kind == TOKEN_QUOTED && scan->word && scan->word->kind == WORD_SEED))
 		scan->effects |= SCAN_SEEDS;
-	/* All of a long name is not at hand. */
-	if (kind == TOKEN_QUOTED && (scan->word_size > SCAN_WORD_MAX || memchr(scan->word_at, '.', scan->word_size)))
-		scan->effects |= SCAN_SETS_CUSTOM;
+	if (kind >= TOKEN_NAME)
+		scan_settings_begin(scan);
+	else
+		scan->step = STEP_NONE;
 }
 
 static void act(struct scan *scan, const struct row *row, uint8_t kind)
@@ -213,6 +218,16 @@ static void act(struct scan *scan, const struct row *row, uint8_t kind)
 	case ACT_SETTING:
 		note_setting(scan, kind);
 		break;
+	case ACT_SETTING_BEFORE:
+		scan_settings_begin(scan);
+		break;
+	case ACT_SETTING_PART:
+		if (kind >= TOKEN_NAME)
+			scan_settings_go_on(scan);
+		break;
+	case ACT_SETTING_ENDS:
+		scan_settings_end(scan);
+		break;
 	}
 }
 
@@ -237,6 +252,10 @@ void scan_statement_step(struct scan *scan, uint8_t kind)
 {
 	if (scan->step == STEP_START) {
 		start(scan, kind);
+		return;
+	}
+	if (scan->step == STEP_SET_CONFIG) {
+		scan_settings_step(scan, kind);
 		return;
 	}
 	if (scan->step == STEP_BODY || is_out_of_place(scan))
@@ -275,6 +294,9 @@ void scan_statement_note(struct scan *scan, uint8_t kind)
 	case WORD_SHARE:
 		if (before == WORD_FOR || before == WORD_KEY)
 			scan->effects |= SCAN_WRITES;
+		break;
+	case TOKEN_NAME:                /* The only one is set_config. */
+		scan_settings_call(scan);
 		break;
 	default:
 		break;

@@ -113,7 +113,7 @@ struct scan_word scan_words[] = {
 	WORD("select", 0, WORD_SELECT, KNOWN_KEYWORD),
 	WORD("session", 0, WORD_SESSION, 0),
 	WORD("set", 0, WORD_SET, 0),
-	WORD("set_config", SCAN_SETS, TOKEN_NAME, 0),
+	WORD("set_config", SCAN_CALLS_SET_CONFIG, TOKEN_NAME, KNOWN_NOTED),
 	WORD("sets", 0, WORD_SETS, 0),
 	WORD("setseed", SCAN_SEEDS, TOKEN_NAME, 0),
 	WORD("setval", SCAN_SEQUENCE_USE, TOKEN_NAME, 0),

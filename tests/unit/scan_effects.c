@@ -14,32 +14,179 @@ static void settings_are_told_by_their_scope(void **unused)
 		{ "SET/**/SESSION--\nAUTHORIZATION DEFAULT", W | SCAN_SETS, NULL, 0 },
 		{ "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", W | SCAN_SETS, NULL, 0 },
 		{ "RESET ALL", W | SCAN_SETS, NULL, 0 },
-		{ "RESET app.x", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
-		{ "set \"a\".\"b\" = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
-		{ "set \"a.b\" = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
-		{ "set session a.b = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
+		{ "RESET app.x", W | SCAN_SETS | SCAN_SETS_CUSTOM, "app.x", 0 },
+		{ "set \"a\".\"b\" = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, "a.b", 0 },
+		{ "set \"a.b\" = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, "a.b", 0 },
+		{ "set session a.b = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, "a.b", 0 },
 		{ "set local work_mem = 1", W | SCAN_SETS_LOCAL, NULL, 0 },
-		{ "set local a.b = 1", W | SCAN_SETS_LOCAL | SCAN_SETS_CUSTOM, NULL, 0 },
+		{ "set local a.b = 1", W | SCAN_SETS_LOCAL | SCAN_SETS_CUSTOM, "a.b", 0 },
 		{ "set local session authorization x", W | SCAN_SETS_LOCAL, NULL, 0 },
 		{ "set local x = 1.5", W | SCAN_SETS_LOCAL, NULL, 0 },
 		/* A setting may be called so. */
-		{ "set local.x = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
+		{ "set local.x = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, "local.x", 0 },
 		{ "set local = 1", W | SCAN_SETS, NULL, 0 },
-		{ "set transaction . x to 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
+		{ "set transaction . x to 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, "transaction.x", 0 },
 		{ "set local from current", W | SCAN_SETS, NULL, 0 },
 		{ "set transaction from current", W | SCAN_SETS, NULL, 0 },
-		{ "set session.x = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, NULL, 0 },
+		{ "set session.x = 1", W | SCAN_SETS | SCAN_SETS_CUSTOM, "session.x", 0 },
 		{ "set constraints to 1", W | SCAN_SETS, NULL, 0 },
 		{ "set transaction isolation level serializable", W, NULL, 0 },
 		{ "set transaction snapshot 'x'", W, NULL, 0 },
 		{ "set constraints all deferred", W, NULL, 0 },
 		{ "set seed to 0.5", W | SCAN_SETS | SCAN_SEEDS, NULL, 0 },
 		{ "set local \"SEED\" = 0.5", W | SCAN_SETS_LOCAL | SCAN_SEEDS, NULL, 0 },
-		{ "select set_config('a', 'b', true)", SCAN_SETS, NULL, 0 },
-		{ "select pg_catalog . \"set_config\" ('a', 'b', true)", SCAN_SETS, NULL, 0 },
-		{ "select * from Set_Config($1,$2,$3)", SCAN_SETS, NULL, 0 },
 		{ "update t set a = 1", W, NULL, 0 },
 		{ "select 1 as set", 0, NULL, 0 },
+	};
+
+	(void)unused;
+	EXPECT_ROWS(rows);
+}
+
+#define CALLS SCAN_CALLS_SET_CONFIG
+#define CUSTOM SCAN_SETS_CUSTOM
+#define LOCAL SCAN_SETS_LOCAL
+
+static void custom_settings_are_named(void **unused)
+{
+	static const struct scan_row rows[] = {
+		{ "SET App.Tenant = 1", W | SCAN_SETS | CUSTOM, "app.tenant", 0 },
+		{ "set/* a.b */App --.c\n . /**/ \"Tenant\"TO 'x.y'", W | SCAN_SETS | CUSTOM, "app.tenant", 0 },
+		{ "set a.\"B.C\" . d from current", W | SCAN_SETS | CUSTOM, "a.b.c.d", 0 },
+		{ "set \"A.B\".\"c\"\"d\" to default", W | SCAN_SETS | CUSTOM, "a.b.c\"d", 0 },
+		{ "SET SESSION A.b TO 1; Reset C.d", W | SCAN_SETS | CUSTOM, "a.b,c.d", 0 },
+		{ "reset \"A.b\"", W | SCAN_SETS | CUSTOM, "a.b", 0 },
+		{ "reset a.b.c;", W | SCAN_SETS | CUSTOM, "a.b.c", 0 },
+		{ "reset session.b", W | SCAN_SETS | CUSTOM, "session.b", 0 },
+		{ "set local.a.b = 1", W | SCAN_SETS | CUSTOM, "local.a.b", 0 },
+		{ "set/**/local/* */.\nb = 1", W | SCAN_SETS | CUSTOM, "local.b", 0 },
+		{ "set constraints.a to b.c", W | SCAN_SETS | CUSTOM, "constraints.a", 0 },
+		{ "set session local.b = 1", W | SCAN_SETS | CUSTOM, "local.b", 0 },
+		{ "set local local.b = 1", W | LOCAL | CUSTOM, "local.b", 0 },
+		{ "set local \"SESSION\".transaction = 1", W | LOCAL | CUSTOM, "session.transaction", 0 },
+		{ "SET LOCAL a.B to 1", W | LOCAL | CUSTOM, "a.b", 0 },
+		{ "set time.zone = 1", W | SCAN_SETS | CUSTOM, "time.zone", 0 },
+		{ "set local time zone 'a.b'", W | LOCAL, NULL, 0 },
+		{ "set x = a.b, 'c.d', 1.5", W | SCAN_SETS, NULL, 0 },
+		{ "set session characteristics as transaction read only", W | SCAN_SETS, NULL, 0 },
+		{ "set a.b = 1; set a.b = 2; reset all", W | SCAN_SETS | CUSTOM, "a.b,a.b", 0 },
+		{ "set a.b = 1; set c = 2", W | SCAN_SETS | CUSTOM, "a.b", 0 },
+		/* 63 bytes, 64, and parts that are too long by themselves. */
+		{ "set a23456789.a23456789012345678901234567890123456789012345678901234 = 1", W | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "set a23456789.a2345678901234567890123456789012345678901234567890123 = 1", W | SCAN_SETS | CUSTOM,
+			"a23456789.a2345678901234567890123456789012345678901234567890123", 0 },
+		{ "reset a.b23456789012345678901234567890123456789012345678901234567890123456789.c", W | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "set \"a.23456789012345678901234567890123456789012345678901234567890123456789\" = 1", W | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "set a.b=1;set a.c=1;set a.d=1;set a.e=1;set a.f=1;set a.g=1;set a.h=1;set a.i=1;set a.j=1", W | SCAN_SETS | CUSTOM,
+			"a.b,a.c,a.d,a.e,a.f,a.g,a.h,a.i!", 0 },
+		{ "update t set a.b = 1", W, NULL, 0 },
+		{ "show a.b", 0, NULL, 0 },
+	};
+
+	(void)unused;
+	EXPECT_ROWS(rows);
+}
+
+static void calls_of_set_config_name_their_setting(void **unused)
+{
+	static const struct scan_row rows[] = {
+		{ "select set_config('App.Tenant', 'x', false)", CALLS | SCAN_SETS | CUSTOM, "app.tenant", 0 },
+		{ "select SET_config/**/(--(\n'a.b'/*,*/,$1,$2)", CALLS | SCAN_SETS | CUSTOM, "a.b", 0 },
+		{ "select * from pg_catalog . Set_Config ( 'a.b.c' :: text , $1 , $2 )", CALLS | SCAN_SETS | CUSTOM, "a.b.c", 0 },
+		{ "select set_config(E'a.b', '', false), set_config(n'c.d'::Text, '', false)", CALLS | SCAN_SETS | CUSTOM, "a.b,c.d", 0 },
+		{ "select set_config('work_mem', 'a.b', false)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('', 'a.b', false)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config($1, $2, $3)", CALLS | SCAN_SETS | CUSTOM, "$1", 0 },
+		{ "select set_config($27::text, $2, $3)", CALLS | SCAN_SETS | CUSTOM, "$27", 0 },
+		{ "select set_config($65535 , '', false)", CALLS | SCAN_SETS | CUSTOM, "$65535", 0 },
+		{ "select set_config($65536 , '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config($18446744073709551617, '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config($0, '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "insert into t select set_config('a.b', c, d) from e; set f.g = 1", W | CALLS | SCAN_SETS | CUSTOM, "a.b,f.g", 0 },
+		/* The statement around it goes on. */
+		{ "create table t as select set_config('a.b', '', c) as execute", W | CALLS | SCAN_SETS | CUSTOM | SCAN_EXECUTES, "a.b", 0 },
+		{ "select set_config('a23456789.a23456789012345678901234567890123456789012345678901234', '', b)",
+			CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a23456789.a2345678901234567890123456789012345678901234567890123', '', b)",
+			CALLS | SCAN_SETS | CUSTOM, "a23456789.a2345678901234567890123456789012345678901234567890123", 0 },
+		/* Names that are not looked for. */
+		{ "select set_config('a' || '.b', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a'\n'.b', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a''.b', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(E'a\\056b', '', false)", CALLS | SCAN_SETS | CUSTOM | SCAN_TIME_LITERAL, "!", 0 },
+		{ "select set_config(E'\\'a', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a\\', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a\\'', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", SCAN_BACKSLASH_STRINGS },
+		{ "select set_config(u&'a\\002eb', '', false)", CALLS | SCAN_SETS | CUSTOM | SCAN_TIME_LITERAL, "!", 0 },
+		{ "select set_config(u&'a!002eb' uescape '!', '', false)", CALLS | SCAN_SETS | CUSTOM | SCAN_TIME_LITERAL, "!", 0 },
+		{ "select set_config($$a.b$$, '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a.b'::varchar, '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a.b'::\"text\", '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config('a'::text || '.b', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(('a.b'), '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(all 'a.b', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(name, '', false) from t", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(f(a, b), '', false)", CALLS | SCAN_SETS | CUSTOM | SCAN_CALLS, "!", 0 },
+		{ "select set_config($1 || '', '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(1, '', false)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(setting_name => 'a.b', new_value => '', is_local => true)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config(is_local := 'f', setting_name := 'a.b', new_value := 't')", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select \"set_config\"('a.b', '', true)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select pg_catalog . \"set_config\" ('a', 'b', true)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select s.set_config('a', '', true)", CALLS | SCAN_SETS | CUSTOM | SCAN_CALLS, "!", 0 },
+		{ "select set_config()", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select set_config from t", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select t.set_config, 'a.b' from t", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select 1 as set_config", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select 1 as set_config; select ('a.b', '', true)", CALLS | SCAN_SETS | CUSTOM, "!", 0 },
+		{ "select 'set_config(', $$set_config($$ -- set_config(\n/* set_config( */", 0, NULL, 0 },
+		{ "select set_config2('a.b', '', true), xset_config('a.b', '', true)", SCAN_CALLS, NULL, 0 },
+	};
+
+	(void)unused;
+	EXPECT_ROWS(rows);
+}
+
+static void calls_of_set_config_are_local_beyond_doubt(void **unused)
+{
+	static const struct scan_row rows[] = {
+		{ "select set_config('app.tenant', $1, true)", CALLS | LOCAL | CUSTOM, "app.tenant", 0 },
+		{ "select set_config($1, $2, TRUE)", CALLS | LOCAL | CUSTOM, "$1", 0 },
+		{ "select set_config('a', '', 't'), set_config('a', '', E'True')", CALLS | LOCAL, NULL, 0 },
+		{ "select set_config('a', '', true::bool), set_config('a', '', 't' :: BOOLEAN)", CALLS | LOCAL, NULL, 0 },
+		{ "select set_config('a', f((1), ','), true)", CALLS | LOCAL | SCAN_CALLS, NULL, 0 },
+		{ "select set_config('a', (select g from h where i in (1, 2)) || 'x''y'\n'z', true)", CALLS | LOCAL, NULL, 0 },
+		{ "select set_config(concat('a', '.b'), '', true)", CALLS | LOCAL | CUSTOM, "!", 0 },
+		{ "select set_config('a', '', true), 1; set local b.c = 2", W | CALLS | LOCAL | CUSTOM, "b.c", 0 },
+		{ "select set_config('a', '', true), set_config('b', '', false)", CALLS | LOCAL | SCAN_SETS, NULL, 0 },
+		{ "create rule r as on insert to t do also (select set_config('a', '', true); select 1)", W | CALLS | LOCAL, NULL, 0 },
+		{ "select set_config('a', '', true); set x = 1", W | CALLS | LOCAL | SCAN_SETS, NULL, 0 },
+		/* And these are in doubt. */
+		{ "select set_config('a', '', 'f')", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', '')", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', 'true ')", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', 'true''')", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', 't'\n'rue')", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', E't\\b')", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', $1)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', 1::bool)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', not true)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', true and b)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', true::bool and b)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', true::text::bool)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', true::b)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', \"true\")", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', true.b)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', b.true)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', (true))", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', (1, true))", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', true)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', true, 'b')", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', '', is_local => true)", CALLS | SCAN_SETS, NULL, 0 },
+		{ "select set_config('a', set_config('b', '', true), true)", CALLS | LOCAL | SCAN_SETS, NULL, 0 },
+		{ "select set_config(set_config('b.c', '', false), '', true)", CALLS | SCAN_SETS | CUSTOM, "b.c!", 0 },
+		{ "select set_config('a', '', true", CALLS | SCAN_SETS | SCAN_UNKNOWN, NULL, 0 },
+		{ "select set_config('a", CALLS | SCAN_SETS | CUSTOM | SCAN_UNKNOWN, "!", 0 },
 	};
 
 	(void)unused;
@@ -263,6 +410,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settings_are_told_by_their_scope),
+		cmocka_unit_test(custom_settings_are_named),
+		cmocka_unit_test(calls_of_set_config_name_their_setting),
+		cmocka_unit_test(calls_of_set_config_are_local_beyond_doubt),
 		cmocka_unit_test(prepared_statements_are_named),
 		cmocka_unit_test(what_a_session_keeps_is_told),
 		cmocka_unit_test(functions_with_an_effect_count_where_they_are_mentioned),

@@ -76,8 +76,13 @@ static void spell_names(const struct scan_names *names, char *text, size_t size)
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (int i = 0; i < names->count; i++)
-		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "," : "", names->list[i].all ? "*" : names->list[i].text);
+	for (int i = 0; i < names->count; i++) {
+		const struct scan_name *name = &names->list[i];
+
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "," : "", name->all ? "*" : name->text);
+		if (name->parameter)
+			used += (size_t)snprintf(text + used, size - used, "$%u", name->parameter);
+	}
 	if (names->lost)
 		snprintf(text + used, size - used, "!");
 }

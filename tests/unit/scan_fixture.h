@@ -25,7 +25,7 @@ struct scanned scan_every_way(const char *text, size_t size, unsigned flags);
 struct scan_row {
 	const char *text;
 	uint32_t effects;
-	const char *names;      /* "a,*,b"; NULL is none. "!" at the end: some were lost. */
+	const char *names;      /* "a,*,b,$1"; NULL is none. "!" at the end: some were lost. */
 	unsigned flags;
 };
 void scan_expect_rows(const struct scan_row *rows, size_t count);

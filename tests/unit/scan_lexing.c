@@ -25,7 +25,7 @@ static void strings_end_where_postgresql_ends_them(void **unused)
 		{ "select B'\\';set x=1", SET, NULL, SCAN_BACKSLASH_STRINGS },
 		{ "select N'\\'';set x=1", SET, NULL, SCAN_BACKSLASH_STRINGS },
 		{ "select u&'\\';set x=1", SET | SCAN_TIME_LITERAL, NULL, 0 },
-		{ "select u&set_config from t", SCAN_SETS, NULL, 0 },
+		{ "select u&setseed from t", SCAN_SEEDS, NULL, 0 },
 		{ "select u& 'a;set x=1'", 0, NULL, 0 },
 		{ "select $$';set x=1$$", 0, NULL, 0 },
 		{ "select $a$ $$ $b$ $a $a1$ ;set x=1; $a$", 0, NULL, 0 },
@@ -160,12 +160,16 @@ static void words_and_ends_are_found_at_any_distance(void **unused)
 {
 	(void)unused;
 	for (int blanks = 0; blanks < 40; blanks++) {
-		char *text = mem_printf("select '%*s now', set_config%*s('%*s');set x=1", blanks, "", blanks, "", blanks, "");
+		char *text = mem_printf("select '%*s now', setseed%*s('%*s');set x=1", blanks, "", blanks, "", blanks, "");
+		char *third = mem_printf("select set_config%*s(%*s'A.B%0*d'%*s,%*s'',true%*s)", blanks, "", blanks, "", blanks, 0, blanks, "",
+			blanks, "", blanks, "");
 		char *other = mem_printf("%*sselect $a$%*stomorrow $a $a$, a%0*d(1)", blanks, "", blanks, "", blanks, 0);
 
-		assert_int_equal(scan_every_way(text, strlen(text), 0).effects, SET | SCAN_TIME_LITERAL);
+		assert_int_equal(scan_every_way(text, strlen(text), 0).effects, SET | SCAN_SEEDS | SCAN_TIME_LITERAL);
 		assert_int_equal(scan_every_way(other, strlen(other), 0).effects, SCAN_CALLS | SCAN_TIME_LITERAL);
+		assert_int_equal(scan_every_way(third, strlen(third), 0).effects, SCAN_CALLS_SET_CONFIG | SCAN_SETS_LOCAL | SCAN_SETS_CUSTOM);
 		mem_free(text);
+		mem_free(third);
 		mem_free(other);
 	}
 }

@@ -30,12 +30,16 @@ enum {
 
 /* "Mentioned" means: as a word or a quoted name anywhere outside strings and comments. */
 enum scan_effect {
-	/* SET, SET SESSION … and RESET, all their forms, but for those below; set_config mentioned (which may be local, of a
-	 * custom setting, or of the seed: its arguments are not looked at). */
+	/* SET, SET SESSION … and RESET, all their forms, but for those below; set_config mentioned (which may be of the seed),
+	 * but for calls that are local beyond doubt. */
 	SCAN_SETS = 1 << 0,
-	/* SET LOCAL. SET TRANSACTION and SET CONSTRAINTS are neither. */
+	/* SET LOCAL; a call of set_config whose third argument is TRUE, 't' or 'true', perhaps with ::bool or ::boolean, and
+	 * that has no other in its arguments. SET TRANSACTION and SET CONSTRAINTS are neither. */
 	SCAN_SETS_LOCAL = 1 << 1,
-	/* The SET, SET LOCAL or RESET has a setting with a dot, which the connection knows from then on. */
+	/* The SET, SET LOCAL or RESET, or the call of set_config, has a setting with a dot, which the connection knows from then
+	 * on. Named: all parts with dots between, ASCII in lower case, also of what is quoted, since settings have no case. Of
+	 * set_config, '…' is named, and $n, each perhaps with ::text; any other first argument and set_config mentioned in any
+	 * other way (in quotes, in a schema other than pg_catalog, with no parenthesis behind it) are a name that is lost. */
 	SCAN_SETS_CUSTOM = 1 << 2,
 	SCAN_PREPARES = 1 << 3,         /* PREPARE, not PREPARE TRANSACTION. Named. */
 	SCAN_EXECUTES = 1 << 4,         /* EXECUTE, also after EXPLAIN and CREATE TABLE … AS. Named. */
@@ -73,6 +77,7 @@ enum scan_effect {
 	/* All bets are off, and every effect possible: something does not end, a byte >= 0x80 under SCAN_AMBIGUOUS_BYTES, a name
 	 * spelled U&"…", a dollar quote with a tag longer than SCAN_WORD_MAX. */
 	SCAN_UNKNOWN = 1 << 28,
+	SCAN_CALLS_SET_CONFIG = 1 << 29,        /* set_config mentioned. */
 };
 
 enum scan_flag {
@@ -86,11 +91,12 @@ enum scan_flag {
 /* Names as PostgreSQL takes them: in lower case unless quoted (only ASCII is folded), quotes undone. */
 struct scan_name {
 	uint32_t effect;                /* Which one it belongs to. */
-	uint16_t parameter;             /* n of $n. */
+	uint16_t parameter;             /* n, if the name is what $n is, and `text` is empty; else 0. */
 	bool all;                       /* ALL or *; `text` is empty. */
 	uint8_t size;
 	char text[SCAN_WORD_MAX + 1];   /* A NUL is behind it. */
-	/* As it is spelled, without quotes around it, if all of it and the byte behind it lie in one piece; else NULL. */
+	/* As it is spelled, without quotes around it, if all of it and the byte behind it lie in one piece; else NULL. A
+	 * setting's is not told. */
 	const char *spelled;
 	size_t spelled_size;
 };
@@ -127,7 +133,10 @@ struct scan {
 	uint8_t flags, lexer, string, tag_matched;
 	uint8_t step, previous, before, naming;
 	bool newline, quoted, foreign, catalog, joined, distinct_on, provisional;
-	char kept[SCAN_WORD_MAX + 1];
+	uint8_t config, step_around;    /* Where a call of set_config stands, and the statement around it. */
+	uint32_t config_depth, parameter;
+	uint32_t setting_size;          /* More than SCAN_WORD_MAX: it cannot be told. */
+	char kept[SCAN_WORD_MAX + 1], setting[SCAN_WORD_MAX + 1];
 };
 
 void scan_begin(struct scan *scan, unsigned flags);
