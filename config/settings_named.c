@@ -55,6 +55,9 @@ const struct setting settings_user[] = {
 	{ .name = "random_seed", AS_ENUM(struct config_user, state_policy[STATE_RANDOM_SEED], state_policy_words),
 	  .inherits = "[database] random_seed",
 	  .summary = "setseed() and SET SEED." },
+	{ .name = "custom_settings", AS_ENUM(struct config_user, state_policy[STATE_CUSTOM_SETTINGS], state_policy_words),
+	  .inherits = "[database] custom_settings",
+	  .summary = "Settings with a dot in their names, such as app.tenant." },
 };
 const size_t settings_user_count = ARRAY_LEN(settings_user);
 

@@ -174,6 +174,12 @@ const struct setting settings_pgweir[] = {
 	  .summary = "setseed() and SET SEED.",
 	  .detail = "`pin`: the client keeps its server connection until it is gone. `reject`: an error. `ignore`: nobody "
 	            "looks, and the next client may meet it." },
+	{ .name = "custom_settings", AS_ENUM(struct config, state_policy[STATE_CUSTOM_SETTINGS], state_policy_words),
+	  .default_text = "pin",
+	  .summary = "Settings with a dot in their names, such as app.tenant.",
+	  .detail = "They follow the client in any case. `pin`: a server connection that knows one answers an empty value for it "
+	            "instead of NULL, and is therefore lent only to clients that have set it. `ignore`: to anybody, and names that "
+	            "are computed do not pin. `reject`: an error." },
 	{ .name = "application_name", AS_TEXT(struct config, application_name), .default_text = "",
 	  .applies = APPLIES_NEW_CONNECTIONS,
 	  .summary = "application_name of server connections whose client has not set one; empty: none, as without a proxy." },

@@ -48,8 +48,19 @@ static void add_names_of(struct state **names, const struct state *settings)
 			add_name(names, state_pairs(settings)[i].name);
 }
 
+static enum state_policy policy_of(const struct session *session)
+{
+	return session->guest->settings.state_policy[STATE_CUSTOM_SETTINGS];
+}
+
+bool custom_forbidden(const struct session *session, uint32_t effects)
+{
+	return effects & SCAN_SETS_CUSTOM && policy_of(session) == STATE_REJECT;
+}
+
 void custom_begin(struct session *session)
 {
+	session->waiter.any_custom = policy_of(session) == STATE_IGNORE;
 	add_names_of(&session->custom, session->startup);
 	session->waiter.custom = session->custom;
 }
@@ -122,7 +133,7 @@ void custom_note_names(struct session *session, const struct scan_names *names, 
 		else
 			note_name(session, name->text);
 	}
-	if (lost)
+	if (lost && policy_of(session) != STATE_IGNORE)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
 }
 
@@ -132,7 +143,7 @@ void custom_note(struct session *session, const struct sql_run *run)
 
 	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session), &names);
 	/* Most such texts the server does not understand either. */
-	session->unclear |= (run->effects & SCAN_UNKNOWN) != 0;
+	session->unclear |= run->effects & SCAN_UNKNOWN && policy_of(session) != STATE_IGNORE;
 	custom_note_names(session, &names, run);
 }
 

@@ -13,6 +13,7 @@ enum refusal {
 	REFUSAL_HOLD_CURSOR,
 	REFUSAL_LOAD,
 	REFUSAL_SEED,
+	REFUSAL_CUSTOM_SETTING,
 	REFUSAL_SEQUENCE,
 };
 void session_refuse(struct session *session, char type, enum refusal refusal);  /* Instead of a message of that type. */
@@ -61,6 +62,7 @@ void sql_names_deallocated(struct session *session);            /* A DEALLOCATE 
 void sql_names_settled(struct session *session);                /* All that was sent is answered. */
 
 /* custom.c: settings with a dot in their names. */
+bool custom_forbidden(const struct session *session, uint32_t effects);
 void custom_begin(struct session *session);
 void custom_note_names(struct session *session, const struct scan_names *names, const struct sql_run *run);
 void custom_note(struct session *session, const struct sql_run *run);

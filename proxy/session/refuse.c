@@ -20,6 +20,8 @@ static const struct wire_error rows[] = {
 	[REFUSAL_LOAD] = ROW("0A000", "LOAD is not allowed here", "loaded_libraries = reject is set for this database or user."),
 	[REFUSAL_SEED] = ROW("0A000", "setting the random seed is not allowed here",
 		"random_seed = reject is set for this database or user."),
+	[REFUSAL_CUSTOM_SETTING] = ROW("0A000", "custom settings are not allowed here",
+		"custom_settings = reject is set for this database or user."),
 	[REFUSAL_SEQUENCE] = ROW("55000", "currval and lastval are not defined here: another client has used the connection since",
 		"Ask in the transaction that called nextval, or use INSERT … RETURNING."),
 };

@@ -69,6 +69,8 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	/* What the server refuses anyway needs no error of ours. */
 	if (session->backend->status != 'E') {
 		refusal = leftovers_forbidden(session, effects);
+		if (!refusal && custom_forbidden(session, effects))
+			refusal = REFUSAL_CUSTOM_SETTING;
 		if (!refusal && effects & SCAN_SEQUENCE_ASK && !sequences_may_ask(session, effects))
 			refusal = REFUSAL_SEQUENCE;
 	}

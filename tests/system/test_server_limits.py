@@ -79,6 +79,7 @@ def test_auto_asks_the_server_and_divides_by_the_fleet(start_pgweir, cluster):
 @pytest.mark.threaded
 def test_auto_holds_from_the_very_first_connection_on(start_pgweir, cluster):
     """Many at once in front of a proxy that has not asked yet: none is opened that would have to be taken back."""
+    began, = cluster.primary.sql("SELECT clock_timestamp()::text")[0]
     proxy = start_pgweir({"pgweir": {"fleet_size": 90, "default_pool_size": 20, "threads": 4}, **pools(cluster, min_pool_size=8, user="app", password=PASSWORDS["app"])})
     wait_until(lambda: proxy.show("HOSTS") and host(proxy)["server_allows"], 10, "the server has been asked")
     clients = [proxy.keep(raw.Client(proxy.host, proxy.port)) for _ in range(10)]
@@ -88,7 +89,8 @@ def test_auto_holds_from_the_very_first_connection_on(start_pgweir, cluster):
         client.authenticate("app", PASSWORDS["app"])
     assert host(proxy)["max_connections"] == 2
     assert proxy.log().count("server connection closed") == 0
-    assert cluster.primary.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] <= 2
+    opened = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND backend_start > %s::timestamptz"
+    assert cluster.primary.sql(opened, parameters=[began])[0][0] <= 2
 
 
 def test_a_server_that_minds_the_question_has_no_limit(start_pgweir):

@@ -376,3 +376,98 @@ def test_functions_called_without_sql_leave_state_too(pgweir, cluster):
     assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
     client.close()
     other.close()
+
+
+# --- Custom settings: whose row-level security a tenant's rows depend on ---
+
+def test_nobody_sees_anothers_custom_setting(pgweir):
+    alpha, beta = pgweir.raw("one"), pgweir.raw("one")
+    ask = "SELECT current_setting('app.tenant', true)"
+    alpha.ask("SET app.tenant = 'alpha'")
+    assert beta.value(ask) is None and alpha.value(ask) == "alpha"
+    beta.ask("SET \"App\".\"Tenant\" TO 'beta'")
+    for _ in range(2):
+        assert (alpha.value(ask), beta.value(ask)) == ("alpha", "beta")
+    alpha.ask("RESET app.tenant")
+    assert (alpha.value(ask), beta.value(ask)) == ("", "beta")
+    beta.ask("DISCARD ALL")
+    assert (alpha.value(ask), beta.value(ask)) == ("", "")
+    assert pins(pgweir) == {}
+    alpha.close()
+    beta.close()
+
+
+DEFINED = ["BEGIN; SET LOCAL app.local = '1'; COMMIT", "BEGIN; SET app.local = '1'; ROLLBACK", "SELECT set_config('app.local', '1', true)",
+           "BEGIN; SELECT set_config('app.local', '1', false); ROLLBACK", "BEGIN; SET LOCAL app.local = '1'; SELECT nonsense; ROLLBACK"]
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("sql", DEFINED)
+def test_a_setting_that_was_local_is_empty_for_its_client_and_null_for_others(pgweir, sql, how):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    ask = "SELECT current_setting('app.local', true)"
+    assert client.value(ask) is None
+    run(client, sql, how)
+    client.ask("ROLLBACK")
+    for _ in range(2):
+        assert client.value(ask) == "" and other.value(ask) is None
+    assert pins(pgweir) == {}
+    client.close()
+    other.close()
+
+
+def test_a_bound_name_is_known_and_a_computed_one_pins(pgweir):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    ask = "SELECT current_setting('app.bound', true)"
+    client.ask(extended("SELECT set_config($1, $2, $3::bool)", "app.bound", "x", "false"))
+    assert other.value(ask) is None and client.value(ask) == "x" and pins(pgweir) == {}
+    client.ask("SELECT set_config('app.' || 'computed', 'x', false)")
+    assert pins(pgweir) == {"custom_setting": 1}
+    backend = client.value("SELECT pg_backend_pid()")
+    client.close()
+    assert other.value("SELECT pg_backend_pid()") != backend
+    other.close()
+
+
+def test_tenants_that_set_theirs_in_each_transaction_share_connections(pgweir, cluster):
+    cluster.primary.sql("""DROP TABLE IF EXISTS owned; CREATE TABLE owned (tenant text, t text); GRANT ALL ON owned TO app;
+        INSERT INTO owned SELECT 't' || n % 10, 'row ' || n FROM generate_series(1, 100) n; ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY mine ON owned USING (tenant = current_setting('app.tenant', true))""", "app")
+    clients = [pgweir.raw("one") for _ in range(10)]
+    backends = set()
+    for _ in range(3):
+        for number, client in enumerate(clients):
+            client.ask("BEGIN")
+            client.ask(extended("SELECT set_config('app.tenant', $1, true)", f"t{number}"))
+            assert raw.rows_of(client.ask("SELECT DISTINCT tenant FROM owned")) == [[f"t{number}"]]
+            client.ask("COMMIT")
+            assert client.value("SELECT count(*) FROM owned") == "0"
+            backends.add(client.value("SELECT pg_backend_pid()"))
+    assert len(backends) <= len(clients) and pins(pgweir) == {}
+    for client in clients:
+        client.close()
+
+
+def test_custom_settings_of_the_startup_packet_and_of_roles_are_as_on_postgresql(pgweir, cluster):
+    cluster.primary.sql("ALTER ROLE other SET app.preset = 'from role'")
+    given, plain = pgweir.raw("one", options="-c app.given=start"), pgweir.raw("one")
+    ask = "SELECT current_setting('app.given', true)"
+    assert plain.value(ask) is None and given.value(ask) == "start" and plain.value(ask) is None
+    role = pgweir.raw("one", "other")
+    role.ask("BEGIN; SET LOCAL app.preset = 'mine'; COMMIT")
+    assert role.value("SELECT current_setting('app.preset', true)") == "from role"
+    for client in given, plain, role:
+        client.close()
+    cluster.primary.sql("ALTER ROLE other RESET app.preset")
+
+
+def test_custom_settings_may_be_ignored_or_rejected(start_pgweir):
+    proxy = start_pgweir({"database app": {"pool_size": 1, "custom_settings": "ignore"}, "database strict": {"dbname": "app", "custom_settings": "reject"}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    client.ask("SET app.tenant = 'alpha'")
+    backend = client.value("SELECT pg_backend_pid()")
+    assert other.value("SELECT current_setting('app.tenant', true)") == "" and other.value("SELECT pg_backend_pid()") == backend
+    assert client.value("SELECT current_setting('app.tenant', true)") == "alpha"
+    assert raw.error_of(proxy.raw("strict").ask("SET app.tenant = 'x'"))["C"] == "0A000"
+    client.close()
+    other.close()
