@@ -228,6 +228,7 @@ class Bench:
         names = ["bench"] + [f"empty{number}" for number in range(settings.empty_databases)]
         values = self.common_settings(settings, port) | {
             "threads": settings.threads, "drain_delay": 0, "drain_timeout": 0,
+            "max_server_conn": 0,       # The instant server's answer to how many it allows would be no number.
         } | dict(pair.split("=", 1) for pair in self.arguments.pgweir_set)
         return "\n".join(["[pgweir]"] + [f"{key} = {value}" for key, value in values.items()]
                          + [f"[database {name}]\n{where}" for name in names] + [""])

@@ -10,6 +10,8 @@
 #include "pgweir/mem.h"
 #include "pool_internal.h"
 
+enum { LOOK_FOR_ROOM_US = 5000 };
+
 struct pool_opening {
 	struct list link;
 	struct pool_share *share;
@@ -156,6 +158,15 @@ struct server_target *pool_target(const struct pool_share *share, const struct c
 	return target;
 }
 
+static struct pool_host *host_of(struct pool_share *share, const struct config_host *at)
+{
+	if (share->host_at != at) {
+		share->host = pool_host_get(at);
+		share->host_at = at;
+	}
+	return share->host;
+}
+
 static const struct config_host *serving_host(const struct pool_share *share, unsigned primary)
 {
 	const struct config_cluster *cluster = share->database->cluster;
@@ -168,7 +179,7 @@ static enum pool_scope open_one(struct pool_share *share, const struct pool_wait
 {
 	unsigned primary = atomic_load(&share->pool->primary);
 	const struct config_host *at = serving_host(share, primary);
-	struct pool_host *host = pool_host_get(at);
+	struct pool_host *host = host_of(share, at);
 	bool asks = pool_host_adjust(host, share, !share->replication);
 	enum pool_scope full = pool_quotas_take(share, host, extra);
 
@@ -196,13 +207,21 @@ static void open_or_make_room(struct pool_share *share, const struct pool_waiter
 {
 	uint64_t waited_us = share->worker->now_us - waiter->since_us;
 	int extra = waited_us >= share->settings.reserve_pool_timeout_us ? share->settings.reserve_pool_size : 0;
-	struct pool_host *host = pool_host_get(serving_host(share, atomic_load(&share->pool->primary)));
+	struct pool_host *host = host_of(share, serving_host(share, atomic_load(&share->pool->primary)));
 	enum pool_scope full = open_one(share, waiter, extra);
 
 	if (full == POOL_SCOPE_COUNT || (full == POOL_SCOPE_HOST && pool_host_awaited(host)))
 		return;
+	/* A pool that is full has no room to make but by what lies idle and fits nobody who waits. */
+	if (full == POOL_SCOPE_POOL && share->idle_count == 0)
+		return;
+	/* Whoever gives a place back wakes those who wait for it: no need to look again and again. */
+	if (full != POOL_SCOPE_POOL && share->worker->now_us < share->look_for_room_us)
+		return;
 	if (pool_make_room(share, host, full))
 		full = open_one(share, waiter, extra);
+	else
+		share->look_for_room_us = share->worker->now_us + LOOK_FOR_ROOM_US;
 	if (full != POOL_SCOPE_COUNT && workers_count() > 1 && share->opening == 0)
 		pool_ask_for_room(share, host, full);
 }

@@ -94,6 +94,7 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 
 	share->config = config_ref(config);
 	share->database = database;
+	share->host_at = NULL;
 	share->opened_as = hash_of_connection(database);
 	config_unref(&old);
 	mem_free(share->dbname);

@@ -2,13 +2,15 @@
 #ifndef PGWEIR_SESSION_INTERNAL_H
 #define PGWEIR_SESSION_INTERNAL_H
 
-#include "outbox.h"
 #include "leftovers.h"
+#include "outbox.h"
 #include "pgweir/session.h"
+#include "text_cache.h"
 
-/* One per worker: what is being put together during the event at hand. */
+/* One per worker: what is being put together during the event at hand, and what is known of texts. */
 struct relay {
 	struct outbox to_client, to_server;
+	struct text_cache *texts;
 };
 
 static inline struct relay *session_relay(const struct session *session) { return session->worker->relay; }

@@ -19,7 +19,7 @@ uint32_t session_text_effects(const struct session *session, const char *text, s
 {
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
-	return scan_text(text, strnlen(text, size), session_scan_flags(session), NULL);
+	return text_cache_effects(session_relay(session)->texts, text, strnlen(text, size), session_scan_flags(session));
 }
 
 bool session_text_is_one_prepare(const char *text)

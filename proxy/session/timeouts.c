@@ -86,7 +86,10 @@ unsigned sessions_drain(struct worker *worker, unsigned most, bool busy)
 
 static void prepare(struct worker *worker)
 {
-	worker->relay = NEW(struct relay);
+	struct relay *relay = NEW(struct relay);
+
+	relay->texts = text_cache_new();
+	worker->relay = relay;
 }
 
 static void finish(struct worker *worker)
@@ -94,6 +97,7 @@ static void finish(struct worker *worker)
 	sessions_drain(worker, UINT32_MAX, true);
 	LIST_FOREACH(link, next, &worker->shares)
 		session_welcomes_free(LIST_MEMBER(link, struct pool_share, link)->pool);
+	mem_free(((struct relay *)worker->relay)->texts);
 	mem_free(worker->relay);
 }
 

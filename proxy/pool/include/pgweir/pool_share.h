@@ -65,6 +65,9 @@ struct pool_share {
 	unsigned idle_count, lent_count, cleaning_count, waiter_count;
 	struct list openings;           /* Attempts under way. */
 	unsigned opening;               /* How many of them. */
+	const struct config_host *host_at;      /* Whose struct pool_host `host` is; both of `config`'s time. */
+	struct pool_host *host;
+	uint64_t look_for_room_us;      /* Not before: it was in vain. */
 	uint64_t retry_at_us;           /* After a failed login: not before. */
 	uint64_t vacant_until_us;       /* Until then none is opened without need: the database is to be idle. */
 	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */

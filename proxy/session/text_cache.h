@@ -1,0 +1,16 @@
+/* What the scanner has said about a text before. */
+#ifndef PGWEIR_TEXT_CACHE_H
+#define PGWEIR_TEXT_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pgweir/check.h"
+
+struct text_cache;
+
+struct text_cache *text_cache_new(void) MUST_USE;       /* Freed with mem_free(). */
+/* As scan_text() with these flags. */
+uint32_t text_cache_effects(struct text_cache *cache, const char *text, size_t size, unsigned flags);
+
+#endif
