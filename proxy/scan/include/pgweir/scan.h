@@ -133,10 +133,12 @@ struct scan {
 	uint8_t flags, lexer, string, tag_matched;
 	uint8_t step, previous, before, naming;
 	bool newline, quoted, foreign, catalog, joined, distinct_on, provisional;
-	uint8_t config, step_around;    /* Where a call of set_config stands, and the statement around it. */
-	uint32_t config_depth, parameter;
+	char kept[SCAN_WORD_MAX + 1];
+	/* From here on for settings only. */
+	char setting[SCAN_WORD_MAX + 1];
 	uint32_t setting_size;          /* More than SCAN_WORD_MAX: it cannot be told. */
-	char kept[SCAN_WORD_MAX + 1], setting[SCAN_WORD_MAX + 1];
+	uint32_t parameter, config_depth;
+	uint8_t config, step_around;    /* Where a call of set_config stands, and the statement around it. */
 };
 
 void scan_begin(struct scan *scan, unsigned flags);
