@@ -289,7 +289,8 @@ void scan_statement_note(struct scan *scan, uint8_t kind)
 	case WORD_UPDATE:
 	case WORD_DELETE:
 	case WORD_INTO:
-		if (before != WORD_AS)
+		/* AS may be a column's name itself: AS as INTO t. */
+		if (before != WORD_AS || scan->before == WORD_AS)
 			scan->effects |= SCAN_WRITES;
 		break;
 	case WORD_SHARE:
