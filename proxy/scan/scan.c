@@ -806,12 +806,18 @@ static void finish_lexer(struct scan *scan)
 	}
 }
 
+static void finish_open(struct scan *scan)
+{
+	scan_settings_call_ends(scan);
+	if (scan->depth > 0 || scan->step >= STEP_BODY_START)
+		scan->effects |= SCAN_UNKNOWN;
+}
+
 uint32_t scan_end(struct scan *scan)
 {
 	finish_lexer(scan);
-	scan_settings_call_ends(scan);
-	if (scan->depth > 0 || scan->step == STEP_BODY || scan->step == STEP_BODY_START)
-		scan->effects |= SCAN_UNKNOWN;
+	if (scan->depth > 0 || scan->step >= STEP_BODY_START)
+		finish_open(scan);
 	scan_statement_end(scan);
 	scan->lexer = LEX_LOST;
 	return scan->effects;

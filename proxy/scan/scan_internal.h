@@ -62,7 +62,6 @@ enum {
 	STEP_NONE,              /* Nothing that could follow is of interest. */
 	STEP_START,
 	STEP_ALTER, STEP_ALTER_REST, STEP_ALTER_SET, STEP_ALTER_DATABASE, STEP_ALTER_DATABASE_NAMED, STEP_ALTER_DATABASE_SET,
-	STEP_BODY, STEP_BODY_START,     /* Of a function in SQL: its semicolons do not end the statement. */
 	STEP_COMMIT, STEP_ROLLBACK, STEP_ROLLBACK_WORK, STEP_CHAIN,
 	STEP_CREATE, STEP_CREATE_REST, STEP_CREATE_AS, STEP_CREATE_DATABASE, STEP_CREATE_DATABASE_REST, STEP_TEMPLATE,
 	STEP_ROUTINE, STEP_ROUTINE_BEGIN,
@@ -70,7 +69,12 @@ enum {
 	STEP_DECLARE, STEP_DECLARE_WITH, STEP_DROP, STEP_DROP_DATABASE, STEP_DROP_DATABASE_IF, STEP_DROP_DATABASE_NAME,
 	STEP_EXECUTE, STEP_EXPLAIN, STEP_EXPLAIN_EXECUTE, STEP_PREPARE, STEP_PREPARE_TRANSACTION,
 	STEP_SET, STEP_SET_LOCAL, STEP_SET_PASSING, STEP_RESET, STEP_SETTING, STEP_SETTING_DOT,
-	STEP_SET_CONFIG,        /* In a call of it, whatever the statement: scan_settings.c goes on. */
+	/* From here on, a text that ends has left something open. First a function's body in SQL, whose semicolons do not end
+	 * the statement, behind one of them. */
+	STEP_BODY_START,
+	/* From here on, tokens are not for the table. First a call of set_config in whatever statement, then the body. */
+	STEP_SET_CONFIG,
+	STEP_BODY,
 };
 
 /* What is known of a word. */
@@ -143,8 +147,14 @@ void scan_settings_end(struct scan *scan);
 /* set_config mentioned: before its token. From then on scan_settings_step() gets all tokens, until it has seen enough. */
 void scan_settings_call(struct scan *scan);
 void scan_settings_step(struct scan *scan, uint8_t kind);
+void scan_settings_leave(struct scan *scan);
 /* What is no longer to be seen is in doubt. */
-void scan_settings_call_ends(struct scan *scan);
+static inline void scan_settings_call_ends(struct scan *scan)
+{
+	if (scan->step == STEP_SET_CONFIG)
+		scan_settings_leave(scan);
+}
+
 /* Take a byte of a string, and a digit of a parameter. */
 void scan_settings_take(struct scan *scan, char byte);
 void scan_settings_take_digit(struct scan *scan, char digit);

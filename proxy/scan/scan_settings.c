@@ -135,10 +135,9 @@ static void leave(struct scan *scan, uint32_t effects)
 	scan->step = scan->step_around;
 }
 
-void scan_settings_call_ends(struct scan *scan)
+void scan_settings_leave(struct scan *scan)
 {
-	if (scan->step == STEP_SET_CONFIG)
-		leave(scan, SCAN_SETS);
+	leave(scan, SCAN_SETS);
 }
 
 void scan_settings_call(struct scan *scan)

@@ -254,11 +254,12 @@ void scan_statement_step(struct scan *scan, uint8_t kind)
 		start(scan, kind);
 		return;
 	}
-	if (scan->step == STEP_SET_CONFIG) {
-		scan_settings_step(scan, kind);
+	if (scan->step >= STEP_SET_CONFIG) {
+		if (scan->step == STEP_SET_CONFIG)
+			scan_settings_step(scan, kind);
 		return;
 	}
-	if (scan->step == STEP_BODY || is_out_of_place(scan))
+	if (is_out_of_place(scan))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct row *row = &rows[i];
@@ -288,7 +289,8 @@ void scan_statement_note(struct scan *scan, uint8_t kind)
 	case WORD_UPDATE:
 	case WORD_DELETE:
 	case WORD_INTO:
-		if (before != WORD_AS)
+		/* AS may be a column's name itself: AS as INTO t. */
+		if (before != WORD_AS || scan->before == WORD_AS)
 			scan->effects |= SCAN_WRITES;
 		break;
 	case WORD_SHARE:

@@ -1,7 +1,7 @@
 /* The SQL scanner: the first byte is the flags, the second says how the text is cut; every cut must tell the same.
  *
- * And what holds of any text: effects are only added, names end, each has its effect in the answer, a comment or a blank
- * in front changes nothing, and a lost scanner stays lost. */
+ * And what holds of any text: effects are only added, names end, each has its effect in the answer, those of settings have
+ * a dot, a comment or a blank in front changes nothing, and a lost scanner stays lost. */
 #include "pgweir/check.h"
 #include "pgweir/mem.h"
 #include "pgweir/scan.h"
@@ -64,6 +64,14 @@ static struct seen look(const char *front, const char *text, size_t size, unsign
 	return seen;
 }
 
+static bool is_custom_setting(const struct scan_name *name)
+{
+	for (int i = 0; i < name->size; i++)
+		if (name->text[i] >= 'A' && name->text[i] <= 'Z')
+			return false;
+	return memchr(name->text, '.', name->size);
+}
+
 static void check_names(const struct seen *seen)
 {
 	CHECK(seen->names.count <= SCAN_NAMES_MAX);
@@ -72,6 +80,10 @@ static void check_names(const struct seen *seen)
 
 		CHECK(name->effect & seen->effects);
 		CHECK(name->size <= SCAN_WORD_MAX && name->text[name->size] == '\0' && !(name->all && name->size));
+		if (name->effect == SCAN_SETS_CUSTOM)
+			CHECK(!name->all && (name->parameter ? name->size == 0 : is_custom_setting(name)));
+		else
+			CHECK(name->parameter == 0);
 	}
 }
 
@@ -89,6 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	};
 
 	check_names(&whole);
+	if (whole.effects & SCAN_CALLS_SET_CONFIG)
+		CHECK(whole.effects & (SCAN_SETS | SCAN_SETS_LOCAL));
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
 		CHECK(memcmp(&ways[i], &whole, sizeof(whole)) == 0);
 	CHECK(scan_text(text, size - 2, flags, NULL) == whole.effects);

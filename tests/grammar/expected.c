@@ -21,7 +21,7 @@ static void add_name(struct expected *expected, uint32_t effect, const char *tex
 {
 	expected->effects |= effect;
 	if (expected->names_count < EXPECTED_NAMES_MAX)
-		expected->names[expected->names_count++] = (struct expected_name){ effect, text };
+		expected->names[expected->names_count++] = (struct expected_name){ .effect = effect, .text = text };
 }
 
 static void set_statement(struct expected *expected, json_t *body)
@@ -33,7 +33,7 @@ static void set_statement(struct expected *expected, json_t *body)
 		return;
 	expected->effects |= local ? SCAN_SETS_LOCAL : SCAN_SETS;
 	if (strchr(name, '.'))
-		expected->effects |= SCAN_SETS_CUSTOM;
+		add_name(expected, SCAN_SETS_CUSTOM, name);
 	if (strcasecmp(name, "seed") == 0 && strncmp(kind, "VAR_RESET", 9) != 0)
 		expected->effects |= SCAN_SEEDS;
 }
@@ -205,7 +205,7 @@ static const struct {
 	const char *name;
 	uint32_t effects;
 } functions[] = {
-	{ "set_config", SCAN_SETS }, { "setseed", SCAN_SEEDS }, { "nextval", SCAN_SEQUENCE_USE }, { "setval", SCAN_SEQUENCE_USE },
+	{ "set_config", SCAN_CALLS_SET_CONFIG }, { "setseed", SCAN_SEEDS }, { "nextval", SCAN_SEQUENCE_USE }, { "setval", SCAN_SEQUENCE_USE },
 	{ "currval", SCAN_SEQUENCE_ASK }, { "lastval", SCAN_SEQUENCE_ASK }, { "pg_notify", SCAN_NOTIFIES },
 	{ "pg_advisory_lock", SCAN_LOCKS }, { "pg_advisory_lock_shared", SCAN_LOCKS }, { "pg_try_advisory_lock", SCAN_LOCKS },
 	{ "pg_try_advisory_lock_shared", SCAN_LOCKS }, { "pg_advisory_unlock", SCAN_UNLOCKS },
@@ -221,6 +221,57 @@ static bool is_harmless(const char *name)
 	return word && strcmp(word->text, name) == 0 && (word->effects || (word->known & KNOWN_HARMLESS));
 }
 
+/* What is cast, if it is. */
+static json_t *uncast(json_t *argument)
+{
+	json_t *cast = json_object_get(argument, "TypeCast");
+
+	return cast ? json_object_get(cast, "arg") : argument;
+}
+
+static void first_of_set_config(struct expected *expected, json_t *argument)
+{
+	json_t *constant = json_object_get(json_object_get(argument, "A_Const"), "sval");
+	json_t *number = json_object_get(json_object_get(argument, "ParamRef"), "number");
+
+	if (constant) {
+		if (strchr(text_of(constant, "sval"), '.'))
+			add_name(expected, SCAN_SETS_CUSTOM, text_of(constant, "sval"));
+		return;
+	}
+	/* It spells no name, and is no text. */
+	if (json_object_get(json_object_get(argument, "A_Const"), "bsval"))
+		return;
+	expected->effects |= SCAN_SETS_CUSTOM;
+	if (!number || expected->names_count == EXPECTED_NAMES_MAX) {
+		expected->loses |= !number;
+		return;
+	}
+	add_name(expected, SCAN_SETS_CUSTOM, "");
+	expected->names[expected->names_count - 1].parameter = (unsigned)json_integer_value(number);
+}
+
+static bool is_true(json_t *argument)
+{
+	json_t *constant = json_object_get(argument, "A_Const");
+	const char *text = text_of(json_object_get(constant, "sval"), "sval");
+
+	return strcasecmp(text, "t") == 0 || strcasecmp(text, "true") == 0
+		|| json_is_true(json_object_get(json_object_get(constant, "boolval"), "boolval"));
+}
+
+static void set_config(struct expected *expected, json_t *arguments)
+{
+	size_t count = json_array_size(arguments);
+
+	expected->sets_somehow = true;
+	if (count > 0)
+		first_of_set_config(expected, uncast(json_array_get(arguments, 0)));
+	/* With another number of arguments there is no such function. */
+	if (count == 3 && !is_true(uncast(json_array_get(arguments, 2))))
+		expected->effects |= SCAN_SETS;
+}
+
 static void call(struct expected *expected, json_t *body)
 {
 	json_t *parts = json_object_get(body, "funcname");
@@ -232,6 +283,8 @@ static void call(struct expected *expected, json_t *body)
 	for (size_t i = 0; i < ARRAY_LEN(functions); i++)
 		if (strcmp(name, functions[i].name) == 0)
 			expected->effects |= functions[i].effects;
+	if (strcmp(name, "set_config") == 0)
+		set_config(expected, json_object_get(body, "args"));
 	/* EXTRACT and its like, LIKE and SIMILAR TO with ESCAPE. */
 	if (strcmp(format, "COERCE_SQL_SYNTAX") == 0 || strcmp(name, "similar_to_escape") == 0 || strcmp(name, "like_escape") == 0)
 		return;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <pg_query.h>
 
@@ -155,6 +156,16 @@ static void fault(const char *text, const char *what, uint32_t effects, const ch
 		printf("%s: effects %x name %s\n    %s\n", what, effects, name ? name : "", text);
 }
 
+static bool is_name(const struct scan_name *seen, const struct expected_name *name)
+{
+	if (seen->effect != name->effect || seen->parameter != name->parameter)
+		return false;
+	if (!name->text || seen->all)
+		return !name->text && seen->all;
+	/* Names of settings have no case. */
+	return (name->effect == SCAN_SETS_CUSTOM ? strcasecmp : strcmp)(seen->text, name->text) == 0;
+}
+
 static bool has_name(const struct seen *seen, const struct expected_name *name)
 {
 	char line[256];
@@ -162,12 +173,9 @@ static bool has_name(const struct seen *seen, const struct expected_name *name)
 	snprintf(line, sizeof(line), "\n%s\n", name->text ? name->text : "");
 	if (name->effect == SCAN_CALLS)
 		return strstr(seen->calls, line) || strlen(seen->calls) > CALLS_BYTES / 2;
-	for (int i = 0; i < seen->names.count; i++) {
-		const struct scan_name *each = &seen->names.list[i];
-
-		if (each->effect == name->effect && (name->text ? !each->all && strcmp(each->text, name->text) == 0 : each->all))
+	for (int i = 0; i < seen->names.count; i++)
+		if (is_name(&seen->names.list[i], name))
 			return true;
-	}
 	return seen->names.lost;
 }
 
@@ -182,6 +190,10 @@ static void compare(const char *text, const struct expected *expected)
 	}
 	if (expected->effects & ~seen.effects)
 		fault(text, "missed", expected->effects & ~seen.effects, NULL);
+	if (expected->sets_somehow && !(seen.effects & (SCAN_SETS | SCAN_SETS_LOCAL)))
+		fault(text, "missed", SCAN_SETS | SCAN_SETS_LOCAL, NULL);
+	if (expected->loses && !seen.names.lost)
+		fault(text, "not lost", SCAN_SETS_CUSTOM, NULL);
 	if (expected->statements != seen.statements)
 		fault(text, "statements", seen.statements, NULL);
 	for (size_t i = 0; i < expected->names_count; i++)

@@ -70,6 +70,16 @@ const struct grammar_symbol grammar_symbols[] = {
 		"pg_catalog . \"set_config\"", "SET_config", "setseed", "nextval", "pg_catalog . setval", "currval", "lastval",
 		"pg_advisory_lock", "pg_try_advisory_lock_shared", "pg_advisory_unlock_all", "pg_advisory_unlock", "pg_notify",
 		"pg_advisory_xact_lock", "%k", "%k", "\"%k\"", "%n", "pg_temp . f", "left", "replace") },
+	/* Arguments of set_config. */
+	{ 'x', LIST("'a.b'", "'App.Tenant'", "'work_mem'", "E'a.b'", "n'C.d'", "$7", "$1", "'a.b' :: text", "$2 :: text", "'a.b' :: varchar ( 5 )",
+		"'a' || '.b'", "'a'\n'.b'", "$$a.b$$", "'a''.b'", "E'a\\056b'", "U&'a\\002eb'", "setting_name => 'a.b'", "is_local := true", "%l", "%e",
+		"cast ( 'a.b' as text )", "text 'a.b'", "( 'a.b' )") },
+	{ 'y', LIST("true", "TRUE", "true :: bool", "'t'", "'true'", "E'True'", "'t' :: boolean", "false", "'f'", "$3", "not true", "is_local => true",
+		"true and %e", "'t'\n'x'", "%e", "true :: text :: bool", "bool 't'", "cast ( 'true' as bool )") },
+	{ 'z', LIST("set_config ( %x , %e , %y )", "set_config ( %x , %e , %y )", "pg_catalog . set_config ( %x , %l , %y )",
+		"set_config ( %x , %z , %y )", "set_config ( %x , ( %q ) , %y )", "s . set_config ( %x , %e , %y )",
+		"set_config ( all %x , array [ %e , %e ] , %y )", "set_config ( array [ %e , %e ] , %y )", "set_config ( %x , %y )",
+		"set_config ( %x , %e , %y , %y )", "set_config ( %z , %l , %y )", "coalesce ( %z , %z )") },
 	{ 'e', LIST("1", "1.5e10", ".5", "1.", "$1", "%l", "%l", "%n", "t . %n", "t . %k", "%f ( )", "%f ( %e )", "%f ( %e , %e )", "%f ( * )",
 		"( %e )", "%e + %e", "%e - - %e", "%e * / 2", "not %e", "%e and %e", "%e or %e", "%e is null", "%e like %e", "%e not ilike ( %e )",
 		"%e ilike ( %e )", "%e in ( %e , %e )", "%e in ( %q )", "exists ( %q )", "( %q )", "array [ %e , %e ]", "%e :: int", "%e :: varchar ( 3 )",
@@ -107,6 +117,7 @@ const struct grammar_symbol grammar_symbols[] = {
 };
 
 const char *const grammar_statements[] = {
+	"SELECT %z", "SELECT %z , %s FROM %r WHERE %z IS NULL", "SELECT * FROM %z AS x", "CREATE TABLE %n AS SELECT %z", "SET %g %= %v ; SELECT %z",
 	"%q", "%q", "%q", "%q", "%w", "%w", "MERGE INTO %t USING %r ON %e WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES ( %e )",
 	"MERGE INTO t AS x USING %f ( 1 ) AS y ON conflict ( 1 ) WHEN MATCHED AND %e THEN UPDATE SET a = %e",
 	"SELECT %s INTO %n FROM %r", "SELECT %s INTO %c %n", "SELECT 1 INTO TABLE %n", "SELECT 1 INTO %c TABLE %t FROM %r",

@@ -352,6 +352,8 @@ static void only_plain_reads_are_reads(void **unused)
 		{ "explain refresh materialized view v", W, NULL, 0 },
 		{ "with x as (delete from t returning a) select * from x", W, NULL, 0 },
 		{ "with x as (select 1) merge into t using x on true when matched then do nothing", W, NULL, 0 },
+		{ "select 1 as into, 2 as insert", 0, NULL, 0 },
+		{ "select 1 as as into t", W, NULL, 0 },
 		{ "select 1 for update", W, NULL, 0 },
 		{ "select 1 for no key update", W, NULL, 0 },
 		{ "select 1 for share of t", W, NULL, 0 },

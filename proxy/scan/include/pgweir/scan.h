@@ -39,7 +39,8 @@ enum scan_effect {
 	/* The SET, SET LOCAL or RESET, or the call of set_config, has a setting with a dot, which the connection knows from then
 	 * on. Named: all parts with dots between, ASCII in lower case, also of what is quoted, since settings have no case. Of
 	 * set_config, '…' is named, and $n, each perhaps with ::text; any other first argument and set_config mentioned in any
-	 * other way (in quotes, in a schema other than pg_catalog, with no parenthesis behind it) are a name that is lost. */
+	 * other way (in quotes, in a schema other than pg_catalog, with no parenthesis behind it) are a name that is lost.
+	 * ALTER and CREATE with such a SET among their clauses, which the connection remembers as well, are not told. */
 	SCAN_SETS_CUSTOM = 1 << 2,
 	SCAN_PREPARES = 1 << 3,         /* PREPARE, not PREPARE TRANSACTION. Named. */
 	SCAN_EXECUTES = 1 << 4,         /* EXECUTE, also after EXPLAIN and CREATE TABLE … AS. Named. */
@@ -133,10 +134,12 @@ struct scan {
 	uint8_t flags, lexer, string, tag_matched;
 	uint8_t step, previous, before, naming;
 	bool newline, quoted, foreign, catalog, joined, distinct_on, provisional;
-	uint8_t config, step_around;    /* Where a call of set_config stands, and the statement around it. */
-	uint32_t config_depth, parameter;
+	char kept[SCAN_WORD_MAX + 1];
+	/* From here on for settings only. */
+	char setting[SCAN_WORD_MAX + 1];
 	uint32_t setting_size;          /* More than SCAN_WORD_MAX: it cannot be told. */
-	char kept[SCAN_WORD_MAX + 1], setting[SCAN_WORD_MAX + 1];
+	uint32_t parameter, config_depth;
+	uint8_t config, step_around;    /* Where a call of set_config stands, and the statement around it. */
 };
 
 void scan_begin(struct scan *scan, unsigned flags);
