@@ -268,7 +268,7 @@ void leftovers_learned(struct session *session)
 	replace(&backend->settings, now);
 	replace(&session->parse_scope, session_parse_scope(session->settings));
 	session->waiter.settings = session->settings;
-	session->setup_due = backend->settings != session->settings;
+	session->setup_due = session->setup_reported = backend->settings != session->settings;
 	session->pins = (session->pins & ~pins_of(answer->asked)) | answer->pins;
 	backend->touched = session->pins != 0;
 	mem_free(answer);

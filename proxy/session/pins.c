@@ -46,6 +46,7 @@ static void note_discard_all(struct session *session)
 	state_unref(&session->settings);
 	session->settings = custom_reset(session->startup, session->custom);
 	session->waiter.settings = session->settings;
+	session->setup_due = session->setup_reported = session->backend->settings != session->settings;
 }
 
 static void note_discard_sequences(struct session *session)

@@ -373,6 +373,10 @@ static void end_setting_up(struct session *session)
 	session->state = SESSION_LINKED;
 	if (session->answer)
 		leftovers_learned(session);
+	if (session->setup_due) {
+		session_restore_startup(session);
+		return;
+	}
 	if (session->retry_name)
 		retry_start(session);
 	if (listen_goes_on(session) || listen_step(session))
@@ -411,6 +415,8 @@ void session_after_server(struct session *session)
 			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
 	} else if (breaks_statement_mode(session)) {
 		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);
+	} else if (session->setup_due && backend_quiet(backend)) {
+		session_restore_startup(session);
 	} else if (leftovers_are_due(session)) {
 		leftovers_ask(session);
 	} else if (can_unlink(session)) {

@@ -34,6 +34,7 @@ bool session_link(struct session *session);                     /* True: linked 
 void session_unlink(struct session *session);
 pool_granted_cb session_granted;
 void session_open_outbox(struct session *session);              /* To the server, beginning with what settings need. */
+void session_restore_startup(struct session *session);
 void session_fail_waiting(struct session *session, const char *sqlstate, const char *text, const char *hint);
 
 /* welcome.c */

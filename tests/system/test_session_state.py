@@ -471,3 +471,26 @@ def test_custom_settings_may_be_ignored_or_rejected(start_pgweir):
     assert raw.error_of(proxy.raw("strict").ask("SET app.tenant = 'x'"))["C"] == "0A000"
     client.close()
     other.close()
+
+
+def test_what_a_client_is_told_about_its_settings_is_always_so(pgweir):
+    """RESET leads to what the client began with, and the last ParameterStatus says so."""
+    client, other = pgweir.raw("one", TimeZone="Asia/Tokyo", application_name="mine"), pgweir.raw("one")
+    view = dict(client.parameters)
+
+    def ask(sql: str) -> None:
+        """Up to the next message but one, so that what comes behind ReadyForQuery is seen."""
+        for message in client.ask(sql) + client.ask("SELECT 1"):
+            if message.type == "S":
+                name, value = message.body.decode().split("\0")[:2]
+                view[name] = value
+
+    for sql in ("SET TimeZone = 'Europe/Paris'", "RESET TimeZone", "SET application_name = 'x'", "RESET ALL", "SET DateStyle = 'German'", "DISCARD ALL"):
+        ask(sql)
+        other.ask("SET TimeZone = 'America/Lima'")
+        ask("SELECT 1")
+        assert {name: client.value(f"SHOW {name}") for name in ("TimeZone", "application_name", "DateStyle")} == {
+            name: view[name] for name in ("TimeZone", "application_name", "DateStyle")}, sql
+    assert view["TimeZone"] == "Asia/Tokyo" and view["application_name"] == "mine"
+    client.close()
+    other.close()

@@ -35,11 +35,12 @@ enum request_kind {
 enum {
 	REQUEST_INJECTED = 1,   /* Ours: the client does not see the answer. */
 	REQUEST_SETUP = 2,      /* Injected, and what follows must not run if it fails. */
-	REQUEST_READ = 8,       /* Ours, and its rows are for the owner's row(). */
-	REQUEST_LISTEN = 64,    /* Ours, about channels (session/listen.c). */
 	REQUEST_UNNAMED = 4,    /* Parse or Close of the unnamed statement. */
+	REQUEST_READ = 8,       /* Ours, and its rows are for the owner's row(). */
 	REQUEST_TRY = 16,       /* Injected; it may fail. */
 	REQUEST_REFUSED = 32,   /* Stands for one of the client's that we refuse; it fails. */
+	REQUEST_LISTEN = 64,    /* Ours, about channels (session/listen.c). */
+	REQUEST_REPORTED = 128, /* Ours, but the client sees the ParameterStatus messages. */
 };
 
 struct request {
