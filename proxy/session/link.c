@@ -27,6 +27,7 @@ static COLD void put_setup(struct session *session)
 	size_t step = 0;
 
 	session->setup_due = false;
+	backend->interjects |= session->report_due;
 	/* It is on the client's time, and keeps the message behind it from starting the clock. */
 	if (backend->requests.count == 0)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
@@ -49,6 +50,7 @@ static void take(struct session *session, struct backend *backend)
 	backend->owner = session;
 	backend->touched |= session->mode == POOL_MODE_SESSION;
 	session->share->session_linked++;
+	session->scope_unsure = session->sql_prepared = session->resetting = false;
 	sequences_taken(session);
 	session->setup_due = backend->settings != session->settings;
 	listen_linked(session);
