@@ -274,8 +274,7 @@ static enum verdict handle(struct backend *backend, const struct reply_rule *rul
 		requests_pop(&backend->requests);
 	/* The error of a Parse that we put in front is the answer to the client's message behind it. */
 	bool ours = first.flags & REQUEST_INJECTED && message[0] != 'A'
-		&& (message[0] != 'E' || first.flags & (REQUEST_SETUP | REQUEST_TRY))
-		&& (message[0] != 'S' || !(first.flags & REQUEST_REPORTED));
+		&& (message[0] != 'E' || first.flags & (REQUEST_SETUP | REQUEST_TRY));
 
 	return ours || backend->mute ? VERDICT_SWALLOW : verdict;
 }

@@ -141,7 +141,7 @@ void custom_note(struct session *session, const struct sql_run *run)
 {
 	struct scan_names names;
 
-	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session), &names);
+	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session, run->text, run->size), &names);
 	/* Most such texts the server does not understand either. */
 	session->unclear |= run->effects & SCAN_UNKNOWN && policy_of(session) != STATE_IGNORE;
 	custom_note_names(session, &names, run);

@@ -75,7 +75,7 @@ static bool query_with_names(struct session *session, const char *text, size_t s
 {
 	struct buf message = { 0 };
 	size_t begun = wire_begin(&message, 'Q');
-	bool rewritten = sql_names_rewrite(session, text, size, &message, prepared_materialise_alone);
+	bool rewritten = sql_names_rewrite(session, text, size, &message, true, prepared_materialise_alone);
 
 	wire_end(&message, begun);
 	if (rewritten)
@@ -286,11 +286,23 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	return text < end && !strchr("RrCcEeAa-/(", *text);
 }
 
+/* A text that takes settings, statements and pins away is answered before the next one is looked at, which must find them
+ * gone. Within a batch the server says nothing before its Sync. */
+static bool waits_for_reset(struct session *session)
+{
+	if (!session->resetting)
+		return false;
+	session->resetting = session->backend->requests.count > 0;
+	return session->resetting && !session->backend->unsynced;
+}
+
 /* True if the message can be dealt with now. */
 static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size)
 {
 	/* Most messages come while there is a server already. */
-	if (session->skipping || (session->state == SESSION_LINKED && !settings_on_their_way(session->backend)))
+	if (session->skipping)
+		return true;
+	if (session->state == SESSION_LINKED && !session->resetting && !settings_on_their_way(session->backend))
 		return true;
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
@@ -300,7 +312,7 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		return false;
 	if (session->state == SESSION_SETTING_UP)
 		return false;
-	if (may_follow_setup(session, message, size))
+	if (!waits_for_reset(session) && may_follow_setup(session, message, size))
 		return true;
 	session->state = SESSION_SETTING_UP;
 	return false;

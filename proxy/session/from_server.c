@@ -111,6 +111,27 @@ static void sink_tag(void *owner, const char *tag)
 	session_note_tag(owner, tag);
 }
 
+/* Startup values are back in force, after a reset that had reported what it led to. */
+static void report_startup_values(struct session *session)
+{
+	const struct parameters *parameters = &session->backend->server->parameters;
+	struct buf out = { 0 };
+
+	session->report_due = false;
+	session->backend->interjects = session->listen != NULL;
+	for (size_t i = 0; i < parameters->count; i++) {
+		if (!state_get(session->startup, parameters->all[i].name))
+			continue;
+		size_t begun = wire_begin(&out, 'S');
+
+		buf_append_cstring(&out, parameters->all[i].name);
+		buf_append_cstring(&out, parameters->all[i].value);
+		wire_end(&out, begun);
+	}
+	outbox_put(&session_relay(session)->to_client, out.bytes, out.size);
+	buf_fini(&out);
+}
+
 static void sink_ready(void *owner, const struct request *request, char status)
 {
 	struct session *session = owner;
@@ -121,6 +142,8 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	session->retried = session->unclear = false;
 	if (session->deallocating && session->backend->requests.count == 0)
 		sql_names_settled(session);
+	if (session->report_due && !session->setup_due && session->backend->interjects)
+		report_startup_values(session);
 	uint64_t now_us = worker_now(session->worker);
 
 	stats->queries++;
@@ -131,6 +154,8 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	session->active_us = now_us;
 	if (status != 'I')
 		return;
+	if (session->backend->requests.count == 0 && !session->suspected)
+		session->scope_unsure = false;
 	listen_interject(session);
 	stats->transactions++;
 	stats->transaction_us += now_us - session->transaction_us;

@@ -266,9 +266,11 @@ void leftovers_learned(struct session *session)
 
 	replace(&session->settings, with_startup_values(now, session->startup));
 	replace(&backend->settings, now);
-	replace(&session->parse_scope, session_parse_scope(session->settings));
+	scope_changed(session);
+	session->sql_prepared = false;
 	session->waiter.settings = session->settings;
-	session->setup_due = session->setup_reported = backend->settings != session->settings;
+	session->setup_due = backend->settings != session->settings;
+	session->report_due |= session->setup_due;
 	session->pins = (session->pins & ~pins_of(answer->asked)) | answer->pins;
 	backend->touched = session->pins != 0;
 	mem_free(answer);

@@ -31,7 +31,7 @@ void leftovers_learned(struct session *session);
 void leftovers_failed(struct session *session);
 
 /* text.c */
-unsigned session_scan_flags(const struct session *session);
+unsigned session_scan_flags(const struct session *session, const char *text, size_t size);
 uint32_t session_text_effects(const struct session *session, const char *text, size_t size);
 void session_note_function(struct session *session, uint32_t oid);      /* About to be called without SQL. */
 /* The same for one that comes in pieces: tells what is known from its first. The message is told again from its start on, of
@@ -56,8 +56,9 @@ bool session_may_run(struct session *session, const struct sql_run *run);
 #define SCAN_STATEMENT_NAMES (SCAN_PREPARES | SCAN_EXECUTES | SCAN_DEALLOCATES)
 /* The server connection must have the statement before the text is sent. */
 typedef void sql_names_needed(struct session *session, struct statement_name *name);
-/* Appends the text with the server's names; false: it is as it should be. */
-bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, sql_names_needed *needed);
+/* Appends the text with the server's names; false: it is as it should be. With `runs` it is about to be run. */
+bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, bool runs,
+	sql_names_needed *needed);
 void sql_names_deallocated(struct session *session);            /* A DEALLOCATE has succeeded. */
 void sql_names_settled(struct session *session);                /* All that was sent is answered. */
 

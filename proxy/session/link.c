@@ -22,18 +22,18 @@ static COLD void put_own_query(struct session *session, struct buf *sql, uint8_t
  * be prepared any more is one that the client will not find. */
 static COLD void put_setup(struct session *session)
 {
-	uint8_t reported = session->setup_reported ? REQUEST_REPORTED : 0;
 	struct backend *backend = session->backend;
 	struct buf sql = { 0 };
 	size_t step = 0;
 
-	session->setup_due = session->setup_reported = false;
+	session->setup_due = false;
+	backend->interjects |= session->report_due;
 	/* It is on the client's time, and keeps the message behind it from starting the clock. */
 	if (backend->requests.count == 0)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
 	state_difference(backend->settings, session->settings, &sql);
 	if (sql.size)
-		put_own_query(session, &sql, REQUEST_SETUP | reported);
+		put_own_query(session, &sql, REQUEST_SETUP);
 	while (state_statements_step(backend->settings, session->settings, &step, &sql))
 		put_own_query(session, &sql, REQUEST_TRY);
 	state_unref(&backend->settings);
@@ -50,6 +50,7 @@ static void take(struct session *session, struct backend *backend)
 	backend->owner = session;
 	backend->touched |= session->mode == POOL_MODE_SESSION;
 	session->share->session_linked++;
+	session->scope_unsure = session->sql_prepared = session->resetting = false;
 	sequences_taken(session);
 	session->setup_due = backend->settings != session->settings;
 	listen_linked(session);
@@ -60,18 +61,6 @@ void session_open_outbox(struct session *session)
 	outbox_begin(&session_relay(session)->to_server, &session->backend->server->conn);
 	if (session->setup_due)
 		put_setup(session);
-}
-
-/* The client has reset what it began with: it is given that again at once, and hears about it as from a server of its own. */
-void session_restore_startup(struct session *session)
-{
-	struct outbox *to_server = &session_relay(session)->to_server;
-
-	session->state = SESSION_SETTING_UP;
-	outbox_begin(to_server, &session->backend->server->conn);
-	put_setup(session);
-	if (!outbox_end(to_server))
-		conn_want_read(&session->backend->server->conn, true);
 }
 
 bool session_link(struct session *session)

@@ -371,7 +371,7 @@ void listen_refused(struct hub_member *member)
 
 void listen_linked(struct session *session)
 {
-	session->backend->interjects = session->listen != NULL;
+	session->backend->interjects = session->listen != NULL || session->report_due;
 }
 
 void listen_free(struct session *session)

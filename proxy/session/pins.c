@@ -42,11 +42,16 @@ static void note_discard_all(struct session *session)
 	if (session->mode == POOL_MODE_SESSION)
 		return;
 	session->pins = session->suspected = 0;
+	session->sql_prepared = false;
 	session->backend->settings = custom_reset(NULL, session->custom);
 	state_unref(&session->settings);
 	session->settings = custom_reset(session->startup, session->custom);
 	session->waiter.settings = session->settings;
-	session->setup_due = session->setup_reported = session->backend->settings != session->settings;
+	scope_changed(session);
+	session->setup_due = session->report_due = session->backend->settings != session->settings;
+	/* What came behind it under the same Sync has not run yet. */
+	if (requests_until_sync(&session->backend->requests) > 1)
+		leftovers_suspect(session, SCAN_UNKNOWN);
 }
 
 static void note_discard_sequences(struct session *session)

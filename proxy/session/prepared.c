@@ -74,10 +74,13 @@ static void make_room(struct session *session)
 static void materialise_as(struct session *session, struct statement_name *name, uint8_t flags)
 {
 	struct backend *backend = session->backend;
+
+	if (prepared_has(&backend->prepared, name->statement))
+		return;
+	if (!scope_fits(session, name->statement))
+		prepared_renew(session, name);
 	struct statement *statement = name->statement;
 
-	if (prepared_has(&backend->prepared, statement))
-		return;
 	make_room(session);
 	put_parse(session, statement->server_name, statement->parse, statement->parse_size);
 	backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED | flags, name);
@@ -102,6 +105,24 @@ void prepared_materialise_alone(struct session *session, struct statement_name *
 	outbox_put(to_server(session), sync, sizeof(sync));
 }
 
+/* What the client has kept, under the names of now. */
+static void put_unnamed(struct session *session, bool runs, uint8_t flags)
+{
+	const struct buf *kept = session->unnamed;
+	size_t text_size = strlen(kept->bytes) + 1;
+	struct buf rewritten = { 0 };
+
+	if (session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size
+		&& sql_names_rewrite(session, kept->bytes, text_size, &rewritten, runs, materialise)) {
+		buf_append(&rewritten, kept->bytes + text_size, kept->size - text_size);
+		kept = &rewritten;
+	}
+	put_parse(session, "", kept->bytes, kept->size);
+	backend_request(session->backend, REQUEST_PARSE, flags | REQUEST_UNNAMED, NULL);
+	session->backend->unnamed_token = session->unnamed_token;
+	buf_fini(&rewritten);
+}
+
 /* Sees to it that the server connection's unnamed statement is this client's, or that there is none. */
 static void materialise_unnamed(struct session *session)
 {
@@ -110,15 +131,22 @@ static void materialise_unnamed(struct session *session)
 	if (backend->unnamed_token == session->unnamed_token)
 		return;
 	if (session->unnamed_token) {
-		const struct buf *kept = session->unnamed;
-
-		put_parse(session, "", kept->bytes, kept->size);
-		backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
-	} else {
-		put_close(session, "");
-		backend_request(backend, REQUEST_CLOSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
+		put_unnamed(session, false, REQUEST_INJECTED);
+		return;
 	}
-	backend->unnamed_token = session->unnamed_token;
+	put_close(session, "");
+	backend_request(backend, REQUEST_CLOSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
+	backend->unnamed_token = 0;
+}
+
+/* The names that it mentions may stand for other statements than when it was parsed, or be on another connection. */
+static void unnamed_runs(struct session *session)
+{
+	if (session->unnamed_token && session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size
+		&& !(session->pins & PIN_BIT(PIN_LARGE_STATEMENT)))
+		put_unnamed(session, true, REQUEST_INJECTED);
+	else
+		materialise_unnamed(session);
 }
 
 /* --- Parse --- */
@@ -150,23 +178,6 @@ static void keep_unnamed(struct session *session, const char *rest, size_t size)
 	buf_append(session->unnamed, rest, size);
 }
 
-/* The text names statements of the client's. True if it is sent with our names for them. */
-static bool parse_unnamed_with_names(struct session *session, const char *rest, size_t size)
-{
-	struct buf rewritten = { 0 };
-	bool sent = false;
-
-	if (session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size)
-		sent = sql_names_rewrite(session, rest, strlen(rest) + 1, &rewritten, materialise);
-	if (sent) {
-		buf_append(&rewritten, rest + strlen(rest) + 1, size - strlen(rest) - 1);
-		put_parse(session, "", rewritten.bytes, rewritten.size);
-		keep_unnamed(session, rewritten.bytes, rewritten.size);
-	}
-	buf_fini(&rewritten);
-	return sent;
-}
-
 static void parse_unnamed(struct session *session, const char *message, size_t size, size_t *skip)
 {
 	const char *rest = message + WIRE_HEADER_SIZE + 1;
@@ -177,22 +188,18 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 	session->unnamed_token = next_token(session);
 	session->unnamed_effects = whole ? session_text_effects(session, rest, rest_size)
 		: session_long_text_begin(session, rest, rest_size, size);
-	if (!whole)
-		session_pin(session, PIN_LARGE_STATEMENT);
-	else if (parse_unnamed_with_names(session, rest, rest_size))
-		*skip = size;
-	else
+	if (whole)
 		keep_unnamed(session, rest, rest_size);
+	else
+		session_pin(session, PIN_LARGE_STATEMENT);
+	if (whole && session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size) {
+		put_unnamed(session, false, 0);
+		*skip = size;
+		return;
+	}
 	session->backend->unnamed_token = session->unnamed_token;
 	backend_request(session->backend, REQUEST_PARSE, REQUEST_UNNAMED, NULL);
 }
-
-/* Everything beside the text that decides what a statement means. */
-struct scope {
-	const struct state *settings;
-	uint64_t epoch;
-	uint64_t own;           /* 0: may be shared; else unique. */
-};
 
 /* Beyond those of the scanner. */
 #define EFFECTS_KNOWN (1u << 31)
@@ -211,25 +218,31 @@ static uint32_t effects_of(struct session *session, struct statement *statement)
 	return effects;
 }
 
+static struct statement *intern_for(struct session *session, uint64_t own, const char *rest, size_t rest_size)
+{
+	uint64_t epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed);
+	struct buf scope = { 0 };
+
+	scope_put(session, epoch, own, &scope);
+	struct statement *statement = statement_intern(&session->share->pool->statements, scope.bytes, scope.size, rest, rest_size);
+
+	buf_fini(&scope);
+	return statement;
+}
+
 static struct statement *intern(struct session *session, const char *rest, size_t rest_size)
 {
 	/* What ran before in this transaction, or is still to run before this Parse, may have changed settings or tables. */
 	struct backend *backend = session->backend;
-	bool shared = !backend || (backend->status == 'I' && backend->requests.count == 0 && !session->pins);
-	struct scope scope = {
-		.settings = session->parse_scope,
-		.epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed),
-		.own = shared ? 0 : next_token(session),
-	};
-
-	struct statement *statement = statement_intern(&session->share->pool->statements, &scope, sizeof(scope), rest, rest_size);
+	bool shared = !backend
+		|| (backend->status == 'I' && backend->requests.count == 0 && !session->pins && !session->scope_unsure);
+	struct statement *statement = intern_for(session, shared ? 0 : next_token(session), rest, rest_size);
 
 	if (!shared || !(effects_of(session, statement) & SCAN_TIME_LITERAL))
 		return statement;
 	/* 'now' means the moment of the Parse. */
 	statement_unref(&statement);
-	scope.own = next_token(session);
-	return statement_intern(&session->share->pool->statements, &scope, sizeof(scope), rest, rest_size);
+	return intern_for(session, next_token(session), rest, rest_size);
 }
 
 static void parse_new_name(struct session *session, const char *text, const char *rest, size_t rest_size)
@@ -299,6 +312,12 @@ static void note_untracked(struct session *session, const char *message, size_t 
 	session_note_run(session, &run);
 }
 
+/* A statement of that name which is not one of the protocol's. */
+static bool sql_may_have_made(const struct session *session, const char *text)
+{
+	return session->sql_prepared || session->pins & PIN_BIT(PIN_PREPARE) || state_statement(session->settings, text);
+}
+
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip)
 {
 	const char *text = message + WIRE_HEADER_SIZE;
@@ -317,14 +336,14 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 		parse_unnamed(session, message, size, skip);
 		return true;
 	}
-	if (state_statement(session->settings, text)) {
-		/* SQL has made one of that name: the server says so. */
+	struct statement_name *known = map_get_text(&session->names, text);
+
+	if (!known && sql_may_have_made(session, text)) {
+		/* Then the server says so. */
 		leftovers_doubt(session, LEFTOVER_STATEMENTS);
 		backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 		return true;
 	}
-	struct statement_name *known = map_get_text(&session->names, text);
-
 	if (known)
 		parse_again(session, known, rest, rest_size);
 	else
@@ -396,7 +415,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 		outbox_put(to_server(session), name, name_size);
 		*skip = (size_t)(text_end + 1 - message);
 	} else if (tracks(session)) {
-		materialise_unnamed(session);
+		unnamed_runs(session);
 	}
 	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_BIND, 0, known);
@@ -474,7 +493,9 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 		*skip = size;
 		return true;
 	}
-	if (kind == 'S' && *text && tracks(session) && !state_statement(session->settings, text)) {
+	bool ours = kind == 'S' && *text && tracks(session);
+
+	if (ours && (map_get_text(&session->names, text) || !sql_may_have_made(session, text))) {
 		struct statement_name *name = map_take_text(&session->names, text);
 
 		backend_request(session->backend, REQUEST_LOCAL_CLOSE, 0, name);
@@ -484,7 +505,7 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 	}
 	bool unnamed = kind == 'S' && !*text;
 
-	if (kind == 'S' && *text && tracks(session))
+	if (ours)
 		leftovers_doubt(session, LEFTOVER_STATEMENTS);
 	if (unnamed)
 		session->unnamed_token = session->backend->unnamed_token = 0;
@@ -501,10 +522,9 @@ void prepared_query(struct session *session)
 
 void prepared_renew(struct session *session, struct statement_name *name)
 {
-	struct scope scope = { .settings = session->parse_scope, .own = next_token(session) };
 	struct statement *old = name->statement;
 
-	name->statement = statement_intern(&session->share->pool->statements, &scope, sizeof(scope), old->parse, old->parse_size);
+	name->statement = intern_for(session, next_token(session), old->parse, old->parse_size);
 	statement_unref(&old);
 }
 

@@ -18,25 +18,6 @@
 
 enum { SAME_BREATH_US = 5000 };
 
-/* Parameters that the meaning of a statement depends on when it is parsed. */
-static const char *const parse_settings[] = {
-	"array_nulls", "backslash_quote", "client_encoding", "datestyle", "intervalstyle", "lc_monetary", "role", "search_path",
-	"session_authorization", "standard_conforming_strings", "timezone", "transform_null_equals", "xmloption",
-};
-
-struct state *session_parse_scope(const struct state *settings)
-{
-	struct state_builder builder = { 0 };
-
-	for (size_t i = 0; i < ARRAY_LEN(parse_settings); i++) {
-		const char *value = state_get(settings, parse_settings[i]);
-
-		if (value)
-			state_builder_set(&builder, parse_settings[i], value);
-	}
-	return state_builder_finish(&builder);
-}
-
 static struct state *both(const struct state *settings, const struct state *login_settings)
 {
 	struct state_builder builder = { 0 };
@@ -57,7 +38,7 @@ static void choose_settings(struct session *session, struct login_session *login
 		session->login_settings = state_ref(login->login_settings);
 		session->settings = state_ref(login->settings);
 		session->startup = state_ref(login->settings);
-		session->parse_scope = session_parse_scope(session->settings);
+		scope_changed(session);
 	}
 	custom_begin(session);
 	session->waiter.login_state = session->login_settings;
@@ -368,15 +349,24 @@ static bool breaks_statement_mode(const struct session *session)
 	return session->mode == POOL_MODE_STATEMENT && session->backend->status != 'I' && session->backend->requests.count == 0;
 }
 
+/* What comes behind a text that resets things meets what it has left. True: that is being asked. */
+static bool ask_behind_reset(struct session *session)
+{
+	bool due = session->resetting && session->suspected && session->pass_left == 0 && backend_quiet(session->backend);
+
+	session->resetting = false;
+	if (due)
+		leftovers_ask(session);
+	return due;
+}
+
 static void end_setting_up(struct session *session)
 {
 	session->state = SESSION_LINKED;
+	if (ask_behind_reset(session))
+		return;
 	if (session->answer)
 		leftovers_learned(session);
-	if (session->setup_due) {
-		session_restore_startup(session);
-		return;
-	}
 	if (session->retry_name)
 		retry_start(session);
 	if (listen_goes_on(session) || listen_step(session))
@@ -415,8 +405,6 @@ void session_after_server(struct session *session)
 			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
 	} else if (breaks_statement_mode(session)) {
 		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);
-	} else if (session->setup_due && backend_quiet(backend)) {
-		session_restore_startup(session);
 	} else if (leftovers_are_due(session)) {
 		leftovers_ask(session);
 	} else if (can_unlink(session)) {

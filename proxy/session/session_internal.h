@@ -26,15 +26,19 @@ void session_say_error(struct session *session, const char *severity, const char
 void session_gone(struct session *session, bool in_same_event);
 void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
 void session_after_client(struct session *session);
-struct state *session_parse_scope(const struct state *settings);
 void session_ready_to_read(struct session *session);
+
+/* scope.c */
+void scope_changed(struct session *session);                    /* With new settings. */
+void scope_put(const struct session *session, uint64_t epoch, uint64_t own, struct buf *out);
+/* Prepared now, the statement is what all others take it for. */
+bool scope_fits(const struct session *session, const struct statement *statement);
 
 /* link.c */
 bool session_link(struct session *session);                     /* True: linked now. False: waits (or is closed). */
 void session_unlink(struct session *session);
 pool_granted_cb session_granted;
 void session_open_outbox(struct session *session);              /* To the server, beginning with what settings need. */
-void session_restore_startup(struct session *session);
 void session_fail_waiting(struct session *session, const char *sqlstate, const char *text, const char *hint);
 
 /* welcome.c */

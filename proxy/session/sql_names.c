@@ -49,18 +49,19 @@ void sql_names_deallocated(struct session *session)
 	mem_free(first);
 }
 
-bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, sql_names_needed *needed)
+bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, bool runs,
+	sql_names_needed *needed)
 {
 	struct scan_names names;
 	const char *from = text;
 
-	scan_text(text, size, session_scan_flags(session), &names);
+	scan_text(text, size, session_scan_flags(session, text, size), &names);
 	for (unsigned i = 0; i < names.count; i++) {
 		const struct scan_name *found = &names.list[i];
 		bool names_statement = found->effect & (SCAN_PREPARES | SCAN_EXECUTES | SCAN_DEALLOCATES) && !found->all;
 		struct statement_name *name = names_statement ? map_get_text(&session->names, found->text) : NULL;
 
-		if (found->effect == SCAN_DEALLOCATES && !found->all)
+		if (runs && found->effect == SCAN_DEALLOCATES && !found->all)
 			note_deallocate(session, name);
 		if (!name || !found->spelled)
 			continue;

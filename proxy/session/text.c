@@ -6,20 +6,35 @@
 
 #define STATES (SCAN_SETS | SCAN_PREPARES | SCAN_DEALLOCATES | SCAN_HOLDS | SCAN_CLOSES | SCAN_LOADS | SCAN_DISCARDS \
 	| SCAN_TEMPORARY | SCAN_DROPS | SCAN_LOCKS | SCAN_UNLOCKS | SCAN_SEEDS | SCAN_UNKNOWN)
+/* What changes how a text is understood, be it for a while. */
+#define SCOPE (SCAN_SETS | SCAN_SETS_LOCAL | SCAN_DISCARDS | SCAN_UNKNOWN)
+#define RESETS (SCOPE | SCAN_DEALLOCATES | SCAN_PREPARES)
 #define SEQUENCES (SCAN_SEQUENCE_USE | SCAN_SEQUENCE_ASK)
 
-unsigned session_scan_flags(const struct session *session)
+/* Whether a character's second byte may be one that means something by itself; quotes, letters and digits are none. */
+static bool has_ambiguous_bytes(const char *text, size_t size)
 {
-	const char *strings = state_get(session->settings, "standard_conforming_strings");
+	for (size_t i = 1; i < size; i++)
+		if (text[i - 1] & 0x80 && text[i] && strchr("\\@[]^`{|}~", text[i]))
+			return true;
+	return false;
+}
 
-	return strings && strcmp(strings, "off") == 0 ? SCAN_BACKSLASH_STRINGS : 0;
+unsigned session_scan_flags(const struct session *session, const char *text, size_t size)
+{
+	unsigned flags = session->scan_flags;
+
+	if (flags & SCAN_AMBIGUOUS_BYTES && !has_ambiguous_bytes(text, size))
+		flags &= ~(unsigned)SCAN_AMBIGUOUS_BYTES;
+	return flags;
 }
 
 uint32_t session_text_effects(const struct session *session, const char *text, size_t size)
 {
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
-	return text_cache_effects(session_relay(session)->texts, text, strnlen(text, size), session_scan_flags(session));
+	return text_cache_effects(session_relay(session)->texts, text, strnlen(text, size),
+		session_scan_flags(session, text, size));
 }
 
 bool session_text_is_one_prepare(const char *text)
@@ -36,7 +51,7 @@ static void vacate(struct session *session, const char *text, size_t size)
 {
 	struct scan_names names;
 
-	scan_text(text, strnlen(text, size), session_scan_flags(session), &names);
+	scan_text(text, strnlen(text, size), session_scan_flags(session, text, size), &names);
 	for (unsigned i = 0; i < names.count; i++)
 		if (names.list[i].effect == SCAN_NEEDS_IDLE_DATABASE)
 			pool_vacate(session->worker, names.list[i].text);
@@ -48,6 +63,11 @@ static void note_effects(struct session *session, uint32_t effects)
 		sequences_wrote(session);
 	if (effects & STATES)
 		leftovers_suspect(session, effects);
+	if (!(effects & RESETS))
+		return;
+	session->scope_unsure |= (effects & SCOPE) != 0;
+	session->sql_prepared |= (effects & SCAN_PREPARES) != 0;
+	session->resetting |= effects & (SCAN_DISCARDS | SCAN_DEALLOCATES) || (effects & SCAN_SETS && session->startup);
 }
 
 void session_note_run(struct session *session, const struct sql_run *run)
@@ -64,7 +84,7 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
-	if (!(effects & (STATES | SEQUENCES | SCAN_SETS_CUSTOM | SCAN_NEEDS_IDLE_DATABASE)))
+	if (!(effects & (STATES | RESETS | SEQUENCES | SCAN_SETS_CUSTOM | SCAN_NEEDS_IDLE_DATABASE)))
 		return true;
 	/* What the server refuses anyway needs no error of ours. */
 	if (session->backend->status != 'E') {
@@ -84,7 +104,7 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 
 /* --- Functions that are called without SQL --- */
 
-enum { OID_OF_SET_CONFIG = 2078 };
+enum { OID_OF_SETSEED = 1599, OID_OF_SET_CONFIG = 2078 };
 
 /* Those of large objects, which is what FunctionCall is used for: lo_open and its like, by their pg_proc.oid, ascending. */
 static bool is_large_objects(uint32_t oid)
@@ -103,7 +123,9 @@ void session_note_function(struct session *session, uint32_t oid)
 {
 	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
 		return;
-	leftovers_suspect(session, SCAN_UNKNOWN);
+	note_effects(session, SCAN_UNKNOWN | SCAN_SEQUENCE_USE);
+	if (oid == OID_OF_SETSEED)
+		leftovers_pin_for_good(session, PIN_SEED);
 	if (oid == OID_OF_SET_CONFIG)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
 }
@@ -130,7 +152,7 @@ uint32_t session_long_text_begin(struct session *session, const char *text, size
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
 	session->long_text = NEW(struct long_text);
-	scan_begin(&session->long_text->scan, session_scan_flags(session));
+	scan_begin(&session->long_text->scan, session->scan_flags);
 	session->long_text->scan.names = &session->long_text->names;
 	session->long_text->seen = seen;
 	feed(session->long_text, text, size);

@@ -40,7 +40,6 @@ enum {
 	REQUEST_TRY = 16,       /* Injected; it may fail. */
 	REQUEST_REFUSED = 32,   /* Stands for one of the client's that we refuse; it fails. */
 	REQUEST_LISTEN = 64,    /* Ours, about channels (session/listen.c). */
-	REQUEST_REPORTED = 128, /* Ours, but the client sees the ParameterStatus messages. */
 };
 
 struct request {

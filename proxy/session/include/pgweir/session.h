@@ -35,7 +35,12 @@ struct session {
 	uint8_t skipping;
 	bool pass_drop, wrote, asks_sequences;  /* The latter two: sequences.c. */
 	bool unclear;                   /* What runs is nothing that the scanner could follow. */
-	bool tls, terminated, eof, registered, setup_due, setup_reported, batch_kept, batch_begun, batch_named, batch_answered, retried;
+	bool resetting;                 /* What is behind the text that runs must not be sent before its end. */
+	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
+	bool scope_unsure;              /* Settings may have changed, and the server is still to be asked. */
+	bool sql_prepared;              /* SQL may have made statements, and the server is still to be asked. */
+	uint8_t scan_flags;             /* enum scan_flag, of the settings. */
+	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_named, batch_answered, retried;
 	size_t pass_left;               /* Of the client's message at hand. */
 	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;                /* What of the client's bytes must wait. */

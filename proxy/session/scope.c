@@ -1,0 +1,101 @@
+/* What a statement's meaning depends on beside its text: settings that are looked at when it is parsed.
+ *
+ * Literals are folded then. So statements are shared between clients for whom these settings are the same, and one that
+ * must be prepared again after they have changed is a new statement, nobody else's. They go into a statement's key with
+ * their values: the address of a set of settings may be another's tomorrow. */
+#include <stdatomic.h>
+#include <string.h>
+#include <strings.h>
+
+#include "session_internal.h"
+
+static const char *const parse_settings[] = {
+	"array_nulls", "backslash_quote", "client_encoding", "datestyle", "intervalstyle", "lc_monetary", "role", "search_path",
+	"session_authorization", "standard_conforming_strings", "timezone", "transform_null_equals", "xmloption",
+};
+
+/* A character's second byte may look like a quote or a backslash. */
+static const char *const ambiguous_encodings[] = {
+	"sjis", "mskanji", "shiftjis", "win932", "windows932", "shiftjis2004", "big5", "win950", "windows950", "gbk", "win936",
+	"windows936", "uhc", "win949", "windows949", "gb18030", "johab",
+};
+
+static struct state *only_parse_settings(const struct state *settings)
+{
+	struct state_builder builder = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(parse_settings); i++) {
+		const char *value = state_get(settings, parse_settings[i]);
+
+		if (value)
+			state_builder_set(&builder, parse_settings[i], value);
+	}
+	return state_builder_finish(&builder);
+}
+
+/* As PostgreSQL compares names of encodings: letters and digits only, their case ignored. */
+static bool same_encoding(const char *spelled, const char *name)
+{
+	for (; *spelled; spelled++) {
+		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", *spelled))
+			continue;
+		if (strncasecmp(spelled, name, 1) != 0)
+			return false;
+		name++;
+	}
+	return *name == '\0';
+}
+
+static uint8_t scan_flags_of(const struct state *settings)
+{
+	const char *strings = state_get(settings, "standard_conforming_strings");
+	const char *encoding = state_get(settings, "client_encoding");
+	uint8_t flags = strings && strcmp(strings, "off") == 0 ? SCAN_BACKSLASH_STRINGS : 0;
+
+	for (size_t i = 0; encoding && i < ARRAY_LEN(ambiguous_encodings); i++)
+		if (same_encoding(encoding, ambiguous_encodings[i]))
+			flags |= SCAN_AMBIGUOUS_BYTES;
+	return flags;
+}
+
+void scope_changed(struct session *session)
+{
+	state_unref(&session->parse_scope);
+	session->parse_scope = only_parse_settings(session->settings);
+	session->scan_flags = scan_flags_of(session->settings);
+	session->scope_unsure = false;
+}
+
+/* --- In the keys of statements --- */
+
+/* What is of no length comes first. */
+struct scope_head {
+	uint64_t epoch;                 /* Of the database's tables. */
+	uint64_t own;                   /* 0: may be shared; else unique. */
+};
+
+void scope_put(const struct session *session, uint64_t epoch, uint64_t own, struct buf *out)
+{
+	struct scope_head head = { epoch, own };
+
+	buf_append(out, &head, sizeof(head));
+	for (size_t i = 0; i < state_count(session->parse_scope); i++) {
+		buf_append_cstring(out, state_pairs(session->parse_scope)[i].name);
+		buf_append_cstring(out, state_pairs(session->parse_scope)[i].value);
+	}
+}
+
+bool scope_fits(const struct session *session, const struct statement *statement)
+{
+	struct scope_head head;
+	struct buf now = { 0 };
+
+	memcpy(&head, statement->key, sizeof(head));
+	if (head.own)
+		return true;
+	scope_put(session, head.epoch, 0, &now);
+	bool same = now.size == statement->key_size - statement->parse_size && memcmp(now.bytes, statement->key, now.size) == 0;
+
+	buf_fini(&now);
+	return same && !session->scope_unsure;
+}

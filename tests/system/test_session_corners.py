@@ -1,0 +1,220 @@
+"""Corners of session state in transaction mode: what is sent ahead of an answer, and what one client could do to the next."""
+import struct
+
+import pytest
+
+from harness import raw
+from harness.process import wait_until
+from harness.raw import bind, describe_statement, execute, extended, function_call, parse, query, sync
+
+pytestmark = pytest.mark.ours
+
+
+def pins(pgweir) -> dict[str, int]:
+    return {row["reason"]: row["count"] for row in pgweir.show("PINS") if row["count"] and row["reason"] != "session_mode"}
+
+
+@pytest.fixture
+def pair(pgweir):
+    """Two clients on one server connection."""
+    clients = pgweir.raw("one"), pgweir.raw("one")
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def told(client: raw.Client, data: bytes, readies: int) -> list[raw.Message]:
+    client.send(data)
+    return client.read_until_ready(readies)
+
+
+# --- Behind what resets the session, in the same packet (as npgsql sends it) ---
+
+RESETS = pytest.mark.parametrize("reset", [query("DISCARD ALL"), extended("DISCARD ALL")], ids=["simple", "extended"])
+
+
+@RESETS
+def test_what_is_set_right_behind_discard_all_is_the_clients_own(pair, reset):
+    client, other = pair
+    told(client, reset + query("SET work_mem = '7MB'"), 2)
+    assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "7MB"
+
+
+@RESETS
+def test_what_pins_right_behind_discard_all_pins(pgweir, reset):
+    client = pgweir.raw("one")
+    told(client, reset + query("CREATE TEMP TABLE mine (n int)"), 2)
+    wait_until(lambda: pins(pgweir) == {"temporary_table": 1}, what="it pins")
+    client.close()
+
+
+@pytest.mark.parametrize("reset", ["DISCARD ALL", "DEALLOCATE ALL"])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_statement_prepared_right_behind_a_reset_is_there(pair, reset, known):
+    client, other = pair
+    if known:
+        client.ask(parse("SELECT 'before'", "s") + sync())
+    replies = told(client, query(reset) + parse("SELECT 'behind'", "s") + describe_statement("s") + sync(), 2)
+    assert "E" not in raw.types(replies)
+    other.ask("SELECT 1")
+    assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["behind"]]
+
+
+@pytest.mark.parametrize("reset", ["DISCARD ALL", "RESET ALL", "CLOSE ALL; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()"])
+def test_startup_values_are_in_force_right_behind_a_reset(pgweir, reset):
+    client = pgweir.raw("one", work_mem="9MB", DateStyle="German")
+    replies = told(client, query(reset) + extended("SHOW work_mem"), 2)
+    assert raw.rows_of(replies)[-1] == ["9MB"]
+    client.close()
+
+
+@pytest.mark.parametrize("reset", ["DISCARD ALL", "RESET ALL", "RESET DateStyle"])
+def test_what_a_reset_leads_to_is_reported(pgweir, reset):
+    """Drivers convert text and dates by what was reported last."""
+    client = pgweir.raw("one", DateStyle="German")
+    messages = client.ask(reset) + client.ask("SELECT 1")
+    reported = [each.body.decode().split("\0")[1] for each in messages if each.type == "S" and each.body.startswith(b"DateStyle\0")]
+    assert not reported or reported[-1] == "German, DMY"
+    client.close()
+
+
+def test_after_discard_all_statements_mean_what_they_say(pair):
+    client, other = pair
+    client.ask("SET DateStyle = 'German'")
+    client.ask("DISCARD ALL")
+    other.ask("SET DateStyle = 'German'")
+    text = "SELECT to_char('01/02/2024'::date, 'YYYY-MM-DD')"
+    for each in other, client:
+        each.ask(parse(text, "s") + sync())
+    assert raw.rows_of(other.ask(bind(name="s") + execute() + sync())) == [["2024-02-01"]]
+    assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["2024-01-02"]]
+
+
+# --- What a literal meant when its statement was parsed ---
+
+def test_a_statement_that_moves_under_other_settings_is_not_mistaken_for_another(start_pgweir):
+    """Its constants were fixed under the settings of its Parse; prepared again under others they are others."""
+    proxy = start_pgweir({"database app": {"pool_size": 2}})
+    client, blocker, other = (proxy.raw("app") for _ in range(3))
+    text = "SELECT to_char('01/02/2024'::date, 'YYYY-MM-DD')"
+    client.ask("SET DateStyle = 'ISO, DMY'")
+    other.ask("SET DateStyle = 'ISO, DMY'")
+    client.ask(parse(text, "s") + sync())
+    client.ask("SET DateStyle = 'ISO, MDY'")
+    # Whichever connection the one is on, the other two use both.
+    for _ in range(2):
+        blocker.ask("BEGIN")
+        client.ask(bind(name="s") + execute() + sync())
+        other.ask("BEGIN")
+        blocker.ask("ROLLBACK")
+        client.ask(bind(name="s") + execute() + sync())
+        other.ask("ROLLBACK")
+    for turn in range(2):
+        blocker.ask("BEGIN") if turn else None
+        other.ask(parse(text, f"s{turn}") + sync())
+        assert raw.rows_of(other.ask(bind(name=f"s{turn}") + execute() + sync())) == [["2024-02-01"]]
+    for each in client, blocker, other:
+        each.close()
+
+
+def test_settings_that_come_and_go_are_not_mistaken_for_each_other(pgweir):
+    """Clients one after another, each with settings that nobody else has, whose place in memory the next one's take."""
+    text = "SELECT to_char('01/02/2024'::date, 'YYYY-MM-DD')"
+    for style, date in [("ISO, DMY", "2024-02-01"), ("SQL, MDY", "2024-01-02")] * 8:
+        client = pgweir.raw("one")
+        client.ask(f"SET DateStyle = '{style}'")
+        client.ask(parse(text, "s") + sync())
+        assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [[date]]
+        client.close()
+
+
+# --- What the scanner must not miss ---
+
+def test_a_second_byte_that_looks_like_a_backslash_hides_nothing(pgweir):
+    client, other = pgweir.raw("one", client_encoding="SJIS"), pgweir.raw("one")
+    client.ask(raw.message("Q", b"SELECT '\x83\x65\x83\x58\x83\x67'\0"))
+    assert other.value("SHOW work_mem") == "4MB" and pins(pgweir) == {}
+    replies = client.ask(raw.message("Q", b"SELECT E'\x95\x5c'; SET work_mem TO 640; SELECT '--'\0"))
+    assert "E" not in raw.types(replies) and client.value("SHOW work_mem") == "640kB"
+    assert pins(pgweir) == {"custom_setting": 1}
+    client.close()
+    assert other.value("SHOW work_mem") == "4MB"
+    other.close()
+
+
+def test_a_seed_set_as_a_setting_does_not_end_the_session(pair):
+    client, other = pair
+    assert "E" not in raw.types(client.ask("SELECT set_config('seed', '0.5', false)"))
+    assert client.value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("oid, arguments", [(2880, (struct.pack("!q", 4711),)), (2882, (struct.pack("!q", 4711),))])
+def test_a_lock_taken_by_a_function_call_pins(pgweir, oid, arguments):
+    """The fast path: no SQL to read."""
+    client = pgweir.raw("one")
+    assert "E" not in raw.types(client.ask(function_call(oid, *arguments)))
+    wait_until(lambda: pins(pgweir) == {"advisory_lock": 1}, what="it pins")
+    client.close()
+
+
+# --- Statements named by SQL ---
+
+def test_a_deallocate_that_is_bound_later_takes_the_name_with_it(pair):
+    client, other = pair
+    for each in pair:
+        each.ask(parse("SELECT 'shared'", "s") + sync())
+    client.ask(parse("DEALLOCATE s") + sync())
+    client.ask(bind() + execute() + sync())
+    assert raw.rows_of(other.ask(bind(name="s") + execute() + sync())) == [["shared"]]
+    assert raw.error_of(client.ask(bind(name="s") + execute() + sync()))["C"] == "26000"
+
+
+def test_an_execute_that_is_bound_elsewhere_finds_its_statement(start_pgweir):
+    proxy = start_pgweir({"database app": {"pool_size": 2}})
+    client, blocker = proxy.raw("app"), proxy.raw("app")
+    client.ask(parse("SELECT 'found'", "s") + sync())
+    client.ask(parse("EXECUTE s") + sync())
+    blocker.ask("BEGIN")
+    assert raw.rows_of(client.ask(bind() + execute() + sync())) == [["found"]]
+    client.close()
+    blocker.close()
+
+
+# --- Sequences ---
+
+@pytest.fixture
+def sequences(cluster):
+    cluster.primary.sql("DROP SEQUENCE IF EXISTS one_seq, two_seq; DROP TABLE IF EXISTS plain; CREATE TABLE plain (n int);"
+                        "CREATE SEQUENCE one_seq; CREATE SEQUENCE two_seq; GRANT ALL ON one_seq, two_seq, plain TO app", "app")
+
+
+@pytest.mark.xfail(reason="what another client left in the connection's sequences is not cleared", strict=True)
+@pytest.mark.parametrize("write, ask", [("INSERT INTO plain VALUES (1)", "SELECT lastval()"), ("SELECT nextval('two_seq')", "SELECT currval('one_seq')")])
+def test_the_last_value_is_never_another_clients(pair, sequences, write, ask):
+    client, other = pair
+    other.ask("SELECT nextval('one_seq')")
+    client.ask("BEGIN")
+    assert "E" not in raw.types(client.ask(write))
+    assert raw.error_of(client.ask(ask))["C"] == "55000"
+    client.ask("ROLLBACK")
+
+
+# --- Clients that leave while the server is asked ---
+
+@pytest.mark.parametrize("sql", ["CREATE TEMP TABLE mine (n int)", "SELECT pg_advisory_lock(4711)", "SET work_mem = '7MB'", "PREPARE s AS SELECT 1",
+                                 "LISTEN x"])
+def test_a_client_that_leaves_while_the_server_is_asked_leaves_nothing(pgweir, sql):
+    other = pgweir.raw("one")
+    for turn in range(20):
+        client = pgweir.raw("one")
+        client.send(query(sql) + (raw.terminate() if turn % 2 else b""))
+        if turn % 4 < 2:
+            client.read_until_ready()
+        client.close()
+        assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == "0"
+        assert other.value("SELECT to_regclass('pg_temp.mine') IS NULL") == "t"
+        assert other.value("SHOW work_mem") == "4MB"
+        assert other.value("SELECT count(*) FROM pg_prepared_statements WHERE name = 's'") == "0"
+        assert other.value("SELECT count(*) FROM pg_listening_channels()") == "0"
+    wait_until(lambda: pins(pgweir) == {}, what="no pins are left")
+    other.close()
