@@ -122,6 +122,14 @@ static enum auth_step deny_throttled(struct authenticator *authenticator)
 	return authenticator_deny(authenticator, NULL);
 }
 
+/* That the user exists is told here; whoever waits for a secret to come must be able to see why nobody gets in. */
+static enum auth_step deny_missing(struct authenticator *authenticator)
+{
+	error_set(&authenticator->error, "57P03", "the password of user \"%s\" is not known yet: its secret has no value",
+		authenticator->user);
+	return authenticator_deny(authenticator, NULL);
+}
+
 /* --- Where the secrets come from --- */
 
 static void lookup_answered(const struct lookup_answer *answer, void *arg);
@@ -239,8 +247,11 @@ enum auth_step authenticator_start(struct authenticator *authenticator)
 	if (!authenticator_choose(authenticator))
 		return authenticator_deny(authenticator, NULL);
 	if (!authenticator->method->needs_secrets ||
-		client_secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user) ||
-		!may_look_up(authenticator))
+		client_secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user))
+		return begin_method(authenticator);
+	if (authenticator->secrets.missing)
+		return deny_missing(authenticator);
+	if (!may_look_up(authenticator))
 		return begin_method(authenticator);
 	return look_up(authenticator, PHASE_LOOKUP);
 }

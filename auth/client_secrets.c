@@ -1,6 +1,7 @@
 #include "client_secrets.h"
 
 #include "auth_state.h"
+#include "pgweir/lease.h"
 #include "pgweir/mem.h"
 
 void client_secrets_fini(struct client_secrets *secrets)
@@ -16,11 +17,30 @@ void client_secrets_add(struct client_secrets *secrets, const char *text)
 		secrets->texts[secrets->count++] = mem_secret_dup(text);
 }
 
-/* client_password, else password. This is the one place where the values of client_secret and secret (current,
- * pending, previous within rotation_grace) are to be added once there are leases. */
-static void add_of_section(struct client_secrets *secrets, const struct config_user *user)
+/* The value of now, and for a while the one before it. False: no such secret is published. */
+static bool add_of_secret(struct client_secrets *secrets, const struct config *config, const char *name)
 {
-	client_secrets_add(secrets, user->client_password ? user->client_password : user->password);
+	struct lease *lease = name ? lease_find(name) : NULL;
+	const struct config_secret *section = lease ? config_find_secret(config, name) : NULL;
+
+	if (!lease)
+		return false;
+	client_secrets_add(secrets, lease->value.password);
+	if (section && lease_in_grace(lease, section->rotation_grace_ms))
+		client_secrets_add(secrets, lease->previous.password);
+	secrets->missing = !lease->value.password;
+	lease_unref(&lease);
+	return true;
+}
+
+/* What is said for clients, else what is for the server too. */
+static void add_of_section(struct client_secrets *secrets, const struct config *config, const struct config_user *user)
+{
+	if (add_of_secret(secrets, config, user->client_secret))
+		return;
+	client_secrets_add(secrets, user->client_password);
+	if (!secrets->count && !add_of_secret(secrets, config, user->secret))
+		client_secrets_add(secrets, user->password);
 }
 
 bool client_secrets_find(struct client_secrets *secrets, const struct auth_state *state, const struct config *config,
@@ -29,8 +49,8 @@ bool client_secrets_find(struct client_secrets *secrets, const struct auth_state
 	const struct config_user *section = config_find_user(config, user);
 
 	if (section)
-		add_of_section(secrets, section);
-	if (!secrets->count)
+		add_of_section(secrets, config, section);
+	if (!secrets->count && !secrets->missing)
 		client_secrets_add(secrets, userlist_find(&state->users, user));
 	return secrets->count > 0;
 }

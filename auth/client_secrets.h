@@ -15,6 +15,7 @@ enum { CLIENT_SECRETS_MAX = 4 };
 
 struct client_secrets {
 	size_t count;                   /* 0: no such user, or one without a password. */
+	bool missing;                   /* It is in a [secret] that has no value yet. */
 	char *texts[CLIENT_SECRETS_MAX];       /* Owned. */
 };
 

@@ -7,6 +7,7 @@
 
 #include "auth_state.h"
 #include "credentials_internal.h"
+#include "pgweir/lease.h"
 #include "pgweir/mem.h"
 #include "stored_secret.h"
 
@@ -81,6 +82,8 @@ void credentials_unref(struct credentials **credentials)
 	if (!gone || atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) > 1)
 		return;
 	mem_free(gone->user);
+	mem_free(gone->secret);
+	mem_free(gone->role);
 	mem_secret_free(gone->password);
 	mem_secret_free(gone->md5);
 	mem_wipe(gone, sizeof(*gone));
@@ -129,18 +132,69 @@ static struct credentials *combine(const char *user, const char *stored, const s
 	return credentials;
 }
 
-/* [user]'s password (its secret's value belongs here too, once there are leases), else the entry of auth_file. */
+/* --- Of secrets --- */
+
+static struct credentials *of_value(const struct lease *lease, const struct lease_value *value, const char *role)
+{
+	const char *user = value->username ? value->username : role;
+	const char *stored = value->password;
+	bool hashed = stored && stored_secret_kind(stored) == STORED_MD5;
+	struct credentials *credentials = credentials_make(user, hashed ? NULL : stored, hashed ? stored : NULL, NULL);
+
+	credentials->secret = mem_strdup(lease->name);
+	credentials->role = mem_strdup(role);
+	credentials->secret_serial = lease->serial;
+	credentials->missing = !stored;
+	return credentials;
+}
+
+/* NULL: no such secret is published. */
+static struct credentials *of_secret(const char *name, const char *role)
+{
+	struct lease *lease = name ? lease_find(name) : NULL;
+	struct credentials *credentials = lease ? of_value(lease, &lease->value, role) : NULL;
+
+	lease_unref(&lease);
+	return credentials;
+}
+
+struct credentials *credentials_renewed(const struct credentials *credentials)
+{
+	return of_secret(credentials->secret, credentials->role);
+}
+
+struct credentials *credentials_previous(const struct credentials *credentials)
+{
+	struct lease *lease = credentials->secret ? lease_find(credentials->secret) : NULL;
+	struct credentials *previous = lease && lease->previous.password
+		? of_value(lease, &lease->previous, credentials->role) : NULL;
+
+	lease_unref(&lease);
+	return previous;
+}
+
+/* --- The choice --- */
+
+/* [user]'s secret or password, else the entry of auth_file. */
 static struct credentials *of_user(const struct config *config, const char *user, const struct credentials *proved)
 {
 	const struct config_user *section = config_find_user(config, user);
+	struct credentials *credentials = section ? of_secret(section->secret, user) : NULL;
 
+	if (credentials)
+		return credentials;
 	if (section && section->password)
 		return combine(user, section->password, proved);
 	struct auth_state *state = auth_state_current();
-	struct credentials *credentials = combine(user, userlist_find(&state->users, user), proved);
 
+	credentials = combine(user, userlist_find(&state->users, user), proved);
 	auth_state_unref(&state);
 	return credentials;
+}
+
+struct credentials *credentials_of_user(const struct config *config, const char *user)
+{
+	return of_user(config, user, NULL);
 }
 
 struct credentials *credentials_for_server(const struct config *config, const struct config_database *database,
@@ -148,8 +202,10 @@ struct credentials *credentials_for_server(const struct config *config, const st
 {
 	const char *name = database->user ? database->user : user;
 	const struct credentials *same = proved && strcmp(proved->user, name) == 0 ? proved : NULL;
+	struct credentials *credentials = of_secret(database->secret, name);
 
-	/* The database's own secret belongs here as well. */
+	if (credentials)
+		return credentials;
 	if (database->user && database->password)
 		return combine(name, database->password, same);
 	return of_user(config, name, same);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "auth_state.h"
-#include "client_secrets.h"
+#include "credentials_internal.h"
 #include "pgweir/clock.h"
 #include "pgweir/list.h"
 #include "pgweir/log.h"
@@ -121,29 +121,18 @@ static const char *const sslmode_names[] = {
 
 static void connection_changed(struct pgclient *client, const struct error *error, void *arg);
 
-/* libpq wants the password itself: a hash or a verifier in its place is as good as none. */
-static const char *own_password(const struct lookup_source *source, const struct client_secrets *secrets)
-{
-	const struct config_user *section = config_find_user(source->config, source->database->auth_user);
-	const char *text = section && section->password ? section->password : secrets->count ? secrets->texts[0] : NULL;
-
-	return text && stored_secret_kind(text) == STORED_PLAIN ? text : NULL;
-}
-
 static void connect_to_host(struct lookup_source *source)
 {
 	const struct config_database *database = source->database;
 	const struct config_host *host = &database->cluster->hosts[source->host];
-	struct auth_state *state = auth_state_current();
-	struct client_secrets secrets = { 0 };
-
-	client_secrets_add(&secrets, userlist_find(&state->users, database->auth_user));
+	struct credentials *credentials = credentials_of_user(source->config, database->auth_user);
 	struct pgclient_options options = {
 		.host = host->host,
 		.port = host->port,
 		.dbname = source->dbname,
-		.user = database->auth_user,
-		.password = own_password(source, &secrets),
+		.user = credentials->user,
+		/* The password itself: libpq has no use for a hash or a verifier. */
+		.password = credentials->password,
 		.sslmode = sslmode_names[database->server_tls.sslmode],
 		.ssl_ca_file = database->server_tls.ca_file,
 		.ssl_cert_file = database->server_tls.cert_file,
@@ -156,8 +145,7 @@ static void connect_to_host(struct lookup_source *source)
 
 	source->state = SOURCE_CONNECTING;
 	source->client = pgclient_new(source->control, &options, connection_changed, source);
-	client_secrets_fini(&secrets);
-	auth_state_unref(&state);
+	credentials_unref(&credentials);
 }
 
 static void connect_from_first(struct lookup_source *source)

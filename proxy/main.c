@@ -6,6 +6,7 @@
 #include "pgweir/config.h"
 #include "pgweir/control.h"
 #include "pgweir/settings.h"
+#include "secret_command.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -18,6 +19,7 @@ struct arguments {
 static int command_run(const struct arguments *arguments);
 static int command_check(const struct arguments *arguments);
 static int command_describe(const struct arguments *arguments);
+static int command_secret(const struct arguments *arguments);
 
 static const struct {
 	const char *word;
@@ -29,6 +31,8 @@ static const struct {
 	{ "check", "pgweir check -c FILE", "validate FILE and print the effective settings", command_check },
 	{ "describe", "pgweir describe settings|sample", "print the reference of all settings, or a commented pgweir.ini",
 		command_describe },
+	{ "secret", "pgweir secret show|test -c FILE NAME", "say how a secret fares, or log in to its servers with it",
+		command_secret },
 };
 
 static void print_usage(FILE *to)
@@ -82,6 +86,7 @@ static int command_check(const struct arguments *arguments)
 	if (!config)
 		return EXIT_FAILED;
 	config_print_effective(config, stdout);
+	secret_command_check(config);
 	config_unref(&config);
 	return EXIT_GOOD;
 }
@@ -97,6 +102,37 @@ static int command_describe(const struct arguments *arguments)
 	else
 		return usage_error("describe what? settings or sample", NULL);
 	return EXIT_GOOD;
+}
+
+static bool run_on_secret(const struct config *config, const char *act, const char *name)
+{
+	const struct config_secret *secret = config_find_secret(config, name);
+
+	if (!secret) {
+		fprintf(stderr, "pgweir: there is no [secret %s]\n", name);
+		return false;
+	}
+	return strcmp(act, "show") == 0 ? secret_command_show(secret) : secret_command_test(config, secret);
+}
+
+static int command_secret(const struct arguments *arguments)
+{
+	const char *act = arguments->word_count > 1 ? arguments->words[1] : "";
+
+	if (strcmp(act, "show") != 0 && strcmp(act, "test") != 0)
+		return usage_error("secret what? show or test", NULL);
+	if (arguments->word_count != 3)
+		return usage_error("which secret? Give its name", NULL);
+	if (!arguments->config_path)
+		return usage_error("which configuration? Give it with -c FILE", NULL);
+	struct config *config = load(arguments);
+
+	if (!config)
+		return EXIT_FAILED;
+	bool good = run_on_secret(config, act, arguments->words[2]);
+
+	config_unref(&config);
+	return good ? EXIT_GOOD : EXIT_FAILED;
 }
 
 /* Returns EXIT_GOOD, or the status to end with. */

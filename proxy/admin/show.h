@@ -33,6 +33,7 @@ SHOW(peer_pools);
 SHOW(dns_hosts);
 SHOW(dns_zones);
 SHOW(pins);
+SHOW(secrets);
 SHOW(threads);
 
 /* The answer of a SHOW whose rows are complete. */

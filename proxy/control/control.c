@@ -14,6 +14,8 @@
 #include "pgweir/listener.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
+#include "pgweir/pool.h"
+#include "pgweir/secrets.h"
 #include "pgweir/server.h"
 #include "pgweir/session.h"
 #include "pgweir/settings.h"
@@ -83,12 +85,20 @@ static bool publish(struct config *config, struct config_problems *problems)
 		return false;
 	server_tls_reload();
 	use_logging(config);
+	/* Before the first login that needs one. */
+	secrets_configure(config);
 	if (control.config)
 		config_changes(control.config, config, note_change, NULL);
 	workers_publish(config);
 	config_unref(&control.config);
 	control.config = config_ref(config);
 	return true;
+}
+
+static void secrets_changed(void *arg)
+{
+	(void)arg;
+	workers_wake(UINT64_MAX, pool_worker_adopt_secrets, NULL);
 }
 
 bool control_reload(struct config_problems *problems)
@@ -265,6 +275,7 @@ static bool start(struct config *config)
 	drain_init(control.loop);
 	check_descriptors(config);
 	auth_start(control.loop);
+	secrets_start(control.loop, secrets_changed, NULL);
 	workers_start(config, &session_worker_hooks);
 	login_threads_start(config->login_threads);
 	login_start(&receiver);
@@ -288,6 +299,7 @@ static void stop(void)
 	login_stop();
 	login_threads_stop();
 	workers_stop();
+	secrets_stop();
 	auth_stop();
 	control.console->stop();
 	drain_fini();

@@ -66,7 +66,11 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 	share->last_error_body = opened->error_body;
 	opened->error_body = (struct buf){ 0 };
 	share->refused = opened->from_server && !may_get_better(opened->error.sqlstate);
-	share->retry_at_us = share->refused ? 0 : worker_now(share->worker) + share->settings.server_login_retry_us;
+	share->password_refused = opened->from_server && strcmp(opened->error.sqlstate, "28P01") == 0;
+	/* While connections of the pool still serve, wrong passwords are not thrown at a server that counts them. */
+	bool later = !share->refused || (share->password_refused && atomic_load(&share->pool->live) > 0);
+
+	share->retry_at_us = later ? worker_now(share->worker) + share->settings.server_login_retry_us : 0;
 	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
 		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
 	if (settings)
@@ -103,7 +107,7 @@ static void take_into_use(struct pool_share *share, struct server *server, const
 	note_parameters(share->pool, server);
 	share->stats.servers_opened++;
 	share->last_error.text[0] = '\0';
-	share->refused = false;
+	share->refused = share->password_refused = false;
 	backend->host = opening->host;
 	backend->opened_as = opening->opened_as;
 	backend->reconnect = opening->reconnect;

@@ -123,6 +123,18 @@ void pool_close_idle(struct pool_share *share, enum close_reason reason)
 	close_all(&share->idle, reason);
 }
 
+/* True: they are others than before. */
+static bool renew_credentials(struct pool_share *share)
+{
+	struct credentials *credentials = credentials_for_server(share->config, share->database, share->user_name,
+		share->credentials);
+	bool changed = credentials->fingerprint != share->credentials->fingerprint;
+
+	use_credentials(share, credentials);
+	credentials_unref(&credentials);
+	return changed;
+}
+
 /* A database that is no longer configured keeps serving the sessions it has, as it was. */
 void pool_share_refresh(struct pool_share *share, struct config *config)
 {
@@ -135,10 +147,7 @@ void pool_share_refresh(struct pool_share *share, struct config *config)
 	use_snapshot(share, config, database);
 	if (share->opened_as != before)
 		pool_close_idle(share, CLOSE_SERVER_RECONNECT);
-	struct credentials *credentials = credentials_for_server(config, database, share->user_name, share->credentials);
-
-	use_credentials(share, credentials);
-	credentials_unref(&credentials);
+	renew_credentials(share);
 }
 
 static const char *role_of(const struct pool_key *key)
@@ -175,8 +184,13 @@ static void take_credentials(struct pool_share *share, const struct pool_key *ke
 	struct credentials *credentials = current ? credentials_ref(key->credentials)
 		: credentials_for_server(share->config, share->database, share->user_name, key->credentials);
 
+	/* A login may have begun before a secret's value that has reached this worker by now. */
+	bool stale = credentials->secret && share->credentials->secret
+		&& strcmp(credentials->secret, share->credentials->secret) == 0
+		&& credentials->secret_serial < share->credentials->secret_serial;
+
 	/* Of the clients of a forced user perhaps only one has brought what the server wants to know. */
-	if (credentials->fingerprint != share->credentials->fingerprint && credentials_can_prove(credentials))
+	if (!stale && credentials->fingerprint != share->credentials->fingerprint && credentials_can_prove(credentials))
 		use_credentials(share, credentials);
 	credentials_unref(&credentials);
 }
@@ -256,6 +270,21 @@ void pool_worker_adopt(struct worker *worker, struct config *config)
 	LIST_FOREACH(link, next, &worker->shares)
 		pool_share_refresh(LIST_MEMBER(link, struct pool_share, link), config);
 	make_standing_shares(worker, config);
+	pool_worker_retry(worker, NULL);
+}
+
+void pool_worker_adopt_secrets(struct worker *worker, void *unused)
+{
+	(void)unused;
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (!share->credentials->secret || !renew_credentials(share))
+			continue;
+		/* What was refused were the former ones. */
+		share->refused = share->password_refused = false;
+		share->retry_at_us = 0;
+	}
 	pool_worker_retry(worker, NULL);
 }
 

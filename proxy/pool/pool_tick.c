@@ -40,6 +40,9 @@ static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 
 	if (pool_outdated(backend))
 		return CLOSE_SERVER_RECONNECT;
+	/* Whoever changes a password on the server first leaves these as the only ones that work. */
+	if (share->password_refused)
+		return CLOSE_REASON_COUNT;
 	if (backend->expires_us && backend->expires_us < now_us)
 		return CLOSE_SERVER_LIFETIME;
 	if (spare && idle_limit_us && backend->idle_since_us + idle_limit_us < now_us)
@@ -78,7 +81,7 @@ static void retire_old_ones(struct pool_share *share, uint64_t now_us)
 	LIST_FOREACH(link, next, &share->lent) {
 		struct backend *backend = LIST_MEMBER(link, struct backend, link);
 
-		if (!backend->retire && backend->expires_us && backend->expires_us < now_us) {
+		if (!share->password_refused && !backend->retire && backend->expires_us && backend->expires_us < now_us) {
 			backend->retire = true;
 			backend->retire_reason = CLOSE_SERVER_LIFETIME;
 		}

@@ -4,6 +4,7 @@
  *  - An address that cannot be reached leads to the next address of the name; the last one's error counts.
  *  - A server that refuses the login for want of TLS, or because of it, is tried the other way where sslmode allows
  *    both (allow, prefer). A wrong password is not tried again: it would be counted twice against whoever guards it.
+ *    What a [secret] says may be about to change, or not be in force yet: its other value gets a try (open_secret.c).
  *  - server_connect_timeout ends it wherever it is. Of that time each address gets its share.
  *  - A lookup cannot be called off: an attempt that ends during one stays until the resolver has answered.
  *  - When the login threads stop, attempts are freed and nobody is told. A reply to a loop that is gone by then is
@@ -34,11 +35,13 @@ static const struct {
 } states[] = {
 	[ATTEMPT_QUEUED] = { "waiting for a login thread", 0 },
 	[ATTEMPT_RESOLVE] = { "looking up the name", BIT(ATTEMPT_QUEUED) },
-	[ATTEMPT_DIAL] = { "connecting", BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) },
+	[ATTEMPT_DIAL] = { "connecting",
+		BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) | BIT(ATTEMPT_REREAD) },
 	[ATTEMPT_AUTH] = { "authenticating", BIT(ATTEMPT_DIAL) },
 	[ATTEMPT_PARAMS] = { "waiting for ReadyForQuery", BIT(ATTEMPT_AUTH) },
 	[ATTEMPT_ALLOWED] = { "asking for max_connections", BIT(ATTEMPT_PARAMS) },
 	[ATTEMPT_CONNECT_QUERY] = { "running connect_query", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_ALLOWED) },
+	[ATTEMPT_REREAD] = { "reading the secret again", BIT(ATTEMPT_AUTH) },
 	[ATTEMPT_READY] = { "ready", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_ALLOWED) | BIT(ATTEMPT_CONNECT_QUERY) },
 	[ATTEMPT_ABANDONED] = { "abandoned", BIT(ATTEMPT_RESOLVE) },
 };
@@ -54,8 +57,6 @@ static const struct {
 	[SSLMODE_VERIFY_CA] = { DIAL_TLS, DIAL_TLS },
 	[SSLMODE_VERIFY_FULL] = { DIAL_TLS, DIAL_TLS },
 };
-
-static void dial_address(struct attempt *attempt);
 
 void attempt_enter(struct attempt *attempt, enum attempt_state state)
 {
@@ -95,8 +96,9 @@ static void part_with_reply(struct reply *reply, bool post)
 	loop_unref(loop);
 }
 
-static void close_login(struct attempt *attempt)
+void attempt_close_login(struct attempt *attempt)
 {
+	reread_cancel(&attempt->reread);
 	dial_close(&attempt->dial);
 	conn_close(&attempt->conn);
 	server_auth_free(&attempt->auth);
@@ -114,7 +116,7 @@ static void free_attempt(struct attempt *attempt)
 }
 
 /* Closes what is not in the reply, posts that, and frees the attempt as soon as nobody refers to it. */
-static void answer(struct attempt *attempt)
+void attempt_end(struct attempt *attempt)
 {
 	const struct config_host *host = attempt->target->host;
 	struct reply *reply = attempt->reply;
@@ -126,7 +128,7 @@ static void answer(struct attempt *attempt)
 		LOG_TEXT("error", reply->opened.server ? NULL : reply->opened.error.text));
 	loop_timer_stop(&attempt->timer);
 	loop_timer_stop(&attempt->address_timer);
-	close_login(attempt);
+	attempt_close_login(attempt);
 	attempt->reply = NULL;
 	if (attempt->state == ATTEMPT_RESOLVE) {
 		attempt_enter(attempt, ATTEMPT_ABANDONED);
@@ -145,7 +147,7 @@ static void drop(struct login_work *work)
 		loop_timer_stop(&attempt->timer);
 		loop_timer_stop(&attempt->address_timer);
 	}
-	close_login(attempt);
+	attempt_close_login(attempt);
 	free_attempt(attempt);
 }
 
@@ -165,7 +167,7 @@ void attempt_succeed(struct attempt *attempt)
 	/* The first of sslmode's two ways may have left an error. */
 	buf_fini(&opened->error_body);
 	*opened = (struct server_opened){ .server = server };
-	answer(attempt);
+	attempt_end(attempt);
 }
 
 /* `"db1:5432" (10.0.0.7)`, or the socket's path. */
@@ -203,14 +205,14 @@ void attempt_fail(struct attempt *attempt, const struct error *error)
 	/* A refusal of the first way says more than why the second did not come about. */
 	if (!attempt->reply->opened.from_server)
 		keep_error(attempt, error);
-	answer(attempt);
+	attempt_end(attempt);
 }
 
 void attempt_auth_failed(struct attempt *attempt, const struct error *error)
 {
 	keep_error(attempt, error);
 	attempt->reply->opened.from_server = true;
-	answer(attempt);
+	attempt_end(attempt);
 }
 
 /* --- The two ways of sslmode --- */
@@ -225,9 +227,9 @@ static bool fall_back(struct attempt *attempt)
 	if (attempt->fell_back || local || second == ways[sslmode].first || attempt->tls == (second != DIAL_PLAIN))
 		return false;
 	attempt->fell_back = true;
-	close_login(attempt);
+	attempt_close_login(attempt);
 	attempt_enter(attempt, ATTEMPT_DIAL);
-	dial_address(attempt);
+	attempt_dial(attempt);
 	return true;
 }
 
@@ -251,7 +253,10 @@ void attempt_refused(struct attempt *attempt, const char *body, size_t size)
 	/* invalid_authorization_specification: no line of pg_hba.conf for this kind of connection, among others. */
 	if (attempt->state == ATTEMPT_AUTH && strcmp(opened->error.sqlstate, "28000") == 0 && fall_back(attempt))
 		return;
-	answer(attempt);
+	/* invalid_password */
+	if (attempt->state == ATTEMPT_AUTH && strcmp(opened->error.sqlstate, "28P01") == 0 && attempt_try_other_value(attempt))
+		return;
+	attempt_end(attempt);
 }
 
 /* --- Getting there --- */
@@ -266,7 +271,7 @@ static void next_address(struct attempt *attempt)
 	}
 	attempt->address++;
 	attempt_enter(attempt, ATTEMPT_DIAL);
-	dial_address(attempt);
+	attempt_dial(attempt);
 }
 
 static void dialled(enum dial_outcome outcome, void *arg)
@@ -311,7 +316,7 @@ static void start_address_timer(struct attempt *attempt)
 		loop_timer_start(&attempt->address_timer, (limit_ms - spent_ms) / left);
 }
 
-static void dial_address(struct attempt *attempt)
+void attempt_dial(struct attempt *attempt)
 {
 	const struct server_target *target = attempt->target;
 	enum sslmode sslmode = target->database->server_tls.sslmode;
@@ -346,7 +351,7 @@ static void resolved(const struct resolver_answer *found, void *arg)
 		return;
 	}
 	attempt->addresses = *found;
-	dial_address(attempt);
+	attempt_dial(attempt);
 }
 
 static void took_too_long(void *arg)
@@ -357,6 +362,16 @@ static void took_too_long(void *arg)
 	error_set(&error, "08001", "server_connect_timeout expired while %s",
 		attempt->state == ATTEMPT_DIAL ? dial_doing(&attempt->dial) : states[attempt->state].doing);
 	attempt_fail(attempt, &error);
+}
+
+static void fail_for_want(struct attempt *attempt)
+{
+	struct error error;
+
+	error_set(&error, "28000", "there is no password to log in with: secret \"%s\" has no value yet",
+		attempt->target->credentials->secret);
+	attempt_enter(attempt, ATTEMPT_DIAL);
+	attempt_auth_failed(attempt, &error);
 }
 
 static void begin(struct login_work *work)
@@ -370,6 +385,10 @@ static void begin(struct login_work *work)
 	if (target->config->server_connect_timeout_ms)
 		loop_timer_start(&attempt->timer, target->config->server_connect_timeout_ms);
 	attempt_enter(attempt, ATTEMPT_RESOLVE);
+	if (target->credentials->missing) {
+		fail_for_want(attempt);
+		return;
+	}
 	resolver_lookup(work->loop, target->host->host, target->host->port, resolved, attempt);
 }
 

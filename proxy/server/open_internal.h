@@ -5,6 +5,7 @@
 #include "dial.h"
 #include "login_work.h"
 #include "pgweir/resolver.h"
+#include "pgweir/secrets.h"
 #include "pgweir/server.h"
 #include "pgweir/server_auth.h"
 
@@ -16,6 +17,7 @@ enum attempt_state {
 	ATTEMPT_PARAMS,                 /* AuthenticationOk has come. */
 	ATTEMPT_ALLOWED,                /* The server has been asked how many connections it allows. */
 	ATTEMPT_CONNECT_QUERY,
+	ATTEMPT_REREAD,                 /* The server has refused what a secret says; it is read again. */
 	ATTEMPT_READY,
 	ATTEMPT_ABANDONED,              /* Answered already; waits for the resolver, which cannot be called off. */
 };
@@ -38,6 +40,9 @@ struct attempt {
 	struct buf in;                  /* Received and not yet taken; at most a message and a chunk. */
 	size_t received;
 	struct server *server;          /* Filled in as its values come. */
+	struct reread *reread;
+	bool tried_renewed, tried_previous;     /* What the secret said when it was read again, and before. */
+	uint64_t refused;               /* The fingerprint of what it said at first. */
 };
 
 void attempt_enter(struct attempt *attempt, enum attempt_state state);
@@ -47,6 +52,13 @@ void attempt_succeed(struct attempt *attempt);
 void attempt_fail(struct attempt *attempt, const struct error *error);  /* Adds where it was to the text. */
 void attempt_refused(struct attempt *attempt, const char *body, size_t size);   /* An ErrorResponse; or falls back. */
 void attempt_auth_failed(struct attempt *attempt, const struct error *error);   /* The server is there, but no login. */
+
+/* Starts again with another value of the secret the refused credentials are from, now or once it has been read again.
+ * False: there is none left to try. */
+bool attempt_try_other_value(struct attempt *attempt);
+void attempt_close_login(struct attempt *attempt);
+void attempt_dial(struct attempt *attempt);             /* The address at hand. */
+void attempt_end(struct attempt *attempt);              /* With what the reply says. */
 
 /* Sends the startup packet and answers what comes until the attempt ends. `conn` is detached. */
 void login_start_on(struct attempt *attempt);

@@ -21,16 +21,25 @@ struct credentials {
 	unsigned char scram_client_key[SCRAM_KEY_SIZE];
 	unsigned char scram_server_key[SCRAM_KEY_SIZE];
 	uint64_t fingerprint;           /* Equal for equal contents; says nothing about them. */
+	char *secret;                   /* The [secret] they are a value of, or NULL. */
+	char *role;                     /* With a secret: whom to log in as where it names no user. */
+	uint64_t secret_serial;         /* struct lease's: of two, the newer counts. 0: not of a secret. */
+	bool missing;                   /* The secret has no value yet: there is no logging in. */
 };
 
 struct credentials *credentials_ref(struct credentials *credentials);
 void credentials_unref(struct credentials **credentials);       /* NULL is fine. */
 
-/* Which login serves clients of (database, user): the database's own user, else the [user]'s password, else the entry
- * of auth_file, else what the client proved (`proved`, may be NULL). Never NULL: without any secret only `user` is set,
+/* Which login serves clients of (database, user): the database's own secret, or its user and password, else the [user]'s
+ * secret or password, else the entry of auth_file, else what the client proved (`proved`, may be NULL). A secret that
+ * names a user is that user's login, whatever the client is called. Never NULL: without anything only `user` is set,
  * which is enough where the server trusts pgweir or checks its certificate. */
 struct credentials *credentials_for_server(const struct config *config, const struct config_database *database,
 	const char *user, const struct credentials *proved) MUST_USE;
+
+/* For credentials of a secret: what it says now, or said before (NULL: there was no other value). */
+struct credentials *credentials_renewed(const struct credentials *credentials) MUST_USE;
+struct credentials *credentials_previous(const struct credentials *credentials) MUST_USE;
 
 /* True if they hold more than the role's name. */
 bool credentials_can_prove(const struct credentials *credentials);

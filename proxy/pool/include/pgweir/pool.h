@@ -62,6 +62,8 @@ void pool_worker_tick(struct worker *worker);
 /* Lets go of idle connections to that database of the server's, whatever clients call it, on all workers. */
 void pool_vacate(struct worker *worker, const char *dbname);
 void pool_worker_adopt(struct worker *worker, struct config *config);
+/* A secret has another value: what is opened from now on logs in with that. */
+void pool_worker_adopt_secrets(struct worker *worker, void *unused);
 /* Serves waiters again, after something has changed that they may have waited for. */
 void pool_worker_retry(struct worker *worker, void *unused);
 /* Closes idle connections of the database (NULL: all). */

@@ -72,7 +72,8 @@ struct pool_share {
 	uint64_t vacant_until_us;       /* Until then none is opened without need: the database is to be idle. */
 	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */
 	struct buf last_error_body;
-	bool refused;                   /* The last attempt was refused by the server itself. */
+	bool refused;                   /* The last attempt was refused by the server itself, */
+	bool password_refused;          /* and for its password, which may be about to change. */
 	unsigned session_count, session_linked;
 	struct pool_stats stats;
 	struct hub_share *listening;    /* Who of its sessions listens to what, once one does. */

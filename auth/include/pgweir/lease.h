@@ -1,0 +1,57 @@
+/* What the control plane knows of each [secret] right now.
+ *
+ * A lease is an immutable, reference-counted value. The control plane publishes one per section; login threads and
+ * workers take references when a login begins, never for a query. Where values come from is not known here: that is
+ * the business of the secrets library, which stands on this one. What a lease holds is wiped with its last reference. */
+#ifndef PGWEIR_LEASE_H
+#define PGWEIR_LEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/check.h"
+#include "pgweir/config.h"
+
+/* What a secret says, whatever its shape. Each may be NULL but for the password of a value that is complete. */
+struct lease_value {
+	char *username, *password, *host, *dbname;
+	uint16_t port;                  /* 0: not said. */
+};
+
+void lease_value_fini(struct lease_value *value);       /* Wipes. */
+/* The same contents? In constant time where passwords are compared. */
+bool lease_value_equal(const struct lease_value *a, const struct lease_value *b) MUST_USE;
+
+struct lease {
+	_Atomic unsigned references;
+	char *name;                     /* Of the section. */
+	struct lease_value value;       /* No password: there has never been a value yet. */
+	struct lease_value previous;    /* No password: there has been no other. */
+	const char *stage;              /* "current", or "" without a value. */
+	uint64_t version;               /* Counts values of this process, 1 is the first: says nothing about them. 0: none. */
+	uint64_t serial;                /* Grows with each publication of any secret: the greater one is the newer. */
+	uint64_t fetched_us;            /* clock_now_us() of the last good reading, */
+	uint64_t changed_us;            /* and of the one that brought this value. */
+	char *problem;                  /* Why the last reading brought nothing, or NULL. Holds no value. */
+};
+
+struct lease *lease_ref(struct lease *lease);
+void lease_unref(struct lease **lease);                 /* NULL is fine. */
+
+/* --- Publishing: the control plane only --- */
+
+/* In place of the secret's former one: `next` becomes the published lease, and the value of the former one the previous
+ * if it differs. Takes over what `value` and `problem` hold; without a password the former value stays. True: there is
+ * another value to log in with than before. */
+bool lease_publish(const char *name, struct lease_value *value, char *problem);
+void lease_forget(const char *name);                    /* The section is gone. */
+void lease_forget_all(void);
+
+/* --- Any thread --- */
+
+/* A reference, or NULL where no such secret is published: its provider has no effect yet. */
+struct lease *lease_find(const char *name) MUST_USE;
+/* True while clients may still log in with the previous value. */
+bool lease_in_grace(const struct lease *lease, uint64_t grace_ms) MUST_USE;
+
+#endif

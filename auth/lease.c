@@ -1,0 +1,180 @@
+#include "pgweir/lease.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "pgweir/clock.h"
+#include "pgweir/map.h"
+#include "pgweir/mem.h"
+
+static struct {
+	pthread_mutex_t mutex;
+	struct map leases;              /* By name; a reference each. */
+	uint64_t serial;
+} published = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+/* --- Values --- */
+
+void lease_value_fini(struct lease_value *value)
+{
+	mem_secret_free(value->username);
+	mem_secret_free(value->password);
+	mem_secret_free(value->host);
+	mem_secret_free(value->dbname);
+	*value = (struct lease_value){ 0 };
+}
+
+static void copy_value(struct lease_value *to, const struct lease_value *from)
+{
+	*to = (struct lease_value){
+		.username = mem_secret_dup(from->username),
+		.password = mem_secret_dup(from->password),
+		.host = mem_secret_dup(from->host),
+		.dbname = mem_secret_dup(from->dbname),
+		.port = from->port,
+	};
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? mem_equal_secret_text(a, b) : a == b;
+}
+
+bool lease_value_equal(const struct lease_value *a, const struct lease_value *b)
+{
+	return same_text(a->username, b->username) && same_text(a->password, b->password) && same_text(a->host, b->host)
+		&& same_text(a->dbname, b->dbname) && a->port == b->port;
+}
+
+static bool same_login(const struct lease_value *a, const struct lease_value *b)
+{
+	return same_text(a->username, b->username) && same_text(a->password, b->password);
+}
+
+/* --- Leases --- */
+
+struct lease *lease_ref(struct lease *lease)
+{
+	atomic_fetch_add_explicit(&lease->references, 1, memory_order_relaxed);
+	return lease;
+}
+
+void lease_unref(struct lease **lease)
+{
+	struct lease *gone = *lease;
+
+	*lease = NULL;
+	if (!gone || atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) > 1)
+		return;
+	lease_value_fini(&gone->value);
+	lease_value_fini(&gone->previous);
+	mem_free(gone->problem);
+	mem_free(gone->name);
+	mem_free(gone);
+}
+
+static struct lease *lease_new(const char *name, const struct lease *former)
+{
+	struct lease *lease = NEW(struct lease);
+
+	atomic_init(&lease->references, 1);
+	lease->name = mem_strdup(name);
+	lease->stage = "";
+	if (!former)
+		return lease;
+	copy_value(&lease->value, &former->value);
+	copy_value(&lease->previous, &former->previous);
+	lease->stage = former->stage;
+	lease->version = former->version;
+	lease->serial = former->serial;
+	lease->fetched_us = former->fetched_us;
+	lease->changed_us = former->changed_us;
+	return lease;
+}
+
+/* True: another login than before. */
+static bool take_value(struct lease *lease, struct lease_value *value, uint64_t now_us)
+{
+	bool had = lease->value.password != NULL;
+	bool changed = !had || !same_login(&lease->value, value);
+
+	lease->fetched_us = now_us;
+	if (changed && had) {
+		lease_value_fini(&lease->previous);
+		lease->previous = lease->value;
+		lease->value = (struct lease_value){ 0 };
+	}
+	lease_value_fini(&lease->value);
+	lease->value = *value;
+	*value = (struct lease_value){ 0 };
+	lease->stage = "current";
+	if (changed) {
+		lease->version++;
+		lease->changed_us = now_us;
+	}
+	return changed;
+}
+
+bool lease_publish(const char *name, struct lease_value *value, char *problem)
+{
+	bool changed = false;
+
+	pthread_mutex_lock(&published.mutex);
+	struct lease *former = map_get_text(&published.leases, name);
+	struct lease *lease = lease_new(name, former);
+
+	if (value->password)
+		changed = take_value(lease, value, clock_now_us());
+	if (changed)
+		lease->serial = ++published.serial;
+	lease->problem = problem;
+	map_put_text(&published.leases, name, lease);
+	pthread_mutex_unlock(&published.mutex);
+	lease_unref(&former);
+	lease_value_fini(value);
+	return changed;
+}
+
+void lease_forget(const char *name)
+{
+	pthread_mutex_lock(&published.mutex);
+	struct lease *gone = map_take_text(&published.leases, name);
+
+	pthread_mutex_unlock(&published.mutex);
+	lease_unref(&gone);
+}
+
+static bool let_go(const void *key, size_t size, void *value, void *arg)
+{
+	struct lease *lease = value;
+
+	(void)key, (void)size, (void)arg;
+	lease_unref(&lease);
+	return true;
+}
+
+void lease_forget_all(void)
+{
+	pthread_mutex_lock(&published.mutex);
+	map_foreach(&published.leases, let_go, NULL);
+	map_fini(&published.leases);
+	published.leases = (struct map){ 0 };
+	pthread_mutex_unlock(&published.mutex);
+}
+
+struct lease *lease_find(const char *name)
+{
+	pthread_mutex_lock(&published.mutex);
+	struct lease *lease = map_get_text(&published.leases, name);
+
+	if (lease)
+		lease_ref(lease);
+	pthread_mutex_unlock(&published.mutex);
+	return lease;
+}
+
+bool lease_in_grace(const struct lease *lease, uint64_t grace_ms)
+{
+	return lease->previous.password && clock_now_us() - lease->changed_us < grace_ms * 1000;
+}

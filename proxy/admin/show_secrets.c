@@ -1,0 +1,95 @@
+/* SHOW SECRETS and REFRESH SECRET: what is known of each [secret], and nothing that it keeps. */
+#include "act.h"
+#include "pgweir/clock.h"
+#include "pgweir/control.h"
+#include "pgweir/secrets.h"
+#include "show.h"
+
+enum { US_PER_S = 1000 * 1000 };
+
+static const struct column columns[] = {
+	{ "name", COLUMN_TEXT },
+	{ "provider", COLUMN_TEXT },
+	{ "stage", COLUMN_TEXT },
+	{ "version", COLUMN_INT8 },
+	{ "username", COLUMN_TEXT },
+	{ "host", COLUMN_TEXT },
+	{ "port", COLUMN_INT8 },
+	{ "dbname", COLUMN_TEXT },
+	{ "age", COLUMN_INT8 },                 /* Seconds that the value has been in force, */
+	{ "fetched", COLUMN_INT8 },             /* and since it was last read. */
+	{ "previous", COLUMN_TEXT },            /* What the value before it is still good for. */
+	{ "problem", COLUMN_TEXT },
+};
+const struct table secrets_table = TABLE(columns);
+
+static void put_since(struct result *result, uint64_t then_us)
+{
+	if (then_us)
+		result_int(result, (int64_t)((clock_now_us() - then_us) / US_PER_S));
+	else
+		result_null(result);
+}
+
+static const char *previous_use(const struct lease *lease, const struct config_secret *secret)
+{
+	if (!lease->previous.password)
+		return "none";
+	return lease_in_grace(lease, secret->rotation_grace_ms) ? "clients and servers" : "servers";
+}
+
+static void put_lease(struct result *result, const struct lease *lease, const struct config_secret *secret)
+{
+	const struct lease_value *value = &lease->value;
+
+	result_text(result, lease->stage);
+	result_int(result, (int64_t)lease->version);
+	result_text(result, value->username);
+	result_text(result, value->host);
+	if (value->port)
+		result_int(result, value->port);
+	else
+		result_null(result);
+	result_text(result, value->dbname);
+	put_since(result, lease->changed_us);
+	put_since(result, lease->fetched_us);
+	result_text(result, previous_use(lease, secret));
+	result_text(result, lease->problem);
+}
+
+void show_secrets(struct job *job)
+{
+	static const struct lease nothing = { .stage = "", .problem = (char *)"the provider has no effect yet" };
+	const struct config *config = control_config();
+
+	for (size_t i = 0; i < config->secret_count; i++) {
+		const struct config_secret *secret = &config->secrets[i];
+		struct lease *lease = lease_find(secret->name);
+
+		result_begin(&job->result);
+		result_text(&job->result, secret->name);
+		result_text(&job->result, secret->provider);
+		put_lease(&job->result, lease ? lease : &nothing, secret);
+		result_end(&job->result);
+		lease_unref(&lease);
+	}
+	show_done(job);
+}
+
+void act_refresh_secret(struct job *job)
+{
+	switch (secrets_refresh(call_argument(&job->call, 0))) {
+	case SECRETS_REFRESHED:
+		job_done(job, "REFRESH SECRET");
+		break;
+	case SECRETS_FAILED:
+		job_fail(job, "58000", "the secret cannot be read; the former value stays", "SHOW SECRETS says why.");
+		break;
+	case SECRETS_UNKNOWN:
+		job_fail(job, "42704", "there is no such secret", "SHOW SECRETS lists them.");
+		break;
+	case SECRETS_NO_EFFECT:
+		job_fail(job, "0A000", "the provider of this secret has no effect yet", NULL);
+		break;
+	}
+}

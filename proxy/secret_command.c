@@ -1,0 +1,194 @@
+#include "secret_command.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "pgweir/loop.h"
+#include "pgweir/pgclient.h"
+#include "pgweir/secrets.h"
+
+enum { CONNECT_TIMEOUT_MS = 10 * 1000, STAMP_MAX = 32 };
+
+/* --- show --- */
+
+static void print_line(const char *name, const char *value)
+{
+	if (value)
+		printf("%-9s %s\n", name, value);
+}
+
+/* A file's time says which version it is, and nothing about what is in it. */
+static void print_version(const struct config_secret *secret)
+{
+	struct stat status;
+	struct tm local;
+	char stamp[STAMP_MAX];
+
+	if (!secret->path || stat(secret->path, &status) != 0 || !localtime_r(&status.st_mtime, &local))
+		return;
+	strftime(stamp, sizeof(stamp), "%F %T %z", &local);
+	print_line("version", stamp);
+	printf("%-9s %lld s\n", "age", (long long)(time(NULL) - status.st_mtime));
+}
+
+static void print_report(const struct config_secret *secret, const struct secrets_report *report)
+{
+	print_line("name", secret->name);
+	print_line("provider", secret->provider);
+	if (report->no_effect)
+		print_line("problem", "the provider has no effect yet");
+	if (report->no_effect)
+		return;
+	print_version(secret);
+	print_line("username", report->value.username);
+	print_line("host", report->value.host);
+	if (report->value.port)
+		printf("%-9s %u\n", "port", report->value.port);
+	print_line("dbname", report->value.dbname);
+	print_line("warning", report->warning[0] ? report->warning : NULL);
+	print_line("problem", report->good ? NULL : report->error.text);
+}
+
+bool secret_command_show(const struct config_secret *secret)
+{
+	struct secrets_report report;
+
+	secrets_read(secret, &report);
+	print_report(secret, &report);
+	bool good = report.good;
+
+	secrets_report_fini(&report);
+	return good;
+}
+
+/* --- test --- */
+
+struct login {
+	struct loop *loop;
+	bool good;
+	struct error error;
+};
+
+static void logged_in(struct pgclient *client, const struct error *error, void *arg)
+{
+	struct login *login = arg;
+
+	(void)client;
+	login->good = !error;
+	if (error)
+		login->error = *error;
+	loop_stop(login->loop);
+}
+
+static bool try_host(const struct config *config, const struct config_database *database, const struct config_host *host,
+	const char *user, const struct lease_value *value)
+{
+	static const char *const sslmodes[] = {
+		[SSLMODE_DISABLE] = "disable", [SSLMODE_ALLOW] = "allow", [SSLMODE_PREFER] = "prefer",
+		[SSLMODE_REQUIRE] = "require", [SSLMODE_VERIFY_CA] = "verify-ca", [SSLMODE_VERIFY_FULL] = "verify-full",
+	};
+	const struct config_tls *tls = &database->server_tls;
+	const char *dbname = database->dbname ? database->dbname : value->dbname ? value->dbname : "postgres";
+	struct login login = { .loop = loop_new("secret test") };
+	struct pgclient_options options = {
+		.host = host->host, .port = host->port, .dbname = dbname, .user = user, .password = value->password,
+		.sslmode = sslmodes[tls->sslmode], .ssl_ca_file = tls->ca_file, .ssl_cert_file = tls->cert_file,
+		.ssl_key_file = tls->key_file, .application_name = config->application_name,
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+	};
+	struct pgclient *client = pgclient_new(login.loop, &options, logged_in, &login);
+
+	loop_run(login.loop);
+	pgclient_free(&client);
+	loop_free(&login.loop);
+	printf("database %s at %s:%u as %s: %s\n", database->name, host->host, host->port, user,
+		login.good ? "logged in" : login.error.text);
+	return login.good;
+}
+
+struct test {
+	const struct config *config;
+	const struct lease_value *value;
+	unsigned tried;
+	bool good;
+};
+
+static void try_database(struct test *test, const struct config_database *database, const char *user)
+{
+	const char *as = test->value->username ? test->value->username : user;
+
+	for (size_t i = 0; i < database->cluster->host_count; i++) {
+		test->tried++;
+		if (!try_host(test->config, database, &database->cluster->hosts[i], as, test->value))
+			test->good = false;
+	}
+}
+
+static bool serves(const char *named, const struct config_secret *secret)
+{
+	return named && strcmp(named, secret->name) == 0;
+}
+
+/* A [user]'s secret serves every database that has no login of its own. */
+static void try_users(struct test *test, const struct config_database *database, const struct config_secret *secret)
+{
+	for (size_t i = 0; i < test->config->user_count; i++) {
+		const struct config_user *user = &test->config->users[i];
+		bool forced = database->user && strcmp(database->user, user->name) != 0;
+
+		if (serves(user->secret, secret) && !forced && !database->secret && !database->password)
+			try_database(test, database, user->name);
+	}
+}
+
+static bool try_all(const struct config *config, const struct config_secret *secret, const struct lease_value *value)
+{
+	struct test test = { .config = config, .value = value, .good = true };
+
+	for (size_t i = 0; i < config->database_count; i++) {
+		const struct config_database *database = &config->databases[i];
+
+		if (serves(database->secret, secret))
+			try_database(&test, database, database->user ? database->user : "postgres");
+		else
+			try_users(&test, database, secret);
+	}
+	if (!test.tried)
+		printf("secret \"%s\" logs in to no server: no [database], and no [user] of one, has it\n", secret->name);
+	return test.good && test.tried;
+}
+
+bool secret_command_test(const struct config *config, const struct config_secret *secret)
+{
+	struct secrets_report report;
+
+	secrets_read(secret, &report);
+	if (!report.good)
+		print_report(secret, &report);
+	bool good = report.good && try_all(config, secret, &report.value);
+
+	secrets_report_fini(&report);
+	return good;
+}
+
+/* --- check --- */
+
+void secret_command_check(const struct config *config)
+{
+	for (size_t i = 0; i < config->secret_count; i++) {
+		const struct config_secret *secret = &config->secrets[i];
+		struct secrets_report report;
+
+		secrets_read(secret, &report);
+		if (report.no_effect)
+			fprintf(stderr, "warning: secret \"%s\" has no effect yet: provider %s is not built in\n", secret->name,
+				secret->provider);
+		else if (!report.good)
+			fprintf(stderr, "warning: secret \"%s\" cannot be read: %s\n", secret->name, report.error.text);
+		else if (report.warning[0])
+			fprintf(stderr, "warning: secret \"%s\": %s\n", secret->name, report.warning);
+		secrets_report_fini(&report);
+	}
+}

@@ -1,0 +1,50 @@
+/* The service that keeps leases (lease.h) up to date: reads what [secret] sections name, watches files, reads again.
+ *
+ * It lives on the control plane's loop. A value that cannot be read, or not as a whole, leaves the last good one in
+ * force. Nothing here logs, shows or returns a part of a value but user, host, port and database name. */
+#ifndef PGWEIR_SECRETS_H
+#define PGWEIR_SECRETS_H
+
+#include <stdbool.h>
+
+#include "pgweir/config.h"
+#include "pgweir/error.h"
+#include "pgweir/lease.h"
+#include "pgweir/loop.h"
+
+/* --- The service, on the control loop's thread --- */
+
+/* Called after a secret's value has changed, within whatever found that out. */
+typedef void secrets_changed_cb(void *arg);
+
+void secrets_start(struct loop *control, secrets_changed_cb *changed, void *arg);
+void secrets_stop(void);                /* Leases are forgotten. Rereads under way are answered. */
+/* Takes the sections of a new snapshot: each is read before this returns, and its lease published. */
+void secrets_configure(struct config *config);
+
+enum secrets_refresh { SECRETS_REFRESHED, SECRETS_FAILED, SECRETS_UNKNOWN, SECRETS_NO_EFFECT };
+/* Reads one again, now. */
+enum secrets_refresh secrets_refresh(const char *name);
+
+/* --- Any thread --- */
+
+struct reread;
+/* On the loop given, never from within the call, not after reread_cancel(). The lease is up to date by then. */
+typedef void reread_cb(void *arg);
+
+/* A server has refused what the secret says: whether it says something else by now. */
+struct reread *reread_start(const char *name, struct loop *loop, reread_cb *callback, void *arg) MUST_USE;
+void reread_cancel(struct reread **reread);             /* NULL is fine. On the loop of the request. */
+
+/* --- Without the service: for commands --- */
+
+struct secrets_report {
+	bool good, no_effect;           /* The provider is one that does nothing yet. */
+	struct lease_value value;
+	char warning[256];              /* "" if nothing. */
+	struct error error;             /* Where it is not good. */
+};
+void secrets_read(const struct config_secret *secret, struct secrets_report *report);
+void secrets_report_fini(struct secrets_report *report);
+
+#endif

@@ -1,0 +1,40 @@
+#include "provider.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shape.h"
+
+static bool read_static(const struct config_secret *secret, struct reading *reading, struct error *error)
+{
+	const char *text = secret->value ? secret->value : "";
+
+	return shape_parse(text, strlen(text), secret->json_key, &reading->value, error)
+		|| error_prepend(error, "its value");
+}
+
+static bool read_env(const struct config_secret *secret, struct reading *reading, struct error *error)
+{
+	const char *text = getenv(secret->variable);
+
+	if (!text)
+		return error_set(error, NULL, "the environment has no %s", secret->variable);
+	return shape_parse(text, strlen(text), secret->json_key, &reading->value, error)
+		|| error_prepend(error, "variable %s", secret->variable);
+}
+
+static const struct provider providers[] = {
+	{ .name = "static", .read = read_static },
+	{ .name = "env", .read = read_env },
+	{ .name = "file", .read = mount_read, .changes = true },
+	{ .name = "aws-secrets-manager" },
+	{ .name = "rds-iam" },
+};
+
+const struct provider *provider_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(providers); i++)
+		if (strcmp(providers[i].name, name) == 0)
+			return &providers[i];
+	return NULL;
+}

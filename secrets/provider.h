@@ -1,0 +1,30 @@
+/* Providers: where the text of a secret comes from. One row each; what is not in the table's `read` has no effect yet. */
+#ifndef PGWEIR_SECRETS_PROVIDER_H
+#define PGWEIR_SECRETS_PROVIDER_H
+
+#include <stdbool.h>
+
+#include "pgweir/config.h"
+#include "pgweir/error.h"
+#include "pgweir/lease.h"
+
+/* What one reading brought. */
+struct reading {
+	struct lease_value value;
+	char warning[256];              /* What should be mended although the value is good; "" if nothing. */
+	bool young;                     /* The file was written this very moment: perhaps not to its end. */
+};
+
+struct provider {
+	const char *name;
+	/* Fills in an empty reading. False: `error`, without a part of the value. Control thread, or a command. */
+	bool (*read)(const struct config_secret *secret, struct reading *reading, struct error *error);
+	bool changes;                   /* It may read another value later. */
+};
+
+const struct provider *provider_find(const char *name);         /* Never NULL for what config_load() lets through. */
+
+/* mount.c: provider `file`. */
+bool mount_read(const struct config_secret *secret, struct reading *reading, struct error *error) MUST_USE;
+
+#endif

@@ -1,0 +1,110 @@
+/* Failure story: a request is a letter that travels to the control loop and back. Whoever sent it may be gone by then:
+ * reread_cancel() only cuts the tie, and the letter is freed when it comes home, or when one of the two loops ends with
+ * the letter in its mailbox. `callback` is touched on the sender's loop alone. */
+#include "reread_internal.h"
+
+#include <pthread.h>
+
+#include "pgweir/mem.h"
+#include "pgweir/secrets.h"
+
+struct reread {
+	struct loop_letter letter;
+	struct loop *loop;              /* A reference. */
+	char *name;
+	reread_cb *callback;            /* NULL once cancelled. */
+	void *arg;
+};
+
+static struct {
+	pthread_mutex_t mutex;
+	struct loop *control;
+} service = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static void free_reread(struct loop_letter *letter)
+{
+	struct reread *reread = CONTAINER_OF(letter, struct reread, letter);
+
+	mem_free(reread->name);
+	mem_free(reread);
+}
+
+static void come_home(struct loop_letter *letter)
+{
+	struct reread *reread = CONTAINER_OF(letter, struct reread, letter);
+
+	if (reread->callback)
+		reread->callback(reread->arg);
+	free_reread(letter);
+}
+
+static void send_home(struct reread *reread)
+{
+	struct loop *loop = reread->loop;
+
+	reread->letter.deliver = come_home;
+	loop_post(loop, &reread->letter);
+	loop_unref(loop);
+}
+
+static void arrive(struct loop_letter *letter)
+{
+	struct reread *reread = CONTAINER_OF(letter, struct reread, letter);
+
+	(void)secrets_refresh(reread->name);
+	send_home(reread);
+}
+
+static void drop(struct loop_letter *letter)
+{
+	struct reread *reread = CONTAINER_OF(letter, struct reread, letter);
+
+	/* Still on its way there: it holds its reference. */
+	if (letter->deliver == arrive)
+		loop_unref(reread->loop);
+	free_reread(letter);
+}
+
+struct reread *reread_start(const char *name, struct loop *loop, reread_cb *callback, void *arg)
+{
+	struct reread *reread = NEW(struct reread);
+
+	*reread = (struct reread){
+		.letter = { .deliver = arrive, .drop = drop },
+		.loop = loop_ref(loop),
+		.name = mem_strdup(name),
+		.callback = callback,
+		.arg = arg,
+	};
+	pthread_mutex_lock(&service.mutex);
+	if (service.control)
+		loop_post(service.control, &reread->letter);
+	else
+		send_home(reread);
+	pthread_mutex_unlock(&service.mutex);
+	return reread;
+}
+
+void reread_cancel(struct reread **reread)
+{
+	if (*reread)
+		(*reread)->callback = NULL;
+	*reread = NULL;
+}
+
+static void set_control(struct loop *control)
+{
+	pthread_mutex_lock(&service.mutex);
+	service.control = control;
+	pthread_mutex_unlock(&service.mutex);
+}
+
+void reread_service_start(struct loop *control)
+{
+	set_control(control);
+}
+
+void reread_service_stop(void)
+{
+	set_control(NULL);
+}

@@ -1,0 +1,323 @@
+"""[secret]: credentials that come from files, the environment or the section itself, and change while pgweir runs."""
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import threading
+
+import psycopg
+import pytest
+
+from harness import raw
+from harness.pgweir import binary
+from harness.process import wait_until
+
+pytestmark = pytest.mark.ours
+
+OLD, NEW = "old-%pass/word 1", "new-%pass/word 2"
+
+
+class Mount:
+    """A folder as Kubernetes mounts a secret: files are links through ..data, which a rename moves to the next generation."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder, self.generation = folder, 0
+        folder.mkdir()
+
+    def put(self, mode: int = 0o600, **files: str) -> None:
+        self.generation += 1
+        generation = self.folder / f"..generation_{self.generation}"
+        generation.mkdir()
+        for name, text in files.items():
+            (generation / name).write_text(text)
+            (generation / name).chmod(mode)
+            link = self.folder / name
+            if not link.is_symlink():
+                link.symlink_to(f"..data/{name}")
+        next_link = self.folder / "..data_tmp"
+        next_link.symlink_to(generation.name)
+        next_link.rename(self.folder / "..data")
+
+
+def write(path: pathlib.Path, text: str, mode: int = 0o600) -> pathlib.Path:
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+@pytest.fixture
+def role(cluster):
+    """A role that nobody else uses, with the password OLD."""
+    cluster.primary.sql(f"CREATE ROLE rotated LOGIN PASSWORD '{OLD}'")
+    yield "rotated"
+    cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
+    cluster.primary.sql("DROP ROLE rotated")
+
+
+@pytest.fixture
+def mount(tmp_path):
+    return Mount(tmp_path / "mount")
+
+
+def alter(cluster, password: str) -> None:
+    cluster.primary.sql(f"ALTER ROLE rotated PASSWORD '{password}'")
+
+
+def sections(path, **secret) -> dict:
+    return {"pgweir": {"pool_mode": "transaction", "log_level": "debug"}, "database app": {"pool_size": 4},
+            "user rotated": {"secret": "rotated"}, "secret rotated": {"provider": "file", "path": path, **secret}}
+
+
+def assert_says_nothing(proxy, *values: str) -> None:
+    """Neither the log nor the console repeats a value."""
+    shown = proxy.log() + "".join(str(proxy.show(what)) for what in ("SECRETS", "CONFIG", "POOLS", "SERVERS", "USERS"))
+    assert not [value for value in values if value in shown]
+
+
+def secret_row(proxy, name: str = "rotated") -> dict:
+    return next(row for row in proxy.show("SECRETS") if row["name"] == name)
+
+
+def has_version(proxy, version: int) -> None:
+    wait_until(lambda: secret_row(proxy)["version"] == version, 15, f"version {version} of the secret is in force")
+
+
+class Traffic:
+    """Clients that run queries, and others that come and go, until stop(); what failed is in `failures`."""
+
+    def __init__(self, proxy, password: str):
+        self.proxy, self.password, self.ended, self.failures, self.logins = proxy, password, False, [], 0
+        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in (self.stay, self.stay, self.come_and_go)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, work) -> None:
+        try:
+            work()
+        except Exception as failure:
+            self.failures.append(repr(failure))
+
+    def connect(self):
+        return psycopg.connect(host=self.proxy.host, port=self.proxy.port, dbname="app", user="rotated",
+                               password=self.password, autocommit=True)
+
+    def stay(self) -> None:
+        with contextlib.closing(self.connect()) as connection:
+            while not self.ended:
+                assert connection.execute("SELECT current_user").fetchone() == ("rotated",)
+
+    def come_and_go(self) -> None:
+        while not self.ended:
+            with contextlib.closing(self.connect()) as connection:
+                connection.execute("SELECT 1")
+            self.logins += 1
+
+    def more(self, logins: int = 5) -> None:
+        """Waits for that many more logins."""
+        wanted = self.logins + logins
+        wait_until(lambda: self.failures or self.logins >= wanted, 30, "clients log in")
+        assert not self.failures
+
+    def stop(self) -> None:
+        self.ended = True
+        for thread in self.threads:
+            thread.join(30)
+        assert not self.failures
+
+
+@contextlib.contextmanager
+def traffic(proxy, password: str):
+    running = Traffic(proxy, password)
+    try:
+        running.more()
+        yield running
+    finally:
+        running.stop()
+
+
+def reconnect(proxy) -> None:
+    with contextlib.closing(proxy.admin()) as console:
+        console.cursor().execute("RECONNECT")
+
+
+def test_a_password_that_changes_on_the_server_first_fails_nobody(start_pgweir, cluster, role, mount):
+    """Connections that are open go on serving until the secret says what the server wants."""
+    mount.put(username=role, password=OLD + "\n")
+    proxy = start_pgweir(sections(mount.folder))
+    with traffic(proxy, OLD) as running:
+        alter(cluster, NEW)
+        running.more()
+        mount.put(username=role, password=NEW)
+        has_version(proxy, 2)
+        reconnect(proxy)
+        running.password = NEW
+        running.more()
+        running.password = OLD          # Of a client that has not heard of the new one: within rotation_grace.
+        running.more()
+    assert_says_nothing(proxy, OLD, NEW)
+
+
+def test_a_password_that_changes_in_the_secret_first_fails_nobody(start_pgweir, cluster, role, mount):
+    """The server still wants the previous value, also for connections that are opened meanwhile."""
+    mount.put(username=role, password=OLD)
+    proxy = start_pgweir(sections(mount.folder))
+    with traffic(proxy, OLD) as running:
+        mount.put(username=role, password=NEW)
+        has_version(proxy, 2)
+        running.password = NEW
+        reconnect(proxy)
+        running.more()
+        alter(cluster, NEW)
+        reconnect(proxy)
+        running.more()
+    assert_says_nothing(proxy, OLD, NEW)
+
+
+def test_the_previous_password_lets_clients_in_for_the_grace_only(start_pgweir, cluster, role, mount):
+    mount.put(password=OLD)
+    proxy = start_pgweir(sections(mount.folder, rotation_grace="0s"))
+    assert proxy.raw("app", role, password=OLD).value("SELECT 1") == "1"
+    alter(cluster, NEW)
+    mount.put(password=NEW)
+    has_version(proxy, 2)
+    with pytest.raises(raw.ServerError) as caught:
+        proxy.raw("app", role, password=OLD)
+    assert caught.value.sqlstate == "28P01"
+    assert proxy.raw("app", role, password=NEW).value("SELECT 1") == "1"
+
+
+def test_established_connections_live_on(start_pgweir, cluster, role, mount):
+    mount.put(password=OLD)
+    proxy = start_pgweir(sections(mount.folder))
+    client = proxy.raw("app", role, password=OLD)
+    pid = client.value("SELECT pg_backend_pid()")
+    alter(cluster, NEW)
+    mount.put(password=NEW)
+    has_version(proxy, 2)
+    assert client.value("SELECT pg_backend_pid()") == pid
+
+
+def test_the_secret_may_name_another_user_of_the_server(start_pgweir, cluster, role, tmp_path):
+    """The client's name stays that of its section."""
+    path = write(tmp_path / "secret.json", json.dumps({"username": role, "password": OLD, "port": "5432", "engine": "postgres"}))
+    wanted = sections(path)
+    wanted["user service"] = wanted.pop("user rotated")
+    proxy = start_pgweir(wanted)
+    assert proxy.raw("app", "service", password=OLD).value("SELECT current_user") == role
+    assert proxy.pool("app", "service")
+    assert secret_row(proxy)["username"] == role
+
+
+def test_clients_may_have_a_secret_of_their_own(start_pgweir, role, tmp_path):
+    path = write(tmp_path / "server", OLD + "\n")
+    wanted = sections(path)
+    wanted["user rotated"]["client_secret"] = "clients"
+    wanted["secret clients"] = {"provider": "static", "value": "what-clients-know"}
+    proxy = start_pgweir(wanted)
+    assert proxy.raw("app", role, password="what-clients-know").value("SELECT current_user") == role
+    with pytest.raises(raw.ServerError):
+        proxy.raw("app", role, password=OLD)
+    assert_says_nothing(proxy, OLD, "what-clients-know")
+
+
+def test_a_databases_secret_serves_all_its_clients(start_pgweir, role, tmp_path, monkeypatch):
+    monkeypatch.setenv("ROTATED_URL", f"postgresql+psycopg://{role}:old-%25pass%2Fword%201@db.example:5432/app?sslmode=require")
+    proxy = start_pgweir({"database app": {"user": "anybody", "secret": "rotated"},
+                          "secret rotated": {"provider": "env", "variable": "ROTATED_URL"}})
+    assert proxy.raw("app", "app").value("SELECT current_user") == role
+    assert proxy.raw("app", "other").value("SELECT current_user") == role
+    assert secret_row(proxy)["host"] == "db.example"
+    assert_says_nothing(proxy, OLD)
+
+
+def test_a_secret_that_is_not_there_yet_fails_its_users_only(start_pgweir, role, tmp_path):
+    path = tmp_path / "later"
+    proxy = start_pgweir(sections(path, refresh_interval="1s"))
+    assert proxy.raw("app", "app").value("SELECT 1") == "1"
+    with pytest.raises(raw.ServerError) as caught:
+        proxy.raw("app", role, password=OLD)
+    assert caught.value.sqlstate == "57P03" and "has no value" in str(caught.value)
+    assert "No such file" in secret_row(proxy)["problem"] and secret_row(proxy)["version"] == 0
+    write(path, OLD)
+    has_version(proxy, 1)
+    assert proxy.raw("app", role, password=OLD).value("SELECT current_user") == role
+
+
+def test_a_server_login_without_a_value_says_so(start_pgweir, role, tmp_path):
+    """The client has proved who it is in another way; there is no trying without a password."""
+    wanted = sections(tmp_path / "later")
+    wanted["user rotated"]["client_password"] = "known"
+    proxy = start_pgweir(wanted)
+    with pytest.raises(raw.ServerError) as caught:
+        proxy.raw("app", role, password="known").value("SELECT 1")
+    assert 'secret "rotated" has no value yet' in str(caught.value)
+
+
+def test_half_a_value_leaves_the_last_good_one_in_force(start_pgweir, role, tmp_path):
+    path = write(tmp_path / "secret", json.dumps({"username": role, "password": OLD}))
+    proxy = start_pgweir(sections(path))
+    for broken in ('{"username": "rotated", "pass', ""):
+        path.write_text(broken)
+        wait_until(lambda: secret_row(proxy)["problem"], 15, "the broken file is noticed")
+        assert proxy.raw("app", role, password=OLD).value("SELECT current_user") == role
+        write(path, json.dumps({"username": role, "password": OLD}))
+        wait_until(lambda: not secret_row(proxy)["problem"], 15, "the good file is noticed")
+    path.unlink()
+    wait_until(lambda: secret_row(proxy)["problem"], 15, "the missing file is noticed")
+    assert proxy.raw("app", role, password=OLD).value("SELECT current_user") == role
+    assert secret_row(proxy)["version"] == 1
+
+
+def test_files_that_anybody_may_write_are_refused(start_pgweir, role, tmp_path):
+    path = write(tmp_path / "secret", OLD, 0o666)
+    proxy = start_pgweir(sections(path))
+    assert "everybody may write" in secret_row(proxy)["problem"]
+    path.chmod(0o644)
+    has_version(proxy, 1)
+    assert "everybody may read" in proxy.log()
+
+
+def test_refresh_reads_at_once(start_pgweir, role, tmp_path):
+    path = write(tmp_path / "secret", OLD)
+    proxy = start_pgweir(sections(path))
+    with contextlib.closing(proxy.admin()) as console:
+        console.cursor().execute("REFRESH SECRET rotated")
+        with pytest.raises(Exception, match="no such secret"):
+            console.cursor().execute("REFRESH SECRET nobody")
+        path.unlink()
+        with pytest.raises(Exception, match="cannot be read"):
+            console.cursor().execute("REFRESH SECRET rotated")
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+def test_commands_show_and_test_a_secret_without_its_value(start_pgweir, cluster, role, tmp_path):
+    path = write(tmp_path / "secret", json.dumps({"username": role, "password": OLD, "host": "db.example", "dbname": "app"}))
+    proxy = start_pgweir(sections(path))
+    shown = command("secret", "show", "-c", proxy.ini_path, "rotated")
+    assert shown.returncode == 0 and "db.example" in shown.stdout and role in shown.stdout
+    tested = command("secret", "test", "-c", proxy.ini_path, "rotated")
+    assert tested.returncode == 0 and "logged in" in tested.stdout, tested
+    alter(cluster, NEW)
+    refused = command("secret", "test", "-c", proxy.ini_path, "rotated")
+    assert refused.returncode == 1 and "password authentication failed" in refused.stdout, refused
+    assert command("secret", "show", "-c", proxy.ini_path, "nobody").returncode == 1
+    assert command("secret", "show", "-c", proxy.ini_path).returncode == 2
+    for said in (shown, tested, refused):
+        assert OLD not in said.stdout + said.stderr
+    path.unlink()
+    assert command("secret", "show", "-c", proxy.ini_path, "rotated").returncode == 1
+    checked = command("check", "-c", proxy.ini_path)
+    assert checked.returncode == 0 and 'secret "rotated" cannot be read' in checked.stderr
+
+
+def test_providers_without_effect_yet_say_so(start_pgweir):
+    """The [user] is served as if it had no secret."""
+    proxy = start_pgweir({"user app": {"secret": "later"},
+                          "secret later": {"provider": "aws-secrets-manager", "id": "prod/app", "region": "us-east-1"}})
+    assert proxy.raw("app", "app").value("SELECT 1") == "1"
+    assert "no effect yet" in proxy.log()
+    assert "no effect yet" in command("check", "-c", proxy.ini_path).stderr
