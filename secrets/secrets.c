@@ -50,9 +50,12 @@ static void log_outcome(struct source *source, const struct lease *former, const
 			LOG_TEXT("in_force", former && former->value.password ? "the former value" : "none"));
 	if (!problem && before)
 		log_info("secret can be read again", LOG_TEXT("secret", name));
-	if (*warning && strcmp(warning, source->warning) != 0)
+	if (strcmp(warning, source->warning) == 0)
+		return;
+	if (*warning)
 		log_warning("secret", LOG_TEXT("secret", name), LOG_TEXT("warning", warning));
-	snprintf(source->warning, sizeof(source->warning), "%s", warning);
+	memmove(source->warning, warning, strnlen(warning, sizeof(source->warning) - 1) + 1);
+	source->warning[sizeof(source->warning) - 1] = '\0';
 }
 
 static void log_value(const char *name)
