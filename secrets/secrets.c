@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "provider.h"
@@ -24,7 +25,8 @@ struct source {
 	struct loop_timer check, look;
 	bool looking;                   /* `look` runs. */
 	int folder;                     /* Of the watch; -1: none. */
-	struct lease_value young;       /* Read once from a file just written; taken when it reads the same again. */
+	struct lease_value young;       /* Read from a file just written; taken when it still reads the same later. */
+	uint64_t young_since_us;
 	char warning[256];              /* As last logged. */
 };
 
@@ -85,12 +87,15 @@ static void start_look(struct source *source, uint64_t delay_ms)
 /* True: the value is not taken yet, since the file may not be complete. The first one is: there is nothing better. */
 static bool must_settle(struct source *source, const struct lease *former, struct reading *reading)
 {
-	bool known = !former || !former->value.password || lease_value_equal(&former->value, &reading->value)
-		|| lease_value_equal(&source->young, &reading->value);
+	bool known = !former || !former->value.password || lease_value_equal(&former->value, &reading->value);
+	bool same = lease_value_equal(&source->young, &reading->value);
+	bool settled = same && clock_now_us() - source->young_since_us >= SETTLE_MS * UINT64_C(1000);
 
 	lease_value_fini(&source->young);
-	if (known || !reading->young)
+	if (known || settled || !reading->young)
 		return false;
+	if (!same)
+		source->young_since_us = clock_now_us();
 	source->young = reading->value;
 	reading->value = (struct lease_value){ 0 };
 	start_look(source, SETTLE_MS);
