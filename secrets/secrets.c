@@ -3,7 +3,6 @@
  * looking every CHECK_MS. A file that was written this very moment counts once it reads the same SETTLE_MS later. */
 #include "pgweir/secrets.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "pgweir/clock.h"
@@ -42,7 +41,7 @@ static struct {
 
 /* --- Reading --- */
 
-static void log_outcome(struct source *source, const struct lease *former, const char *problem, const char *warning)
+static void log_outcome(const struct source *source, const struct lease *former, const char *problem)
 {
 	const char *name = source->section->name;
 	const char *before = former ? former->problem : NULL;
@@ -52,9 +51,15 @@ static void log_outcome(struct source *source, const struct lease *former, const
 			LOG_TEXT("in_force", former && former->value.password ? "the former value" : "none"));
 	if (!problem && before)
 		log_info("secret can be read again", LOG_TEXT("secret", name));
-	if (*warning && strcmp(warning, source->warning) != 0)
-		log_warning("secret", LOG_TEXT("secret", name), LOG_TEXT("warning", warning));
-	snprintf(source->warning, sizeof(source->warning), "%s", warning);
+}
+
+static void log_warning_once(struct source *source, const struct reading *reading)
+{
+	if (strcmp(reading->warning, source->warning) == 0)
+		return;
+	memcpy(source->warning, reading->warning, sizeof(source->warning));
+	if (reading->warning[0])
+		log_warning("secret", LOG_TEXT("secret", source->section->name), LOG_TEXT("warning", reading->warning));
 }
 
 static void log_value(const char *name)
@@ -111,7 +116,9 @@ static bool read_source(struct source *source)
 
 	if (source->provider->changes)
 		source->folder = watch_folder(&service.watch, source->section->path);
-	log_outcome(source, former, good ? NULL : error.text, good ? reading.warning : source->warning);
+	log_outcome(source, former, good ? NULL : error.text);
+	if (good)
+		log_warning_once(source, &reading);
 	if (!good) {
 		lease_value_fini(&reading.value);
 		publish(source, &reading.value, error.text);
