@@ -40,7 +40,7 @@ static bool is_young(const struct stat *status)
 	clock_gettime(CLOCK_REALTIME, &now);
 	time_t age_s = now.tv_sec - status->st_mtim.tv_sec;
 
-	return age_s >= 0 && age_s <= YOUNG_S;
+	return age_s <= YOUNG_S;
 }
 
 static bool read_all(int fd, const char *name, struct buf *text, struct error *error)

@@ -3,9 +3,9 @@
  * looking every CHECK_MS. A file that was written this very moment counts once it reads the same SETTLE_MS later. */
 #include "pgweir/secrets.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "provider.h"
@@ -24,7 +24,8 @@ struct source {
 	struct loop_timer check, look;
 	bool looking;                   /* `look` runs. */
 	int folder;                     /* Of the watch; -1: none. */
-	struct lease_value young;       /* Read once from a file just written; taken when it reads the same again. */
+	struct lease_value young;       /* Read from a file just written; taken when it still reads the same later. */
+	uint64_t young_since_us;
 	char warning[256];              /* As last logged. */
 };
 
@@ -40,7 +41,7 @@ static struct {
 
 /* --- Reading --- */
 
-static void log_outcome(struct source *source, const struct lease *former, const char *problem, const char *warning)
+static void log_outcome(const struct source *source, const struct lease *former, const char *problem)
 {
 	const char *name = source->section->name;
 	const char *before = former ? former->problem : NULL;
@@ -50,12 +51,15 @@ static void log_outcome(struct source *source, const struct lease *former, const
 			LOG_TEXT("in_force", former && former->value.password ? "the former value" : "none"));
 	if (!problem && before)
 		log_info("secret can be read again", LOG_TEXT("secret", name));
-	if (strcmp(warning, source->warning) == 0)
+}
+
+static void log_warning_once(struct source *source, const struct reading *reading)
+{
+	if (strcmp(reading->warning, source->warning) == 0)
 		return;
-	if (*warning)
-		log_warning("secret", LOG_TEXT("secret", name), LOG_TEXT("warning", warning));
-	memmove(source->warning, warning, strnlen(warning, sizeof(source->warning) - 1) + 1);
-	source->warning[sizeof(source->warning) - 1] = '\0';
+	memcpy(source->warning, reading->warning, sizeof(source->warning));
+	if (reading->warning[0])
+		log_warning("secret", LOG_TEXT("secret", source->section->name), LOG_TEXT("warning", reading->warning));
 }
 
 static void log_value(const char *name)
@@ -88,12 +92,15 @@ static void start_look(struct source *source, uint64_t delay_ms)
 /* True: the value is not taken yet, since the file may not be complete. The first one is: there is nothing better. */
 static bool must_settle(struct source *source, const struct lease *former, struct reading *reading)
 {
-	bool known = !former || !former->value.password || lease_value_equal(&former->value, &reading->value)
-		|| lease_value_equal(&source->young, &reading->value);
+	bool known = !former || !former->value.password || lease_value_equal(&former->value, &reading->value);
+	bool same = lease_value_equal(&source->young, &reading->value);
+	bool settled = same && clock_now_us() - source->young_since_us >= SETTLE_MS * UINT64_C(1000);
 
 	lease_value_fini(&source->young);
-	if (known || !reading->young)
+	if (known || settled || !reading->young)
 		return false;
+	if (!same)
+		source->young_since_us = clock_now_us();
 	source->young = reading->value;
 	reading->value = (struct lease_value){ 0 };
 	start_look(source, SETTLE_MS);
@@ -109,7 +116,9 @@ static bool read_source(struct source *source)
 
 	if (source->provider->changes)
 		source->folder = watch_folder(&service.watch, source->section->path);
-	log_outcome(source, former, good ? NULL : error.text, good ? reading.warning : source->warning);
+	log_outcome(source, former, good ? NULL : error.text);
+	if (good)
+		log_warning_once(source, &reading);
 	if (!good) {
 		lease_value_fini(&reading.value);
 		publish(source, &reading.value, error.text);

@@ -109,6 +109,11 @@ static void use_credentials(struct pool_share *share, struct credentials *creden
 	struct credentials *old = share->credentials;
 
 	share->credentials = credentials_ref(credentials);
+	/* It was the old ones that the server refused. */
+	if (old && share->password_refused && old->fingerprint != credentials->fingerprint) {
+		share->refused = share->password_refused = false;
+		share->retry_at_us = 0;
+	}
 	credentials_unref(&old);
 }
 
@@ -123,16 +128,13 @@ void pool_close_idle(struct pool_share *share, enum close_reason reason)
 	close_all(&share->idle, reason);
 }
 
-/* True: they are others than before. */
-static bool renew_credentials(struct pool_share *share)
+static void renew_credentials(struct pool_share *share)
 {
 	struct credentials *credentials = credentials_for_server(share->config, share->database, share->user_name,
 		share->credentials);
-	bool changed = credentials->fingerprint != share->credentials->fingerprint;
 
 	use_credentials(share, credentials);
 	credentials_unref(&credentials);
-	return changed;
 }
 
 /* A database that is no longer configured keeps serving the sessions it has, as it was. */
@@ -279,11 +281,8 @@ void pool_worker_adopt_secrets(struct worker *worker, void *unused)
 	LIST_FOREACH(link, next, &worker->shares) {
 		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 
-		if (!share->credentials->secret || !renew_credentials(share))
-			continue;
-		/* What was refused were the former ones. */
-		share->refused = share->password_refused = false;
-		share->retry_at_us = 0;
+		if (share->credentials->secret)
+			renew_credentials(share);
 	}
 	pool_worker_retry(worker, NULL);
 }
