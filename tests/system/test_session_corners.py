@@ -190,6 +190,16 @@ def test_a_seed_set_as_a_setting_does_not_end_the_session(pair):
     assert client.value("SELECT 1") == "1"
 
 
+@pytest.mark.parametrize("setting", ["transaction_isolation = 'serializable'", "transaction_read_only = on", "transaction_deferrable = on"])
+def test_what_is_a_transactions_own_does_not_follow(pair, setting):
+    client, other = pair
+    client.ask(f"SET {setting}")
+    client.ask("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    other.ask("BEGIN; SET LOCAL work_mem = '9MB'; COMMIT")
+    assert client.value("SHOW transaction_isolation") == "repeatable read"
+    assert "E" not in raw.types(client.ask("CREATE TEMP TABLE mine (n int) ON COMMIT DROP"))
+
+
 @pytest.mark.parametrize("oid, arguments", [(2880, (struct.pack("!q", 4711),)), (2882, (struct.pack("!q", 4711),))])
 def test_a_lock_taken_by_a_function_call_pins(pgweir, oid, arguments):
     """The fast path: no SQL to read."""
