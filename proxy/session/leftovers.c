@@ -29,7 +29,9 @@ static const struct leftover_kind {
 	/* The login's own user comes behind it. */
 	[LEFTOVER_SETTINGS] = { 's', PIN_UNKNOWN, FOLLOWS, SCAN_SETS, 0, REFUSAL_NONE,
 		"SELECT 's', s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session'"
-		" AND s.context OPERATOR(pg_catalog.<>) 'internal' UNION ALL SELECT 's', 'role', r"
+		" AND s.context OPERATOR(pg_catalog.<>) 'internal' AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY["
+		/* The transaction's own, whoever set them. */
+		"'transaction_isolation'::pg_catalog.text, 'transaction_read_only', 'transaction_deferrable']) UNION ALL SELECT 's', 'role', r"
 		" FROM pg_catalog.current_setting('role') r WHERE r OPERATOR(pg_catalog.<>) 'none'"
 		" UNION ALL SELECT 's', 'session_authorization', a FROM pg_catalog.current_setting('session_authorization') a"
 		" WHERE a OPERATOR(pg_catalog.<>) " },

@@ -59,7 +59,8 @@ static void take(struct session *session, struct backend *backend)
 void session_open_outbox(struct session *session)
 {
 	outbox_begin(&session_relay(session)->to_server, &session->backend->server->conn);
-	if (session->setup_due)
+	/* In the middle of a batch it would end the batch's transaction. */
+	if (session->setup_due && !session->backend->unsynced)
 		put_setup(session);
 }
 

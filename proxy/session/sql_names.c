@@ -49,6 +49,25 @@ void sql_names_deallocated(struct session *session)
 	mem_free(first);
 }
 
+/* Behind a DEALLOCATE in the same text the name is nobody's, or PREPARE's. */
+static bool gone_before(const struct scan_names *names, unsigned number)
+{
+	for (unsigned i = 0; i < number; i++)
+		if (names->list[i].effect == SCAN_DEALLOCATES
+			&& (names->list[i].all || strcmp(names->list[i].text, names->list[number].text) == 0))
+			return true;
+	return false;
+}
+
+static struct statement_name *name_of(struct session *session, const struct scan_names *names, unsigned number)
+{
+	const struct scan_name *found = &names->list[number];
+
+	if (!(found->effect & SCAN_STATEMENT_NAMES) || found->all || gone_before(names, number))
+		return NULL;
+	return map_get_text(&session->names, found->text);
+}
+
 bool sql_names_rewrite(struct session *session, const char *text, size_t size, struct buf *out, bool runs,
 	sql_names_needed *needed)
 {
@@ -58,8 +77,7 @@ bool sql_names_rewrite(struct session *session, const char *text, size_t size, s
 	scan_text(text, size, session_scan_flags(session, text, size), &names);
 	for (unsigned i = 0; i < names.count; i++) {
 		const struct scan_name *found = &names.list[i];
-		bool names_statement = found->effect & (SCAN_PREPARES | SCAN_EXECUTES | SCAN_DEALLOCATES) && !found->all;
-		struct statement_name *name = names_statement ? map_get_text(&session->names, found->text) : NULL;
+		struct statement_name *name = name_of(session, &names, i);
 
 		if (runs && found->effect == SCAN_DEALLOCATES && !found->all)
 			note_deallocate(session, name);

@@ -79,12 +79,27 @@ void session_note_run(struct session *session, const struct sql_run *run)
 		vacate(session, run->text, run->size);
 }
 
+/* In a transaction that has failed, and nothing on its way can have ended it: the server refuses whatever does not. */
+static bool runs_not_at_all(const struct session *session, uint32_t effects)
+{
+	const struct requests *requests = &session->backend->requests;
+
+	if (session->backend->status != 'E' || effects & (SCAN_ENDS | SCAN_SAVEPOINTS | SCAN_UNKNOWN))
+		return false;
+	for (uint32_t i = 0; i < requests->count; i++)
+		if (REQUEST_BIT(requests_at(requests, i)->kind) & (REQUESTS_MADE_READY | REQUEST_BIT(REQUEST_EXECUTE)))
+			return false;
+	return true;
+}
+
 bool session_may_run(struct session *session, const struct sql_run *run)
 {
 	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
 	if (!(effects & (STATES | RESETS | SEQUENCES | SCAN_SETS_CUSTOM | SCAN_NEEDS_IDLE_DATABASE)))
+		return true;
+	if (runs_not_at_all(session, effects))
 		return true;
 	/* What the server refuses anyway needs no error of ours. */
 	if (session->backend->status != 'E') {

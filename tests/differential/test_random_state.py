@@ -15,7 +15,6 @@ pytestmark = pytest.mark.ours
 STEPS = int(os.environ.get("PGWEIR_TEST_RANDOM_STEPS", "300"))
 SEEDS = [int(os.environ["PGWEIR_TEST_RANDOM_SEED"])] if "PGWEIR_TEST_RANDOM_SEED" in os.environ \
     else range(1, 1 + int(os.environ.get("PGWEIR_TEST_RANDOM_SEEDS", "6")))
-CUSTOM = os.environ.get("PGWEIR_TEST_RANDOM_CUSTOM") == "1"
 
 
 STARTUP = {"application_name": "began as", "extra_float_digits": "2", "DateStyle": "German", "options": "-c search_path=elsewhere"}
@@ -47,7 +46,7 @@ def differ(pgweir, cluster):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_random_session_is_answered_as_postgresql_does(differ, seed):
-    maker = Maker(seed, CUSTOM)
+    maker = Maker(seed)
     user = "postgres" if maker.superuser else "app"
     script = maker.script(STEPS)
 

@@ -78,6 +78,48 @@ def test_what_a_reset_leads_to_is_reported(pgweir, reset):
     client.close()
 
 
+@RESETS
+def test_who_leaves_right_behind_a_reset_is_still_heard(pgweir, cluster, reset):
+    cluster.primary.sql("DROP TABLE IF EXISTS heard; CREATE TABLE heard (n int); GRANT ALL ON heard TO app", "app")
+    client = pgweir.raw("one", work_mem="9MB")
+    client.send(reset + query("INSERT INTO heard VALUES (1)") + reset + extended("INSERT INTO heard VALUES (2)") + raw.terminate())
+    client.read_to_end()
+    wait_until(lambda: cluster.primary.sql("SELECT count(*) FROM heard", "app") == [(2,)], what="both rows are there")
+
+
+@RESETS
+def test_copy_data_right_behind_a_reset_is_no_trouble(pgweir, cluster, reset):
+    cluster.primary.sql("DROP TABLE IF EXISTS heard; CREATE TABLE heard (n int); GRANT ALL ON heard TO app", "app")
+    client = pgweir.raw("one", work_mem="9MB")
+    told(client, reset + query("RESET work_mem; COPY heard FROM STDIN") + raw.copy_data(b"1\n") + raw.copy_done() + query("SELECT 1"), 3)
+    assert client.value("SELECT count(*) FROM heard") == "1"
+    client.close()
+
+
+def test_a_reset_in_a_batch_that_goes_on_does_not_cut_it(pgweir):
+    client = pgweir.raw("one", work_mem="9MB")
+    client.send(parse("DISCARD ALL") + bind() + execute() + raw.flush())
+    client.read_until("C")
+    client.send(parse("SET work_mem = '7MB'") + bind() + execute() + raw.flush())
+    client.read_until("C")
+    client.send(parse("SELECT 1/0") + bind() + execute() + sync())
+    assert raw.types(client.read_until_ready()) == "1EZ"
+    assert client.value("SHOW work_mem") == "9MB"
+    client.close()
+
+
+def test_a_query_that_others_wait_behind_can_be_cancelled(pgweir):
+    client = pgweir.raw("one", work_mem="9MB")
+    client.send(query("RESET work_mem; SELECT pg_sleep(60)") + query("SELECT 'on'"))
+    wait_until(lambda: pgweir.pool("one")["sv_active"] == 1, what="it runs")
+    canceller = raw.Client(pgweir.host, pgweir.port)
+    canceller.send(raw.cancel_request(client.pid, client.key))
+    canceller.close()
+    replies = client.read_until_ready(2)
+    assert raw.error_of(replies)["C"] == "57014" and raw.rows_of(replies)[-1] == ["on"]
+    client.close()
+
+
 def test_after_discard_all_statements_mean_what_they_say(pair):
     client, other = pair
     client.ask("SET DateStyle = 'German'")
@@ -148,6 +190,16 @@ def test_a_seed_set_as_a_setting_does_not_end_the_session(pair):
     assert client.value("SELECT 1") == "1"
 
 
+@pytest.mark.parametrize("setting", ["transaction_isolation = 'serializable'", "transaction_read_only = on", "transaction_deferrable = on"])
+def test_what_is_a_transactions_own_does_not_follow(pair, setting):
+    client, other = pair
+    client.ask(f"SET {setting}")
+    client.ask("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    other.ask("BEGIN; SET LOCAL work_mem = '9MB'; COMMIT")
+    assert client.value("SHOW transaction_isolation") == "repeatable read"
+    assert "E" not in raw.types(client.ask("CREATE TEMP TABLE mine (n int) ON COMMIT DROP"))
+
+
 @pytest.mark.parametrize("oid, arguments", [(2880, (struct.pack("!q", 4711),)), (2882, (struct.pack("!q", 4711),))])
 def test_a_lock_taken_by_a_function_call_pins(pgweir, oid, arguments):
     """The fast path: no SQL to read."""
@@ -167,6 +219,14 @@ def test_a_deallocate_that_is_bound_later_takes_the_name_with_it(pair):
     client.ask(bind() + execute() + sync())
     assert raw.rows_of(other.ask(bind(name="s") + execute() + sync())) == [["shared"]]
     assert raw.error_of(client.ask(bind(name="s") + execute() + sync()))["C"] == "26000"
+
+
+@pytest.mark.parametrize("deallocate", ["DEALLOCATE s", "DEALLOCATE ALL"])
+def test_a_name_that_is_deallocated_and_prepared_again_in_one_text(pair, deallocate):
+    client, other = pair
+    client.ask(parse("SELECT 'old'", "s") + sync())
+    assert "E" not in raw.types(client.ask(f"{deallocate}; PREPARE s AS SELECT 'new'"))
+    assert client.value("EXECUTE s") == "new"
 
 
 def test_an_execute_that_is_bound_elsewhere_finds_its_statement(start_pgweir):
@@ -197,6 +257,16 @@ def test_the_last_value_is_never_another_clients(pair, sequences, write, ask):
     assert "E" not in raw.types(client.ask(write))
     assert raw.error_of(client.ask(ask))["C"] == "55000"
     client.ask("ROLLBACK")
+
+
+# --- Custom settings ---
+
+def test_a_custom_setting_that_a_failed_transaction_never_set_is_not_there(pair):
+    client, other = pair
+    for sql in "BEGIN", "SELECT nonsense", "SET corner.name = 'mine'", "ROLLBACK", "DISCARD ALL":
+        client.ask(sql)
+    other.ask("SELECT 1")
+    assert client.value("SELECT current_setting('corner.name', true)") is None
 
 
 # --- Clients that leave while the server is asked ---
