@@ -147,8 +147,9 @@ const struct setting settings_pgweir[] = {
 	  .summary = "A server connection used this recently is taken to be alive." },
 	{ .name = "state_audit", AS_ENUM(struct config, state_audit, state_audit_words), .default_text = "auto",
 	  .summary = "Whether a server connection is searched for leftovers before others get it.",
-	  .detail = "`auto`: after transactions that called something whose body may leave state behind. `always`: after "
-	            "each. `off`: never." },
+	  .detail = "In transaction mode, for what functions do and the client's text does not show. `auto`: after transactions "
+	            "that ran DO or CALL, or called a function whose body, read from the server's catalog, may leave state "
+	            "behind. `always`: after each. `off`: never." },
 	{ .name = "temporary_tables", AS_ENUM(struct config, state_policy[STATE_TEMPORARY_TABLES], state_policy_words),
 	  .default_text = "pin",
 	  .summary = "Temporary tables, and whatever else lies in the temporary schema, that outlive their transaction.",

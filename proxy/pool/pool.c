@@ -210,6 +210,10 @@ void pool_keep(struct backend *backend)
 		pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_RECONNECT);
 		return;
 	}
+	if (!waiter && share->worker->now_us < share->vacant_until_us) {
+		pool_close(backend, CLOSE_SERVER_VACATED);
+		return;
+	}
 	backend->touched = false;
 	backend->mute = false;
 	if (workers_count() > 1 && pool_lend_to_sibling(backend, waiter ? waiter->since_us - LEND_WHEN_OLDER_US : UINT64_MAX))

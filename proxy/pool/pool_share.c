@@ -5,6 +5,7 @@
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "hub_internal.h"
+#include "pgweir/functions.h"
 
 bool pool_share_blocked(const struct pool_share *share)
 {
@@ -43,6 +44,22 @@ static uint64_t hash_of_connection(const struct config_database *database)
 
 	buf_fini(&all);
 	return hash;
+}
+
+/* Which database of which servers it is, by whatever name its clients know it. */
+static struct functions_home *functions_home_of(const struct pool_share *share)
+{
+	const struct config_cluster *cluster = share->database->cluster;
+	struct buf key = { 0 };
+
+	buf_printf(&key, "%s@", share->dbname);
+	for (size_t i = 0; i < cluster->host_count; i++)
+		buf_printf(&key, "%s%s:%u", i ? "," : "", cluster->hosts[i].host, (unsigned)cluster->hosts[i].port);
+	char *text = buf_take_text(&key);
+	struct functions_home *home = functions_home_get(text);
+
+	mem_free(text);
+	return home;
 }
 
 static void apply_limits(struct pool_share *share)
@@ -99,6 +116,9 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 	config_unref(&old);
 	mem_free(share->dbname);
 	share->dbname = mem_strdup(dbname_of(database, share->database_name));
+	if (share->functions_home != functions_home_of(share))
+		functions_unref(&share->functions);
+	share->functions_home = functions_home_of(share);
 	pool_settings_resolve(&share->settings, config, database, share->user_name);
 	map_foreach(&share->guests, resolve_guest, share);
 	apply_limits(share);
@@ -223,6 +243,7 @@ static void share_free(struct pool_share *share)
 	pool_forget_openings(share);
 	atomic_store(&share->pool->marks[share->worker->index].share, NULL);
 	hub_share_free(&share->listening);
+	functions_unref(&share->functions);
 	buf_fini(&share->last_error_body);
 	credentials_unref(&share->credentials);
 	config_unref(&share->config);

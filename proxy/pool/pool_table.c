@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "pgweir/functions.h"
 #include "pgweir/mem.h"
 #include "pool_internal.h"
 
@@ -221,4 +222,5 @@ void pools_free(void)
 		map_fini(named[i]);
 	}
 	pool_hosts_free();
+	functions_homes_free();
 }

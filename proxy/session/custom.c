@@ -65,7 +65,7 @@ void custom_begin(struct session *session)
 	session->waiter.custom = session->custom;
 }
 
-static void note_name(struct session *session, const char *name)
+void custom_note_name(struct session *session, const char *name)
 {
 	if (!is_custom(name))
 		return;
@@ -114,7 +114,7 @@ static bool note_parameter(struct session *session, const struct sql_run *run, u
 
 	if (!name)
 		return false;
-	note_name(session, name);
+	custom_note_name(session, name);
 	mem_free(name);
 	return true;
 }
@@ -131,7 +131,7 @@ void custom_note_names(struct session *session, const struct scan_names *names, 
 		if (name->parameter)
 			lost |= !note_parameter(session, run, name->parameter);
 		else
-			note_name(session, name->text);
+			custom_note_name(session, name->text);
 	}
 	if (lost && policy_of(session) != STATE_IGNORE)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);

@@ -69,6 +69,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	}
 	if (request->flags & REQUEST_READ) {
 		leftovers_failed(session);
+		audit_load_failed(session);
 		return true;
 	}
 	if (request->flags & REQUEST_TRY)
@@ -97,6 +98,8 @@ static void sink_row(void *owner, const char *message, size_t size)
 {
 	if (listen_asks(owner))
 		listen_row(owner, message, size);
+	else if (audit_loads(owner))
+		audit_row(owner, message, size);
 	else
 		leftovers_row(owner, message, size);
 }
@@ -156,6 +159,8 @@ static void sink_ready(void *owner, const struct request *request, char status)
 		return;
 	if (session->backend->requests.count == 0 && !session->suspected)
 		session->scope_unsure = false;
+	if (session->functions_changed)
+		audit_ddl_ends(session);
 	listen_interject(session);
 	stats->transactions++;
 	stats->transaction_us += now_us - session->transaction_us;

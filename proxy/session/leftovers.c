@@ -83,6 +83,7 @@ void leftovers_suspect(struct session *session, uint32_t effects)
 		bool there = session->pins & PIN_BIT(kinds[i].pin);
 		bool begun = effects & kinds[i].begun_by && policy_of(session, &kinds[i]) != STATE_IGNORE;
 
+		session->told |= (uint8_t)(begun << i);
 		if (begun && !kinds[i].sql)
 			leftovers_pin_for_good(session, kinds[i].pin);
 		else if (begun || (there && effects & kinds[i].ended_by))
@@ -91,6 +92,13 @@ void leftovers_suspect(struct session *session, uint32_t effects)
 	if (effects & SCAN_UNKNOWN)
 		session->suspected = ALL_KINDS;
 	session->backend->touched |= session->suspected != 0;
+}
+
+void leftovers_doubt_all(struct session *session)
+{
+	for (unsigned i = 0; 1u << i < ALL_KINDS; i++)
+		if (policy_of(session, &kinds[i]) != STATE_IGNORE)
+			leftovers_doubt(session, (enum leftover)i);
 }
 
 void leftovers_doubt(struct session *session, enum leftover kind)
@@ -148,6 +156,7 @@ void leftovers_ask(struct session *session)
 	session->answer = NEW(struct leftovers_answer);
 	session->answer->asked = session->pins & PIN_BIT(PIN_UNKNOWN) ? ALL_KINDS : session->suspected;
 	session->suspected = 0;
+	audit_asks(session);
 	put_question(session, session->answer->asked, &sql);
 	wire_put_query(&message, sql.bytes);
 	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | REQUEST_SETUP | REQUEST_READ, NULL);
@@ -161,8 +170,7 @@ void leftovers_ask(struct session *session)
 
 /* --- The answer --- */
 
-/* The next column of a DataRow as text of its own, or NULL. */
-static char *take_column(const char **at, const char *end)
+char *leftovers_take_column(const char **at, const char *end)
 {
 	if (end - *at < 4)
 		return NULL;
@@ -206,9 +214,9 @@ void leftovers_row(struct session *session, const char *message, size_t size)
 
 	if (!session->answer || size < WIRE_HEADER_SIZE + 2)
 		return;
-	char *letter = take_column(&at, end);
-	char *name = letter ? take_column(&at, end) : NULL;
-	char *value = name ? take_column(&at, end) : NULL;
+	char *letter = leftovers_take_column(&at, end);
+	char *name = letter ? leftovers_take_column(&at, end) : NULL;
+	char *value = name ? leftovers_take_column(&at, end) : NULL;
 
 	if (value)
 		found(session->answer, letter[0], name, value);
@@ -266,6 +274,7 @@ void leftovers_learned(struct session *session)
 	add_known(answer, backend->settings);
 	struct state *now = state_builder_finish(&answer->state);
 
+	audit_learned(session, now, answer->pins);
 	replace(&session->settings, with_startup_values(now, session->startup));
 	replace(&backend->settings, now);
 	scope_changed(session);
@@ -274,7 +283,7 @@ void leftovers_learned(struct session *session)
 	session->setup_due = backend->settings != session->settings;
 	session->report_due |= session->setup_due;
 	session->pins = (session->pins & ~pins_of(answer->asked)) | answer->pins;
-	backend->touched = session->pins != 0;
+	backend->touched = session->pins != 0 || session->scrub;
 	mem_free(answer);
 }
 
@@ -294,4 +303,5 @@ void leftovers_failed(struct session *session)
 		return;
 	session->pins |= PIN_BIT(PIN_UNKNOWN);
 	drop_answer(session);
+	audit_free(session);
 }

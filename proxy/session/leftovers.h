@@ -24,9 +24,12 @@ enum refusal leftovers_forbidden(const struct session *session, uint32_t effects
 void leftovers_suspect(struct session *session, uint32_t effects);      /* Of a text that is about to be run: enum scan_effect. */
 void leftovers_pin_for_good(struct session *session, enum session_pin pin);     /* Nobody gets the connection after it. */
 void leftovers_doubt(struct session *session, enum leftover kind);
+void leftovers_doubt_all(struct session *session);              /* Whatever is not to be ignored. */
 bool leftovers_are_due(const struct session *session);
 void leftovers_ask(struct session *session);
 void leftovers_row(struct session *session, const char *message, size_t size);
+/* The next column of a DataRow as text of its own, or NULL. */
+char *leftovers_take_column(const char **at, const char *end);
 void leftovers_learned(struct session *session);
 void leftovers_failed(struct session *session);
 
@@ -46,6 +49,7 @@ struct sql_run {
 	uint32_t effects;
 	const char *text;
 	size_t size;
+	struct statement *statement;    /* The one that a Bind names, or NULL. */
 	const char *values, *values_end;        /* Of a Bind, from its format codes on; else NULL. */
 };
 void session_note_run(struct session *session, const struct sql_run *run);
@@ -64,6 +68,7 @@ void sql_names_settled(struct session *session);                /* All that was 
 
 /* custom.c: settings with a dot in their names. */
 bool custom_forbidden(const struct session *session, uint32_t effects);
+void custom_note_name(struct session *session, const char *name);
 void custom_begin(struct session *session);
 void custom_note_names(struct session *session, const struct scan_names *names, const struct sql_run *run);
 void custom_note(struct session *session, const struct sql_run *run);
@@ -71,6 +76,28 @@ void custom_unclear_ran(struct session *session);               /* Some of a tex
 void custom_given(struct session *session);
 struct state *custom_reset(const struct state *settings, const struct state *custom);
 void custom_put_question(const struct session *session, struct buf *sql);
+
+/* audit.c, audit_load.c, audit_log.c: what functions do unsaid (state_audit). */
+enum audits {
+	AUDITS_NOTHING,
+	AUDITS_SOME,            /* What calls functions that may leave something. */
+	AUDITS_EVERYTHING,
+};
+#define AUDIT_EFFECTS (SCAN_RUNS_CODE | SCAN_CALLS | SCAN_EXECUTES | SCAN_WRITES)
+void audit_linked(struct session *session);
+/* A text is about to be run. NULL: one that is not at hand whole. */
+void audit_run(struct session *session, const struct sql_run *run, uint32_t effects);
+void audit_note_ddl(struct session *session, const char *what);         /* The command tag, behind its first word. */
+void audit_ddl_ends(struct session *session);                           /* … and its transaction. */
+bool audit_is_due(struct session *session);                             /* The list of functions is wanted. */
+void audit_load(struct session *session);
+bool audit_loads(const struct session *session);
+void audit_row(struct session *session, const char *message, size_t size);
+void audit_load_failed(struct session *session);
+void audit_loaded(struct session *session);
+void audit_asks(struct session *session);
+void audit_learned(struct session *session, const struct state *now, uint32_t pins);
+void audit_free(struct session *session);
 
 /* sequences.c */
 void sequences_taken(struct session *session);

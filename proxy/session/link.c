@@ -54,6 +54,7 @@ static void take(struct session *session, struct backend *backend)
 	sequences_taken(session);
 	session->setup_due = backend->settings != session->settings;
 	listen_linked(session);
+	audit_linked(session);
 }
 
 void session_open_outbox(struct session *session)
@@ -85,6 +86,7 @@ void session_unlink(struct session *session)
 	struct backend *backend = session->backend;
 
 	sequences_released(session);
+	session->scrub = false;
 	session->backend = NULL;
 	session->state = SESSION_IDLE;
 	session->share->session_linked--;

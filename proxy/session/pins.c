@@ -18,6 +18,7 @@ static const char *const pin_names[PIN_COUNT] = {
 	[PIN_SEQUENCE] = "sequence",
 	[PIN_LARGE_STATEMENT] = "large_statement",
 	[PIN_UNTRACKED_STATEMENT] = "untracked_statement",
+	[PIN_FUNCTION] = "function",
 	[PIN_UNKNOWN] = "unknown",
 };
 
@@ -104,7 +105,10 @@ void session_note_tag(struct session *session, const char *tag)
 			return;
 		}
 	}
-	for (size_t i = 0; i < ARRAY_LEN(ddl); i++)
-		if (starts_with_word(tag, ddl[i]))
-			atomic_fetch_add(&session->share->pool->database->epoch, 1);
+	for (size_t i = 0; i < ARRAY_LEN(ddl); i++) {
+		if (!starts_with_word(tag, ddl[i]))
+			continue;
+		atomic_fetch_add(&session->share->pool->database->epoch, 1);
+		audit_note_ddl(session, tag + strlen(ddl[i]));
+	}
 }

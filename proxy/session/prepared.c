@@ -382,6 +382,7 @@ static bool may_run(struct session *session, const struct statement_name *name, 
 		run.text = kept ? kept->bytes : "";
 		run.size = kept ? kept->size : 0;
 	} else if (name) {
+		run.statement = name->statement;
 		run.effects = effects_of(session, name->statement);
 		run.text = name->statement->parse;
 		run.size = name->statement->parse_size;

@@ -219,6 +219,7 @@ static void session_free(struct session *session)
 	sql_names_settled(session);
 	session_long_text_drop(session);
 	listen_free(session);
+	audit_free(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);
@@ -367,6 +368,13 @@ static void end_setting_up(struct session *session)
 		return;
 	if (session->answer)
 		leftovers_learned(session);
+	if (audit_loads(session)) {
+		audit_loaded(session);
+		if (leftovers_are_due(session)) {
+			leftovers_ask(session);
+			return;
+		}
+	}
 	if (session->retry_name)
 		retry_start(session);
 	if (listen_goes_on(session) || listen_step(session))
@@ -405,6 +413,8 @@ void session_after_server(struct session *session)
 			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
 	} else if (breaks_statement_mode(session)) {
 		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);
+	} else if (audit_is_due(session)) {
+		audit_load(session);
 	} else if (leftovers_are_due(session)) {
 		leftovers_ask(session);
 	} else if (can_unlink(session)) {

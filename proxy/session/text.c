@@ -73,6 +73,8 @@ static void note_effects(struct session *session, uint32_t effects)
 void session_note_run(struct session *session, const struct sql_run *run)
 {
 	note_effects(session, run->effects);
+	if (run->type == 'P' && session->audits)
+		audit_run(session, run, run->effects);
 	if (run->effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
 		custom_note(session, run);
 	if (run->effects & SCAN_NEEDS_IDLE_DATABASE)
@@ -97,6 +99,8 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
+	if (((effects & AUDIT_EFFECTS && session->audits) || session->audits == AUDITS_EVERYTHING) && !session->long_text)
+		audit_run(session, run, effects);
 	if (!(effects & (STATES | RESETS | SEQUENCES | SCAN_SETS_CUSTOM | SCAN_NEEDS_IDLE_DATABASE)))
 		return true;
 	if (runs_not_at_all(session, effects))
@@ -141,6 +145,8 @@ void session_note_function(struct session *session, uint32_t oid)
 	note_effects(session, SCAN_UNKNOWN | SCAN_SEQUENCE_USE);
 	if (oid == OID_OF_SETSEED)
 		leftovers_pin_for_good(session, PIN_SEED);
+	if (session->audits)
+		audit_run(session, NULL, SCAN_CALLS);
 	if (oid == OID_OF_SET_CONFIG)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
 }
@@ -182,6 +188,8 @@ static void long_text_ends(struct session *session, struct long_text *text)
 	if (!session->backend)
 		return;
 	note_effects(session, effects);
+	if (session->audits)
+		audit_run(session, NULL, effects);
 	if (effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
 		custom_note_names(session, &text->names, NULL);
 }

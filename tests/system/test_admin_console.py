@@ -299,6 +299,8 @@ def test_show_pools_counts_clients_and_servers(proxy):
     inside, idle = proxy.raw("app"), proxy.raw("app")
     inside.ask("BEGIN")
     idle.ask("SELECT 1")
+    # A pool's first transactions are followed by questions of the proxy's own.
+    wait_until(lambda: proxy.pool("app")["sv_active"] == 1, what="the idle client's connection is back")
     pool = proxy.pool("app")
     assert (pool["sv_active"], pool["cl_waiting"], pool["pool_mode"]) == (1, 0, "transaction")
     assert pool["cl_active"] == 2 and pool["sv_active"] + pool["sv_idle"] + pool["sv_used"] <= 3

@@ -33,6 +33,7 @@ struct pool_stats {
 	uint64_t query_us, transaction_us, wait_us;
 	uint64_t client_parses, server_parses, binds;
 	uint64_t login_failures, servers_opened;
+	uint64_t audits, function_loads;                /* Questions to servers because of state_audit. */
 };
 
 /* A name that clients of the share log in with, and what its [user] section says about their sessions. What it says
@@ -43,6 +44,8 @@ struct pool_guest {
 };
 
 struct hub_share;
+struct functions;
+struct functions_home;
 
 struct pool_share {
 	struct list link;               /* In the worker. */
@@ -76,6 +79,8 @@ struct pool_share {
 	bool password_refused;          /* and for its password, which may be about to change. */
 	unsigned session_count, session_linked;
 	struct pool_stats stats;
+	struct functions_home *functions_home;
+	struct functions *functions;    /* The list as this worker knows it, or NULL. A reference. */
 	struct hub_share *listening;    /* Who of its sessions listens to what, once one does. */
 };
 

@@ -33,8 +33,11 @@ struct session {
 	uint8_t mode;                   /* enum pool_mode */
 	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
 	uint8_t skipping;
+	uint8_t audits;                 /* enum audits, of the transaction at hand. */
+	uint8_t told;                   /* Bits of enum leftover: what the client's own text has said. */
 	bool pass_drop, wrote, asks_sequences;  /* The latter two: sequences.c. */
 	bool unclear;                   /* What runs is nothing that the scanner could follow. */
+	bool functions_changed, scrub;  /* A transaction has; the connection is to be cleaned when it is given back. */
 	bool resetting;                 /* What is behind the text that runs must not be sent before its end. */
 	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
 	bool scope_unsure;              /* Settings may have changed, and the server is still to be asked. */
@@ -42,6 +45,7 @@ struct session {
 	uint8_t scan_flags;             /* enum scan_flag, of the settings. */
 	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_named, batch_answered, retried;
 	size_t pass_left;               /* Of the client's message at hand. */
+	struct audit *audit;            /* What is known of functions' doings in the transaction at hand, or NULL. */
 	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;                /* What of the client's bytes must wait. */
 	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */

@@ -28,6 +28,7 @@ enum session_pin {
 	PIN_SEQUENCE,           /* The client asks for currval() or lastval(), and has written. */
 	PIN_LARGE_STATEMENT,
 	PIN_UNTRACKED_STATEMENT,
+	PIN_FUNCTION,           /* A function has left what the server cannot be asked about. */
 	PIN_UNKNOWN,            /* The server did not say what is left. */
 	PIN_COUNT,
 };

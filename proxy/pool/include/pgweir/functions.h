@@ -1,0 +1,78 @@
+/* What the functions of a server's database may leave behind, learned from its catalog (state_audit).
+ *
+ * One list per database of a server, shared by the pools and workers that lead to it: immutable, reference-counted, taken
+ * over by each worker when it sees that there is a newer one. Functions go by their names without schema and arguments.
+ * Whoever has a connection asks functions_question() and hands the rows to a builder. Any thread. */
+#ifndef PGWEIR_FUNCTIONS_H
+#define PGWEIR_FUNCTIONS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pgweir/check.h"
+#include "pgweir/map.h"
+#include "pgweir/scan_body.h"
+#include "pgweir/state.h"
+
+enum functions_flag {
+	FUNCTIONS_LEAVE = 1,            /* Something, as far as can be told: the server is to be asked. */
+	FUNCTIONS_HIDE = 2,             /* They run what cannot be read. */
+	FUNCTIONS_COMPUTE = 4,          /* The name of a setting. */
+	FUNCTIONS_SEED = 8,
+	FUNCTIONS_LOAD = 16,
+	FUNCTIONS_REMAIN = 32,          /* They leave what the server cannot be asked about, and nothing ends. */
+	FUNCTIONS_LISTEN = 64,
+	FUNCTIONS_WRITE = 128,          /* To tables. */
+};
+
+/* What may be left behind by one, or by any of several. */
+struct functions_mark {
+	uint32_t flags;
+	struct state *custom;           /* Names of the custom settings that they set. A reference. */
+};
+
+struct functions {
+	_Atomic unsigned references;
+	uint64_t serial;                /* Never used again, never 0. */
+	uint64_t epoch;                 /* The home's, as it was when the server was asked. */
+	uint64_t refresh_us;            /* When to ask again. */
+	bool failed;                    /* The server has not said: any function may leave anything. */
+	struct map by_name;             /* struct functions_mark, of those that have flags. */
+	struct functions_mark any;      /* All of them. */
+	struct functions_mark on_write; /* Called by triggers, defaults, constraints. */
+	struct functions_mark on_read;  /* Called by views, rules, policies, operators, casts. */
+	struct functions_mark on_ddl;   /* Called by event triggers. */
+};
+
+/* Where a database's list is kept. As many as an operator's names; lives as long as the process. */
+struct functions_home {
+	char *key;
+	_Atomic uint64_t epoch;         /* Grows with DDL after which the list is out of date. */
+	_Atomic uint64_t serial;        /* Of the current list; 0: there is none. */
+	_Atomic uint64_t refreshed_us;  /* When somebody last set out to ask again. */
+	pthread_mutex_t mutex;
+	struct functions *current;      /* Under the mutex. */
+};
+struct functions_home *functions_home_get(const char *key);
+void functions_homes_free(void);
+
+/* The current one, as a reference, or NULL. */
+struct functions *functions_current(struct functions_home *home) MUST_USE;
+void functions_unref(struct functions **functions);
+/* NULL: it leaves nothing. */
+const struct functions_mark *functions_find(const struct functions *functions, const char *name, size_t size);
+uint32_t functions_flags_of(const struct scan_body *body);       /* Of one that has been read. */
+/* True for one caller, when it is time. */
+bool functions_refresh_is_mine(struct functions_home *home, const struct functions *functions, uint64_t now_us);
+
+const char *functions_question(void);
+struct functions_builder;
+struct functions_builder *functions_builder_new(struct functions_home *home) MUST_USE;
+void functions_builder_free(struct functions_builder **builder);
+/* A row of the answer, its columns as texts. */
+void functions_builder_row(struct functions_builder *builder, const char *name, const char *kind, const char *used, const char *body);
+/* Makes it the current one; frees the builder. `failed`: the server has refused to say. */
+void functions_publish(struct functions_builder **builder, bool failed, uint64_t now_us);
+
+#endif

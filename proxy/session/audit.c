@@ -1,0 +1,367 @@
+/* What functions leave behind, which the client's text does not show (state_audit).
+ *
+ * Where the text runs code or calls a function that may leave something (pgweir/functions.h), the server is asked about
+ * everything after the transaction (leftovers.c); of custom settings, which it can only be asked about by name, the bodies
+ * have told the names. Where they do not tell all, the connection is cleaned before others get it; where it is known
+ * that something is left that no question shows, it is the client's for good.
+ *
+ * Failure story: while there is no list of functions, or an old one, every call is taken to leave something. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "audit_internal.h"
+#include "listen.h"
+#include "pgweir/mem.h"
+
+enum { CALLED_MAX = 256 };
+
+/* --- The list --- */
+
+void audit_adopt(struct pool_share *share)
+{
+	uint64_t known = share->functions ? share->functions->serial : 0;
+
+	if (atomic_load_explicit(&share->functions_home->serial, memory_order_relaxed) == known)
+		return;
+	functions_unref(&share->functions);
+	share->functions = functions_current(share->functions_home);
+}
+
+const struct functions *audit_functions(const struct session *session)
+{
+	const struct functions *functions = session->share->functions;
+	uint64_t epoch = atomic_load_explicit(&session->share->functions_home->epoch, memory_order_relaxed);
+
+	return functions && functions->epoch == epoch ? functions : NULL;
+}
+
+static struct audit *audit_of(struct session *session)
+{
+	if (!session->audit)
+		session->audit = NEW(struct audit);
+	return session->audit;
+}
+
+void audit_linked(struct session *session)
+{
+	struct pool_share *share = session->share;
+	enum state_audit audit = session->guest->settings.state_audit;
+
+	session->audits = AUDITS_NOTHING;
+	if (audit == STATE_AUDIT_OFF || session->mode == POOL_MODE_SESSION || share->replication)
+		return;
+	audit_adopt(share);
+	const struct functions *functions = audit_functions(session);
+
+	session->audits = audit == STATE_AUDIT_ALWAYS || !functions || functions->on_read.flags ? AUDITS_EVERYTHING : AUDITS_SOME;
+	if (functions && functions_refresh_is_mine(share->functions_home, functions, session->worker->now_us))
+		audit_of(session)->refresh = true;
+}
+
+/* --- What is about to run --- */
+
+struct judging {
+	struct session *session;
+	const struct functions *functions;      /* NULL: not known. */
+	uint32_t flags;                 /* enum functions_flag */
+	char function[SCAN_WORD_MAX + 1];       /* The first that has any. */
+};
+
+static void note_custom(const char *name, void *arg)
+{
+	struct judging *judging = arg;
+
+	custom_note_name(judging->session, name);
+}
+
+static void blame(struct judging *judging, const struct functions_mark *mark, const char *name, size_t size)
+{
+	if (!judging->flags && size <= SCAN_WORD_MAX) {
+		memcpy(judging->function, name, size);
+		judging->function[size] = '\0';
+	}
+	judging->flags |= mark->flags;
+	for (size_t i = 0; i < state_count(mark->custom); i++)
+		note_custom(state_pairs(mark->custom)[i].name, judging);
+}
+
+static void note_called(const char *name, size_t size, void *arg)
+{
+	struct judging *judging = arg;
+	const struct functions_mark *mark = judging->functions ? functions_find(judging->functions, name, size) : NULL;
+
+	if (mark)
+		blame(judging, mark, name, size);
+	if (judging->functions)
+		return;
+	struct audit *audit = audit_of(judging->session);
+
+	judging->flags |= FUNCTIONS_LEAVE;
+	if (audit->called.size < CALLED_MAX)
+		map_put(&audit->called, name, size, audit);
+	else
+		audit->unread = true;
+}
+
+static void judge_unread(struct judging *judging)
+{
+	if (judging->functions) {
+		blame(judging, &judging->functions->any, "", 0);
+		return;
+	}
+	audit_of(judging->session)->unread = true;
+	judging->flags |= FUNCTIONS_LEAVE;
+}
+
+static void judge_writes(struct judging *judging)
+{
+	if (judging->functions) {
+		if (judging->functions->on_write.flags)
+			blame(judging, &judging->functions->on_write, "", 0);
+		return;
+	}
+	audit_of(judging->session)->wrote = true;
+	judging->flags |= FUNCTIONS_LEAVE;
+}
+
+static void judge_calls(struct judging *judging, const char *text, size_t size)
+{
+	struct scan scan;
+
+	scan_begin(&scan, session_scan_flags(judging->session, text, size));
+	scan.called = note_called;
+	scan.called_arg = judging;
+	scan_feed(&scan, text, strnlen(text, size));
+	scan_end(&scan);
+}
+
+/* DO, whose body is in the text, and CALL. */
+static void judge_code(struct judging *judging, const struct sql_run *run)
+{
+	struct scan_body body = { .called = note_called, .custom = note_custom, .arg = judging };
+
+	scan_body(&body, run->text, strnlen(run->text, run->size));
+	judging->flags |= FUNCTIONS_LEAVE | functions_flags_of(&body);
+}
+
+static const char *text_of_statement(const struct session *session, const char *name)
+{
+	const struct statement_name *known = map_get_text(&session->names, name);
+
+	return known ? known->statement->parse : state_statement(session->settings, name);
+}
+
+/* EXECUTE of a statement that has been prepared. */
+static void judge_executes(struct judging *judging, const struct sql_run *run)
+{
+	const struct session *session = judging->session;
+	struct scan_names names;
+
+	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session, run->text, run->size), &names);
+	for (unsigned i = 0; i < names.count; i++) {
+		if (names.list[i].effect != SCAN_EXECUTES)
+			continue;
+		const char *text = text_of_statement(session, names.list[i].text);
+
+		if (text)
+			judge_calls(judging, text, strlen(text));
+		else
+			judge_unread(judging);
+		judge_writes(judging);
+	}
+	if (names.lost)
+		judge_unread(judging);
+}
+
+/* BEGIN and its like alone, which the scanner counts among what writes. */
+static bool only_brackets(const struct sql_run *run, uint32_t effects)
+{
+	uint32_t brackets = SCAN_BEGINS | SCAN_ENDS | SCAN_SAVEPOINTS;
+	size_t size = strnlen(run->text, run->size);
+
+	while (size && strchr("; \t\r\n", run->text[size - 1]))
+		size--;
+	/* Beyond those of the scanner, callers have marks of their own. */
+	effects &= SCAN_CALLS_SET_CONFIG * 2 - 1;
+	return effects & brackets && !(effects & ~(brackets | SCAN_WRITES)) && !memchr(run->text, ';', size);
+}
+
+static void judge(struct judging *judging, const struct sql_run *run, uint32_t effects)
+{
+	if (!run || run->size == 0) {
+		if (effects & (SCAN_RUNS_CODE | SCAN_CALLS | SCAN_EXECUTES))
+			judge_unread(judging);
+		judge_writes(judging);
+		return;
+	}
+	if (effects & SCAN_RUNS_CODE)
+		judge_code(judging, run);
+	else if (effects & SCAN_CALLS)
+		judge_calls(judging, run->text, run->size);
+	if (effects & SCAN_EXECUTES)
+		judge_executes(judging, run);
+	if ((effects & SCAN_WRITES || judging->flags & FUNCTIONS_WRITE) && !only_brackets(run, effects))
+		judge_writes(judging);
+}
+
+/* --- What follows from it --- */
+
+static void remember(struct judging *judging, const struct sql_run *run)
+{
+	struct audit *audit = audit_of(judging->session);
+	struct buf text = { 0 };
+
+	if (audit->statement && audit->function[0])
+		return;
+	memcpy(audit->function, judging->function, sizeof(audit->function));
+	if (audit->statement || !run)
+		return;
+	scan_fingerprint(run->text, strnlen(run->text, run->size), &text);
+	audit->statement = map_hash(text.bytes, text.size) | 1;
+	size_t size = text.size < AUDIT_TEXT_MAX ? text.size : AUDIT_TEXT_MAX;
+
+	if (size)
+		memcpy(audit->text, text.bytes, size);
+	audit->text[size] = '\0';
+	buf_fini(&text);
+}
+
+static void pin_for_good(struct judging *judging, enum session_pin pin, const char *found)
+{
+	struct session *session = judging->session;
+
+	if (!(session->pins & PIN_BIT(pin)))
+		audit_tell(session, found);
+	leftovers_pin_for_good(session, pin);
+}
+
+static void apply(struct judging *judging, const struct sql_run *run)
+{
+	struct session *session = judging->session;
+	uint32_t flags = judging->flags;
+	bool custom_matters = session->guest->settings.state_policy[STATE_CUSTOM_SETTINGS] != STATE_IGNORE;
+
+	if (!(flags & FUNCTIONS_LEAVE))
+		return;
+	remember(judging, run);
+	audit_of(session)->asks = true;
+	leftovers_doubt_all(session);
+	session->scope_unsure = session->sql_prepared = true;
+	if (flags & (FUNCTIONS_SEED | FUNCTIONS_LOAD))
+		leftovers_suspect(session, (flags & FUNCTIONS_SEED ? SCAN_SEEDS : 0) | (flags & FUNCTIONS_LOAD ? SCAN_LOADS : 0));
+	if (flags & FUNCTIONS_LISTEN)
+		listen_note_listen(session);
+	if (flags & FUNCTIONS_REMAIN)
+		pin_for_good(judging, PIN_FUNCTION, "what the server cannot be asked about");
+	if (flags & FUNCTIONS_COMPUTE && custom_matters)
+		pin_for_good(judging, PIN_CUSTOM_SETTING, "a setting whose name is computed");
+	if (flags & FUNCTIONS_HIDE && custom_matters)
+		session->scrub = true;
+}
+
+/* A transaction that is followed by the question whatever is in it. */
+static void judge_reads(struct judging *judging, const struct sql_run *run)
+{
+	audit_of(judging->session)->asks = true;
+	leftovers_doubt_all(judging->session);
+	remember(judging, run);
+	if (judging->functions && judging->functions->on_read.flags)
+		blame(judging, &judging->functions->on_read, "", 0);
+}
+
+static bool is_settled(const struct functions *functions, const struct sql_run *run, uint32_t effects)
+{
+	if (!functions || effects & (SCAN_RUNS_CODE | SCAN_EXECUTES))
+		return false;
+	if (!(effects & SCAN_CALLS) && !functions->on_write.flags)
+		return true;
+	return run && run->statement
+		&& atomic_load_explicit(&run->statement->harmless_for, memory_order_relaxed) == functions->serial;
+}
+
+void audit_run(struct session *session, const struct sql_run *run, uint32_t effects)
+{
+	/* Those that keep their connection do not get one that knows the news. */
+	if (session->pins)
+		audit_linked(session);
+	const struct functions *functions = audit_functions(session);
+	struct judging judging = { .session = session, .functions = functions };
+
+	if (session->audits == AUDITS_EVERYTHING)
+		judge_reads(&judging, run);
+	if (effects & AUDIT_EFFECTS && !is_settled(functions, run, effects))
+		judge(&judging, run, effects);
+	if (!functions && (judging.flags || session->audits == AUDITS_EVERYTHING))
+		audit_of(session)->wanted = true;
+	if (functions && !judging.flags && run && run->statement)
+		atomic_store_explicit(&run->statement->harmless_for, functions->serial, memory_order_relaxed);
+	apply(&judging, run);
+}
+
+static bool judge_one(const void *key, size_t size, void *value, void *arg)
+{
+	(void)value;
+	note_called(key, size, arg);
+	return true;
+}
+
+void audit_judge_pending(struct session *session)
+{
+	struct audit *audit = session->audit;
+	struct judging judging = { .session = session, .functions = audit_functions(session) };
+
+	/* There is a newer one on its way already. */
+	if (!judging.functions)
+		judging.functions = session->share->functions;
+	map_foreach(&audit->called, judge_one, &judging);
+	if (judging.functions->on_read.flags)
+		blame(&judging, &judging.functions->on_read, "", 0);
+	if (audit->unread)
+		judge_unread(&judging);
+	if (audit->wrote)
+		judge_writes(&judging);
+	map_fini(&audit->called);
+	audit->unread = audit->wrote = false;
+	apply(&judging, NULL);
+}
+
+/* --- Changes of functions --- */
+
+void audit_note_ddl(struct session *session, const char *what)
+{
+	static const char *const kinds[] = {
+		" FUNCTION", " PROCEDURE", " ROUTINE", " AGGREGATE", " TRIGGER", " EVENT TRIGGER", " EXTENSION", " SCHEMA", " LANGUAGE",
+		" VIEW", " MATERIALIZED VIEW", " RULE", " POLICY", " OPERATOR", " CAST", " DOMAIN",
+	};
+	const struct functions *functions = audit_functions(session);
+	struct judging judging = { .session = session, .functions = functions };
+
+	if (session->audits && functions && functions->on_ddl.flags)
+		blame(&judging, &functions->on_ddl, "", 0);
+	apply(&judging, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (strcmp(what, kinds[i]) != 0)
+			continue;
+		session->functions_changed = true;
+		atomic_fetch_add(&session->share->functions_home->epoch, 1);
+	}
+}
+
+/* Only now do others see the change. */
+void audit_ddl_ends(struct session *session)
+{
+	session->functions_changed = false;
+	atomic_fetch_add(&session->share->functions_home->epoch, 1);
+}
+
+void audit_free(struct session *session)
+{
+	struct audit *audit = session->audit;
+
+	if (!audit)
+		return;
+	map_fini(&audit->called);
+	functions_builder_free(&audit->builder);
+	mem_free(audit);
+	session->audit = NULL;
+}

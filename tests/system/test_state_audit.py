@@ -1,0 +1,319 @@
+"""What functions leave behind in transaction mode, which a client's text does not show (state_audit)."""
+import pytest
+
+from harness import raw
+from harness.process import wait_until
+from harness.raw import bind, execute, extended, parse, sync
+
+pytestmark = pytest.mark.ours
+
+DATABASE = "audited"
+
+
+@pytest.fixture
+def server(cluster):
+    """A database of its own, since what one function does colours all of it."""
+    primary = cluster.primary
+    primary.sql(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    primary.sql(f"CREATE DATABASE {DATABASE}")
+    primary.sql("GRANT ALL ON SCHEMA public TO app", DATABASE)
+    yield lambda text: primary.sql(text, DATABASE)
+
+
+@pytest.fixture
+def proxy(start_pgweir, server):
+    def start(**settings):
+        return start_pgweir({
+            "pgweir": {"pool_mode": "transaction", "threads": settings.pop("threads", 1), **settings},
+            "database one": {"dbname": DATABASE, "pool_size": 1},
+            "database two": {"dbname": DATABASE, "pool_size": 2},
+        })
+    return start
+
+
+def body(name: str, text: str, *, language: str = "plpgsql", returns: str = "void", arguments: str = "") -> str:
+    if language == "plpgsql" and not text.startswith(("DECLARE", "BEGIN")):
+        text = f"BEGIN {text} END"
+    return f"CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE {language} AS $body$ {text} $body$"
+
+
+def pins(proxy) -> dict[str, int]:
+    return {row["reason"]: row["count"] for row in proxy.show("PINS") if row["count"] and row["reason"] != "session_mode"}
+
+
+def stats(proxy, name: str = "one") -> tuple[int, int]:
+    """Questions after transactions, and questions for the list of functions."""
+    row = next(row for row in proxy.show("STATS") if row["database"] == name)
+    return row["total_state_audit_count"], row["total_function_load_count"]
+
+
+def good(messages: list[raw.Message]) -> bool:
+    return "E" not in raw.types(messages)
+
+
+def run(client: raw.Client, sql: str, how: str) -> None:
+    if how == "simple":
+        assert good(client.ask(sql))
+    elif how == "unnamed":
+        assert good(client.ask(extended(sql)))
+    else:
+        name = f"s{abs(hash(sql))}"
+        if name not in client.__dict__.setdefault("named", set()):
+            client.named.add(name)
+            assert good(client.ask(parse(sql, name=name) + sync()))
+        assert good(client.ask(bind(name=name) + execute() + sync()))
+
+
+HOW = pytest.mark.parametrize("how", ["simple", "unnamed", "named"])
+
+SETTERS = {
+    "in plpgsql": ([body("f", "SET work_mem = '11MB';")], "SELECT f()"),
+    "by set_config in plpgsql": ([body("f", "PERFORM set_config('work_mem', '11MB', false);")], "SELECT f()"),
+    "by set_config in sql": ([body("f", "SELECT set_config('work_mem', '11MB', false)", language="sql", returns="text")], "SELECT f()"),
+    "in a body of standard SQL": (["CREATE FUNCTION f() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT 1; "
+                                   "SELECT set_config('work_mem', '11MB', false); END"], "SELECT f()"),
+    "behind a condition": ([body("f", "IF now() IS NOT NULL THEN SET work_mem = '11MB'; END IF;")], "SELECT f()"),
+    "by EXECUTE": ([body("f", "EXECUTE 'SET work_mem = ' || quote_literal('11MB');")], "SELECT f()"),
+    "by a caller of its caller": ([body("f", "PERFORM g();"), body("g", "PERFORM h();"), body("h", "SET work_mem = '11MB';")], "SELECT f()"),
+    "by a name in quotes": ([body('"Set It"', "SET work_mem = '11MB';")], 'SELECT public."Set It"()'),
+    "in a procedure": (["CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '11MB'; END $$"], "CALL p()"),
+    "in DO": ([], "DO $$ BEGIN SET work_mem = '11MB'; END $$"),
+    "in a trigger": ([body("f", "SET work_mem = '11MB'; RETURN new;", returns="trigger"),
+                      "CREATE TABLE t (n int)", "GRANT ALL ON t TO app",
+                      "CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()"], "INSERT INTO t VALUES (1)"),
+    "in a default": ([body("f", "SET work_mem = '11MB'; RETURN 1;", returns="int"),
+                      "CREATE TABLE t (n int, m int DEFAULT f())", "GRANT ALL ON t TO app"], "INSERT INTO t (n) VALUES (1)"),
+    "in a view": ([body("f", "SET work_mem = '11MB'; RETURN 1;", returns="int"),
+                   "CREATE VIEW v AS SELECT f()", "GRANT ALL ON v TO app"], "SELECT * FROM v"),
+    "in an aggregate": ([body("f", "SET work_mem = '11MB'; RETURN a;", returns="int", arguments="a int, b int"),
+                         "CREATE AGGREGATE total(int) (SFUNC = f, STYPE = int)"], "SELECT total(n) FROM generate_series(1, 2) n"),
+}
+
+
+@HOW
+@pytest.mark.parametrize("where", SETTERS)
+def test_a_setting_made_by_a_function_is_the_clients_and_nobody_elses(server, proxy, where, how):
+    statements, sql = SETTERS[where]
+    for statement in statements:
+        server(statement)
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    # The first runs while the functions are not known yet, the second when they are.
+    for _ in range(2):
+        run(client, sql, how)
+        assert other.value("SHOW work_mem") == "4MB"
+        assert client.value("SHOW work_mem") == "11MB"
+        client.ask("RESET work_mem")
+        assert client.value("SHOW work_mem") == "4MB"
+    assert pins(pgweir) == {}
+    client.close()
+    other.close()
+
+
+PINS = {
+    "advisory_lock": ("PERFORM pg_advisory_lock(4711);", "SELECT pg_advisory_unlock(4711)"),
+    "temporary_table": ("CREATE TEMP TABLE mine (n int);", "DROP TABLE mine"),
+    "cursor": ("EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT 1';", "CLOSE c"),
+}
+
+
+@pytest.mark.parametrize("reason", PINS)
+def test_what_cannot_follow_pins_until_it_is_gone(server, proxy, reason):
+    begin, end = PINS[reason]
+    server(body("f", begin))
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(2):
+        assert good(client.ask("SELECT f()"))
+        wait_until(lambda: pins(pgweir) == {reason: 1}, what=f"{reason} pins")
+        assert good(client.ask(end))
+        assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    client.close()
+    other.close()
+
+
+@pytest.mark.parametrize("text, reason", [("PERFORM setseed(0.5);", "setseed"), ("LOAD 'auto_explain';", "load"),
+                                          ("PERFORM set_config('a.' || current_user, 'x', false);", "custom_setting")])
+def test_what_no_question_shows_keeps_the_connection_from_everybody_else(server, proxy, text, reason):
+    server(body("f", text))
+    pgweir = proxy()
+    client, other = pgweir.raw("one", "postgres"), pgweir.raw("one", "postgres")
+    backend = client.value("SELECT pg_backend_pid()")
+    assert good(client.ask("SELECT f()"))
+    wait_until(lambda: pins(pgweir) == {reason: 1}, what=f"{reason} pins")
+    client.close()
+    assert other.value("SELECT pg_backend_pid()") != backend
+    other.close()
+
+
+@HOW
+@pytest.mark.parametrize("text", ["PERFORM set_config('app.tenant', t, false);", "EXECUTE format('SET app.tenant = %L', t);"])
+def test_a_tenant_set_by_a_function_sees_its_own_rows_only(server, proxy, text, how):
+    server("CREATE TABLE accounts (tenant text, balance int); INSERT INTO accounts VALUES ('red', 1), ('blue', 2);"
+           "ALTER TABLE accounts ENABLE ROW LEVEL SECURITY; GRANT SELECT ON accounts TO app;"
+           "CREATE POLICY mine ON accounts USING (tenant = current_setting('app.tenant', true))")
+    server(body("enter", text, arguments="t text"))
+    pgweir = proxy(threads=2)
+    red, blue, nobody = (pgweir.raw("two") for _ in range(3))
+    for _ in range(5):
+        run(red, "SELECT enter('red')", how)
+        assert nobody.value("SELECT count(*) FROM accounts") == "0"
+        assert nobody.value("SELECT current_setting('app.tenant', true) IS NULL") == "t"
+        run(blue, "SELECT enter('blue')", how)
+        assert red.value("SELECT string_agg(tenant, ',') FROM accounts") == "red"
+        assert blue.value("SELECT string_agg(tenant, ',') FROM accounts") == "blue"
+    assert pins(pgweir) == {}
+    for each in red, blue, nobody:
+        each.close()
+
+
+def test_a_tenant_set_in_do_is_nobody_elses(server, proxy):
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("DO $$ BEGIN PERFORM set_config('app.tenant', 'red', false); END $$")
+    assert other.value("SELECT current_setting('app.tenant', true)") is None
+    assert client.value("SELECT current_setting('app.tenant', true)") == "red"
+    client.close()
+    other.close()
+
+
+def test_text_that_is_run_unseen_leaves_no_value_to_others(server, proxy):
+    server(body("run_it", "EXECUTE t;", arguments="t text"))
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(2):
+        assert good(client.ask("SELECT run_it('SET app.secret = 42; SET work_mem = ''12MB''')"))
+        assert not other.value("SELECT current_setting('app.secret', true)")
+        assert client.value("SHOW work_mem") == "12MB" and other.value("SHOW work_mem") == "4MB"
+    client.close()
+    other.close()
+
+
+@HOW
+def test_functions_that_leave_nothing_cost_no_question(server, proxy, how):
+    server("CREATE TABLE t (n int); INSERT INTO t VALUES (1); GRANT ALL ON t TO app")
+    server(body("f", "UPDATE t SET n = n + 1; SET LOCAL work_mem = '5MB'; PERFORM pg_advisory_xact_lock(1);"))
+    server(body("counted", "RETURN new;", returns="trigger"))
+    server("CREATE TRIGGER t BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION counted()")
+    server(body("g", "SET work_mem = '11MB';"))
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    run(client, "SELECT f()", how)
+    client.ask("SELECT 1")
+    asked, loads = stats(pgweir)
+    assert loads == 1
+    for _ in range(3):
+        for sql in "SELECT f()", "SELECT count(*) FROM t", "UPDATE t SET n = 7", "BEGIN", "INSERT INTO t VALUES (2)", "COMMIT":
+            run(client, sql, how)
+    assert stats(pgweir) == (asked, 1)
+    run(client, "SELECT g()", how)
+    client.ask("SELECT 1")
+    assert stats(pgweir) == (asked + 1, 1)
+    assert client.value("SHOW work_mem") == "11MB"
+    client.close()
+
+
+def test_a_client_in_a_hurry_costs_no_more_questions(server, proxy):
+    """Its next text comes while the server is still being asked, so that it keeps its connection."""
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    client.send(b"".join(raw.query("SELECT 1") + raw.query("SELECT 2") for _ in range(20)))
+    client.read_until_ready(40)
+    asked, loads = stats(pgweir)
+    for _ in range(20):
+        client.send(raw.query("SELECT 1"))
+        client.read_until_ready()
+    assert loads <= 1 and asked <= 2 and stats(pgweir)[0] <= 2
+    client.close()
+
+
+def test_off_asks_nothing(server, proxy):
+    server(body("f", "SET work_mem = '11MB';"))
+    pgweir = proxy(state_audit="off")
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("SELECT f()")
+    assert other.value("SHOW work_mem") == "11MB" and stats(pgweir) == (0, 0)
+    client.close()
+    other.close()
+
+
+def test_always_asks_after_each_transaction(server, proxy):
+    pgweir = proxy(state_audit="always")
+    client = pgweir.raw("one")
+    before, _ = stats(pgweir)
+    for sql in "SELECT 1", "BEGIN", "SELECT 2", "COMMIT", "SELECT 3":
+        client.ask(sql)
+    client.ask(extended("SELECT 4"))
+    client.close()
+    wait_until(lambda: stats(pgweir)[0] >= before + 3, what="three questions")
+    assert stats(pgweir)[0] <= before + 4
+
+
+@HOW
+def test_a_function_that_is_replaced_is_looked_at_again(server, proxy, how):
+    server(body("f", "PERFORM 1;"))
+    server("ALTER FUNCTION f() OWNER TO app")
+    pgweir = proxy(threads=2)
+    clients = [pgweir.raw("two") for _ in range(4)]
+    for client in clients:
+        run(client, "SELECT f()", how)
+        run(client, "SELECT f()", how)
+    assert good(clients[0].ask(body("f", "SET work_mem = '11MB';")))
+    for client in clients:
+        run(client, "SELECT f()", how)
+        assert [each.value("SHOW work_mem") for each in clients if each is not client] == ["4MB"] * 3
+        assert client.value("SHOW work_mem") == "11MB"
+        client.ask("RESET work_mem")
+    for client in clients:
+        client.close()
+
+
+def test_the_log_names_the_culprit_once(server, proxy):
+    server(body("f", "SET work_mem = '11MB';", arguments="t text"))
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    for secret in "hunter2", "hunter3":
+        client.ask(f"SELECT f('{secret}')")
+        client.ask("RESET work_mem")
+    client.ask("SELECT 1")
+    told = [line for line in pgweir.log().splitlines() if "state was left behind by a function" in line]
+    assert len(told) == 1 and "function=f" in told[0] and "database=one" in told[0] and "hunter" not in told[0]
+    assert "SELECT f(?)" in told[0]
+    client.close()
+
+
+def test_a_catalog_that_cannot_be_read_makes_every_function_doubtful(server, proxy):
+    server(body("f", "SET work_mem = '11MB';"))
+    server("REVOKE SELECT ON pg_proc FROM public")
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(2):
+        assert good(client.ask("SELECT f()"))
+        assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "11MB"
+        client.ask("RESET work_mem")
+    assert pgweir.log().count("functions could not be read") == 1
+    client.close()
+    other.close()
+
+
+def test_execute_of_a_statement_that_sql_prepared_is_seen_through(server, proxy):
+    server(body("f", "SET work_mem = '11MB';"))
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("PREPARE s AS SELECT f()")
+    for _ in range(2):
+        client.ask("EXECUTE s")
+        assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "11MB"
+        client.ask("RESET work_mem")
+    client.close()
+    other.close()
+
+
+def test_listen_in_a_function_hears_and_is_nobody_elses(server, proxy):
+    server(body("f", "LISTEN here;"))
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    assert good(client.ask("SELECT f()"))
+    assert other.value("SELECT count(*) FROM pg_listening_channels()") == "0"
+    client.close()
+    other.close()
