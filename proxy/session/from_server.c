@@ -131,7 +131,8 @@ static void report_startup_values(struct session *session)
 		buf_append_cstring(&out, parameters->all[i].value);
 		wire_end(&out, begun);
 	}
-	outbox_put(&session_relay(session)->to_client, out.bytes, out.size);
+	if (out.size)
+		outbox_put(&session_relay(session)->to_client, out.bytes, out.size);
 	buf_fini(&out);
 }
 
