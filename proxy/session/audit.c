@@ -246,7 +246,7 @@ static void apply(struct judging *judging, const struct sql_run *run)
 	remember(judging, run);
 	audit_of(session)->asks = true;
 	leftovers_doubt_all(session);
-	session->scope_unsure = session->sql_prepared = true;
+	session->scope_unsure = true;
 	if (flags & (FUNCTIONS_SEED | FUNCTIONS_LOAD))
 		leftovers_suspect(session, (flags & FUNCTIONS_SEED ? SCAN_SEEDS : 0) | (flags & FUNCTIONS_LOAD ? SCAN_LOADS : 0));
 	if (flags & FUNCTIONS_LISTEN)

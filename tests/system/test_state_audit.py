@@ -227,6 +227,21 @@ def test_a_client_in_a_hurry_costs_no_more_questions(server, proxy):
     client.close()
 
 
+def test_a_statement_that_is_prepared_behind_a_doubtful_text_follows(server, proxy):
+    """What a function may have prepared is no reason to let a client's own name through to the server."""
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for name in "first", "second":
+        client.ask("BEGIN")
+        client.ask("DO $$ BEGIN PERFORM 1; END $$")
+        assert good(client.ask(parse(f"SELECT '{name}'", name=name) + bind(name=name) + execute() + sync()))
+        client.ask("COMMIT")
+        assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+        assert raw.rows_of(client.ask(bind(name=name) + execute() + sync())) == [[name]]
+    client.close()
+    other.close()
+
+
 def test_off_asks_nothing(server, proxy):
     server(body("f", "SET work_mem = '11MB';"))
     pgweir = proxy(state_audit="off")
