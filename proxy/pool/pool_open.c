@@ -2,15 +2,22 @@
  *
  * Failure story: a server that cannot be reached, or that says "too many connections" or "starting up", may get better:
  * waiters go on waiting, and the next attempt comes after server_login_retry. A server that refuses the login itself
- * will not: if the pool has no connection that works, waiters are told so in the server's own words. */
+ * will not: if the pool has no connection that works, waiters are told so in the server's own words. But for a password
+ * that is being rotated: that is tried again each second, while waiters go on waiting. */
 #include <stdatomic.h>
 #include <string.h>
 
+#include "pgweir/lease.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pool_internal.h"
 
 enum { LOOK_FOR_ROOM_US = 5000 };
+
+enum {
+	ROTATION_MS = 2 * 60 * 1000,    /* How long after a secret's change a refused password is expected to pass. */
+	ROTATION_RETRY_US = 1000 * 1000,
+};
 
 struct pool_opening {
 	struct list link;
@@ -56,6 +63,29 @@ void pool_next_host(struct pool_share *share, unsigned tried)
 	atomic_compare_exchange_strong(&share->pool->primary, &tried, tried + 1);
 }
 
+/* A secret that has just got another value is evidence of a rotation: the server will follow, or has followed between
+ * the trial of the one value and of the other. */
+static bool is_rotating(const struct pool_share *share)
+{
+	struct lease *lease = share->credentials->secret ? lease_find(share->credentials->secret) : NULL;
+	bool rotating = lease && lease_in_grace(lease, ROTATION_MS);
+
+	lease_unref(&lease);
+	return rotating;
+}
+
+static uint64_t retry_after_us(const struct pool_share *share, bool rotating)
+{
+	uint64_t most_us = share->settings.server_login_retry_us;
+
+	if (rotating && most_us > ROTATION_RETRY_US)
+		return ROTATION_RETRY_US;
+	/* While connections of the pool still serve, wrong passwords are not thrown at a server that counts them. */
+	bool later = !share->refused || (share->password_refused && atomic_load(&share->pool->live) > 0);
+
+	return later ? most_us : 0;
+}
+
 static void note_failure(struct pool_share *share, struct server_opened *opened, const struct state *login_state)
 {
 	bool settings = login_state && opened->from_server && is_about_settings(opened->error.sqlstate);
@@ -65,12 +95,15 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 	buf_fini(&share->last_error_body);
 	share->last_error_body = opened->error_body;
 	opened->error_body = (struct buf){ 0 };
-	share->refused = opened->from_server && !may_get_better(opened->error.sqlstate);
 	share->password_refused = opened->from_server && strcmp(opened->error.sqlstate, "28P01") == 0;
-	/* While connections of the pool still serve, wrong passwords are not thrown at a server that counts them. */
-	bool later = !share->refused || (share->password_refused && atomic_load(&share->pool->live) > 0);
+	bool rotating = share->password_refused && is_rotating(share);
 
-	share->retry_at_us = later ? worker_now(share->worker) + share->settings.server_login_retry_us : 0;
+	share->refused = opened->from_server && !may_get_better(opened->error.sqlstate) && !rotating;
+	if (opened->from_server)
+		atomic_store(&share->pool->password_refused, share->password_refused);
+	uint64_t after_us = retry_after_us(share, rotating);
+
+	share->retry_at_us = after_us ? worker_now(share->worker) + after_us : 0;
 	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
 		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
 	if (settings)
@@ -108,6 +141,7 @@ static void take_into_use(struct pool_share *share, struct server *server, const
 	share->stats.servers_opened++;
 	share->last_error.text[0] = '\0';
 	share->refused = share->password_refused = false;
+	atomic_store(&share->pool->password_refused, false);
 	backend->host = opening->host;
 	backend->opened_as = opening->opened_as;
 	backend->reconnect = opening->reconnect;
@@ -240,7 +274,7 @@ void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
 		if (wanted++ < share->opening + served_otherwise)
 			continue;
 		/* A refused login is tried again one at a time. */
-		if (share->refused && share->opening)
+		if ((share->refused || share->password_refused) && share->opening)
 			return;
 		unsigned before = share->opening;
 

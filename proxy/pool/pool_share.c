@@ -133,6 +133,7 @@ static void use_credentials(struct pool_share *share, struct credentials *creden
 	if (old && share->password_refused && old->fingerprint != credentials->fingerprint) {
 		share->refused = share->password_refused = false;
 		share->retry_at_us = 0;
+		atomic_store(&share->pool->password_refused, false);
 	}
 	credentials_unref(&old);
 }

@@ -41,7 +41,7 @@ static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 	if (pool_outdated(backend))
 		return CLOSE_SERVER_RECONNECT;
 	/* Whoever changes a password on the server first leaves these as the only ones that work. */
-	if (share->password_refused)
+	if (atomic_load_explicit(&share->pool->password_refused, memory_order_relaxed))
 		return CLOSE_REASON_COUNT;
 	if (backend->expires_us && backend->expires_us < now_us)
 		return CLOSE_SERVER_LIFETIME;
@@ -78,10 +78,12 @@ static void look_after_idle(struct pool_share *share, uint64_t now_us)
 
 static void retire_old_ones(struct pool_share *share, uint64_t now_us)
 {
+	if (atomic_load_explicit(&share->pool->password_refused, memory_order_relaxed))
+		return;
 	LIST_FOREACH(link, next, &share->lent) {
 		struct backend *backend = LIST_MEMBER(link, struct backend, link);
 
-		if (!share->password_refused && !backend->retire && backend->expires_us && backend->expires_us < now_us) {
+		if (!backend->retire && backend->expires_us && backend->expires_us < now_us) {
 			backend->retire = true;
 			backend->retire_reason = CLOSE_SERVER_LIFETIME;
 		}

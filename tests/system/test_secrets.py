@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import threading
+import time
 
 import psycopg
 import pytest
@@ -174,6 +175,22 @@ def test_a_password_that_changes_in_the_secret_first_fails_nobody(start_pgweir, 
     assert_says_nothing(proxy, OLD, NEW)
 
 
+def test_clients_wait_while_the_server_takes_neither_value(start_pgweir, cluster, role, mount):
+    """As it is for a moment when the server changes between the trial of the one and of the other."""
+    mount.put(password=OLD)
+    proxy = start_pgweir(sections(mount.folder))
+    mount.put(password=NEW)
+    has_version(proxy, 2)
+    alter(cluster, "neither")
+    client = threading.Thread(target=lambda: answers.append(proxy.raw("app", role, password=NEW).value("SELECT 1")))
+    answers = []
+    client.start()
+    wait_until(lambda: "server login failed" in proxy.log(), 15, "the server refuses both")
+    alter(cluster, NEW)
+    client.join(30)
+    assert answers == ["1"]
+
+
 def test_the_previous_password_lets_clients_in_for_the_grace_only(start_pgweir, cluster, role, mount):
     mount.put(password=OLD)
     proxy = start_pgweir(sections(mount.folder, rotation_grace="0s"))
@@ -196,6 +213,27 @@ def test_established_connections_live_on(start_pgweir, cluster, role, mount):
     mount.put(password=NEW)
     has_version(proxy, 2)
     assert client.value("SELECT pg_backend_pid()") == pid
+    reconnect(proxy)
+    assert client.value("SELECT pg_backend_pid()") != pid
+    assert "server refused the value of a secret" not in proxy.log()        # The new one was tried first.
+
+
+def test_while_the_password_is_refused_open_connections_do_not_age(start_pgweir, cluster, role, tmp_path):
+    """They may be the only ones that work. Without that, this one would be gone before it is asked again."""
+    wanted = sections(write(tmp_path / "secret", OLD))
+    wanted["pgweir"].update(server_idle_timeout="1s")
+    proxy = start_pgweir(wanted)
+    holds, waits = proxy.raw("app", role, password=OLD), proxy.raw("app", role, password=OLD)
+    holds.value("SELECT 1")
+    holds.value("BEGIN")
+    pid = holds.value("SELECT pg_backend_pid()")
+    alter(cluster, NEW)
+    waits.send(raw.query("SELECT pg_backend_pid()"))
+    wait_until(lambda: "server login failed" in proxy.log(), 15, "the server refuses the password")
+    holds.value("COMMIT")
+    assert raw.rows_of(waits.read_until_ready()) == [[pid]]
+    time.sleep(4)
+    assert waits.value("SELECT pg_backend_pid()") == pid
 
 
 def test_the_secret_may_name_another_user_of_the_server(start_pgweir, cluster, role, tmp_path):
