@@ -363,17 +363,19 @@ static bool ask_behind_reset(struct session *session)
 
 static void end_setting_up(struct session *session)
 {
+	bool loaded = audit_loads(session);
+
 	session->state = SESSION_LINKED;
-	if (ask_behind_reset(session))
-		return;
+	/* What has been answered first, whichever it was. */
 	if (session->answer)
 		leftovers_learned(session);
-	if (audit_loads(session)) {
+	if (loaded)
 		audit_loaded(session);
-		if (leftovers_are_due(session)) {
-			leftovers_ask(session);
-			return;
-		}
+	if (ask_behind_reset(session))
+		return;
+	if (loaded && leftovers_are_due(session)) {
+		leftovers_ask(session);
+		return;
 	}
 	if (session->retry_name)
 		retry_start(session);

@@ -332,3 +332,13 @@ def test_listen_in_a_function_hears_and_is_nobody_elses(server, proxy):
     assert other.value("SELECT count(*) FROM pg_listening_channels()") == "0"
     client.close()
     other.close()
+
+
+def test_a_list_that_is_read_behind_a_reset_does_not_hide_what_is_set(proxy):
+    """With startup values set_config and RESET hold up what comes behind them: two questions one after the other."""
+    pgweir = proxy()
+    clients = [pgweir.raw("one", client_encoding="UTF8") for _ in range(2)]
+    for client, zone in zip(clients, ("Asia/Tokyo", "Europe/Paris")):
+        client.ask(f"SELECT set_config('TimeZone', '{zone}', false)")
+    assert [client.value("SHOW TimeZone") for client in clients] == ["Asia/Tokyo", "Europe/Paris"]
+    assert stats(pgweir)[1] == 1
