@@ -224,6 +224,10 @@ def server_answers(cluster) -> bool:
         return False
 
 
+def nobody_is_served(proxy) -> bool:
+    return proxy.pool("app")["sv_active"] == 0
+
+
 @pytest.mark.pooler
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
 def test_idle_clients_survive_a_server_restart(start_pgweir, cluster, signum):
@@ -231,6 +235,7 @@ def test_idle_clients_survive_a_server_restart(start_pgweir, cluster, signum):
     clients = [proxy.raw("app", timeout_s=40) for _ in range(10)]
     for client in clients:
         assert client.value("SELECT 1") == "1"
+    wait_until(lambda: nobody_is_served(proxy), what="questions of the proxy's own are answered")
     cluster.primary.restart(signum)
     for client in clients:
         assert client.value("SELECT 2") == "2"
@@ -244,6 +249,7 @@ def test_a_query_waits_while_the_server_is_down(start_pgweir, cluster):
                           "database app": {"pool_size": 5}})
     client = proxy.raw("app", timeout_s=60)
     assert client.value("SELECT 1") == "1"
+    wait_until(lambda: nobody_is_served(proxy), what="questions of the proxy's own are answered")
     cluster.primary.stop()
     try:
         client.send(raw.query("SELECT 'waited'"))
