@@ -1,0 +1,238 @@
+#include "cluster_state.h"
+
+#include "pgweir/mem.h"
+
+void cluster_state_init(struct cluster_state *state, size_t host_count, unsigned agreement)
+{
+	CHECK(host_count > 0 && agreement > 0);
+	*state = (struct cluster_state){ .host_count = host_count, .agreement = agreement };
+	state->hosts = NEW_ARRAY(struct host_state, host_count);
+	for (size_t i = 0; i < host_count; i++)
+		state->hosts[i].keeps = state->hosts[i].told_keeps = true;
+}
+
+void cluster_state_fini(struct cluster_state *state)
+{
+	mem_free(state->hosts);
+	*state = (struct cluster_state){ 0 };
+}
+
+void cluster_state_remember(struct cluster_state *state, const struct cluster_state *former)
+{
+	state->system_identifier = former->system_identifier;
+	state->newest_timeline = former->newest_timeline;
+}
+
+/* --- One host --- */
+
+static void agree(struct host_state *host, enum observed what, unsigned agreement)
+{
+	host->agreeing = what == host->pending ? host->agreeing + 1 : 1;
+	host->pending = what;
+	if (host->confirmed == OBSERVED_NOTHING || host->agreeing >= agreement)
+		host->confirmed = what;
+}
+
+static void take(struct host_state *host, const struct observation *observation, unsigned agreement)
+{
+	bool up = observation->what == OBSERVED_PRIMARY || observation->what == OBSERVED_REPLICA;
+
+	CHECK(observation->what != OBSERVED_NOTHING);
+	host->looked_at = true;
+	host->blind = observation->what == OBSERVED_BLIND;
+	if (!host->blind)
+		agree(host, observation->what, agreement);
+	if (!up)
+		return;
+	host->system_identifier = observation->system_identifier;
+	host->timeline = observation->timeline;
+	if (observation->what == OBSERVED_PRIMARY)
+		host->primary_timeline = observation->timeline;
+	host->position = observation->position;
+}
+
+/* --- The cluster --- */
+
+static bool all_looked_at(const struct cluster_state *state)
+{
+	for (size_t i = 0; i < state->host_count; i++)
+		if (!state->hosts[i].looked_at)
+			return false;
+	return true;
+}
+
+static bool any_blind(const struct cluster_state *state)
+{
+	for (size_t i = 0; i < state->host_count; i++)
+		if (state->hosts[i].blind)
+			return true;
+	return false;
+}
+
+/* A host that has not said who it is may be anybody's: it is taken for ours, as without probes. */
+static bool is_ours(const struct cluster_state *state, const struct host_state *host)
+{
+	return !state->system_identifier || !host->system_identifier || host->system_identifier == state->system_identifier;
+}
+
+/* False: hosts differ, and nothing tells which of them is meant. */
+static bool find_identity(struct cluster_state *state)
+{
+	uint64_t found = 0;
+
+	if (state->system_identifier)
+		return true;
+	for (size_t i = 0; i < state->host_count; i++) {
+		uint64_t identifier = state->hosts[i].system_identifier;
+
+		if (identifier && found && identifier != found)
+			return false;
+		if (identifier)
+			found = identifier;
+	}
+	state->system_identifier = found;
+	return true;
+}
+
+static void note_timelines(struct cluster_state *state)
+{
+	for (size_t i = 0; i < state->host_count; i++)
+		if (is_ours(state, &state->hosts[i]) && state->hosts[i].timeline > state->newest_timeline)
+			state->newest_timeline = state->hosts[i].timeline;
+}
+
+static enum host_standing standing_of(const struct cluster_state *state, const struct host_state *host)
+{
+	switch (host->confirmed) {
+	case OBSERVED_DOWN:
+		return HOST_DOWN;
+	case OBSERVED_PRIMARY:
+		if (!is_ours(state, host))
+			return HOST_FOREIGN;
+		return host->primary_timeline < state->newest_timeline ? HOST_FENCED : HOST_PRIMARY;
+	case OBSERVED_REPLICA:
+		return is_ours(state, host) ? HOST_REPLICA : HOST_FOREIGN;
+	default:
+		return HOST_UNKNOWN;
+	}
+}
+
+static size_t count_primaries(const struct cluster_state *state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < state->host_count; i++)
+		count += state->hosts[i].standing == HOST_PRIMARY;
+	return count;
+}
+
+static void demote_primaries(struct cluster_state *state, enum host_standing to)
+{
+	for (size_t i = 0; i < state->host_count; i++)
+		if (state->hosts[i].standing == HOST_PRIMARY)
+			state->hosts[i].standing = to;
+}
+
+static enum cluster_standing decide(struct cluster_state *state)
+{
+	bool complete = all_looked_at(state);
+	bool one_system = complete && find_identity(state);
+
+	if (one_system)
+		note_timelines(state);
+	for (size_t i = 0; i < state->host_count; i++)
+		state->hosts[i].standing = standing_of(state, &state->hosts[i]);
+	if (!complete) {
+		demote_primaries(state, HOST_UNKNOWN);
+		return CLUSTER_LOOKING;
+	}
+	size_t primaries = count_primaries(state);
+
+	if (!one_system || primaries > 1) {
+		demote_primaries(state, HOST_RIVAL);
+		return CLUSTER_UNDECIDED;
+	}
+	if (primaries == 1)
+		return CLUSTER_SERVED;
+	return any_blind(state) ? CLUSTER_UNOBSERVED : CLUSTER_WITHOUT_PRIMARY;
+}
+
+/* Connections to a host that cannot be reached may yet be alive, and do no harm while nobody else is the primary: what
+ * the host was before, it will be again if it has not been fenced. */
+static bool may_keep(const struct cluster_state *state, const struct host_state *host)
+{
+	bool left_behind = host->timeline && host->timeline < state->newest_timeline;
+
+	switch (host->standing) {
+	case HOST_PRIMARY:
+		return true;
+	case HOST_UNKNOWN:
+	case HOST_DOWN:
+		return state->standing != CLUSTER_SERVED && state->standing != CLUSTER_UNDECIDED && !left_behind;
+	case HOST_REPLICA:
+		return state->standing == CLUSTER_UNOBSERVED;
+	default:
+		return false;
+	}
+}
+
+/* --- Lag --- */
+
+static void sample(struct cluster_state *state, struct host_state *host, const struct observation *observation)
+{
+	if (host != state->sampled || host->timeline != state->sampled_timeline)
+		lag_forget(&state->samples);
+	state->sampled = host;
+	state->sampled_timeline = host->timeline;
+	lag_add(&state->samples, observation->asked_us, lag_insert_position(observation->position, observation->wal));
+}
+
+static void measure(struct cluster_state *state, struct host_state *host, const struct observation *observation)
+{
+	host->measured_us = observation->asked_us;
+	host->fresh_as_of_us = lag_fresh_as_of(&state->samples, host->position);
+	host->lag_bytes = lag_bytes(&state->samples, host->position);
+}
+
+static void follow_positions(struct cluster_state *state, struct host_state *host, const struct observation *observation)
+{
+	/* What was measured against another history says nothing now. */
+	if (state->sampled && state->sampled->standing != HOST_PRIMARY) {
+		state->sampled = NULL;
+		lag_forget(&state->samples);
+	}
+	if (host->standing == HOST_PRIMARY && observation->what == OBSERVED_PRIMARY)
+		sample(state, host, observation);
+	else if (host->standing == HOST_REPLICA && observation->what == OBSERVED_REPLICA && state->sampled)
+		measure(state, host, observation);
+	for (size_t i = 0; i < state->host_count; i++)
+		if (!state->sampled || state->hosts[i].standing != HOST_REPLICA)
+			state->hosts[i].measured_us = state->hosts[i].fresh_as_of_us = state->hosts[i].lag_bytes = 0;
+}
+
+/* Also remembers it as told. */
+static bool has_changed(struct cluster_state *state)
+{
+	bool changed = state->standing != state->told_standing;
+
+	state->told_standing = state->standing;
+	for (size_t i = 0; i < state->host_count; i++) {
+		struct host_state *host = &state->hosts[i];
+
+		changed |= host->standing != host->told_standing || host->keeps != host->told_keeps;
+		host->told_standing = host->standing;
+		host->told_keeps = host->keeps;
+	}
+	return changed;
+}
+
+bool cluster_state_observe(struct cluster_state *state, size_t host, const struct observation *observation)
+{
+	CHECK(host < state->host_count);
+	take(&state->hosts[host], observation, state->agreement);
+	state->standing = decide(state);
+	for (size_t i = 0; i < state->host_count; i++)
+		state->hosts[i].keeps = may_keep(state, &state->hosts[i]);
+	follow_positions(state, &state->hosts[host], observation);
+	return has_changed(state);
+}

@@ -1,0 +1,72 @@
+/* From what hosts say to which of them is the primary. No clock, no sockets: observations come in with their time.
+ *
+ * - A host's role, or its being down, counts once `agreement` observations in a row have said so; the first ever counts
+ *   at once. A host that does not let us look stays what it was.
+ * - Nothing is decided before every host has been looked at: the first to answer may be an old primary.
+ * - The cluster's system identifier is the one that all hosts have at first. Hosts with another are foreign, and never
+ *   the primary.
+ * - The primary is the one on the newest timeline that any host has ever shown. A timeline counts at once: from then on
+ *   primaries of older ones are fenced, also when they come back. Several on the newest: undecided. */
+#ifndef PGWEIR_CLUSTER_STATE_H
+#define PGWEIR_CLUSTER_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lag.h"
+#include "pgweir/topology.h"
+
+enum observed {
+	OBSERVED_NOTHING,
+	OBSERVED_BLIND,         /* It is there and refuses to be looked at: a wrong password, no connection left. */
+	OBSERVED_DOWN,
+	OBSERVED_PRIMARY,
+	OBSERVED_REPLICA,
+};
+
+/* All but `what` are only of a primary or a replica, and 0 where the server did not say. */
+struct observation {
+	enum observed what;
+	uint64_t asked_us;              /* Before the question was sent. */
+	uint64_t system_identifier;
+	uint32_t timeline;
+	uint64_t position;              /* Inserted, or replayed. */
+	struct lag_wal wal;
+};
+
+struct host_state {
+	enum observed confirmed, pending;       /* NOTHING, DOWN, PRIMARY or REPLICA. */
+	unsigned agreeing;              /* Observations in a row that say `pending`. */
+	bool looked_at, blind;          /* By the last observation. */
+	uint64_t system_identifier, position;   /* As last said. */
+	uint32_t timeline, primary_timeline;    /* The latter: when it last was a primary. */
+	enum host_standing standing, told_standing;     /* told_…: as it was after the observation before. */
+	bool keeps, told_keeps;
+	uint64_t measured_us;           /* When a replica's position was last held against the samples; 0: never. */
+	uint64_t fresh_as_of_us;        /* Then; 0: not known. */
+	uint64_t lag_bytes;
+};
+
+struct cluster_state {
+	struct host_state *hosts;
+	size_t host_count;
+	unsigned agreement;
+	enum cluster_standing standing, told_standing;
+	uint64_t system_identifier;     /* 0: not known yet. */
+	uint32_t newest_timeline;
+	struct lag_samples samples;
+	struct host_state *sampled;     /* Whose they are; NULL: there are none. */
+	uint32_t sampled_timeline;
+};
+
+void cluster_state_init(struct cluster_state *state, size_t host_count, unsigned agreement);
+void cluster_state_fini(struct cluster_state *state);
+
+/* Takes over what must outlive a change of the configuration: the cluster's identity and its newest timeline. */
+void cluster_state_remember(struct cluster_state *state, const struct cluster_state *former);
+
+/* True: the standing of the cluster or of a host has changed. */
+bool cluster_state_observe(struct cluster_state *state, size_t host, const struct observation *observation);
+
+#endif

@@ -1,0 +1,64 @@
+/* What is known of the clusters' hosts, as an immutable snapshot.
+ *
+ * The control plane observes hosts and publishes a snapshot whenever something in here has changed; workers hold
+ * references. Only clusters with a probe_user are in it: of the others nothing is known. */
+#ifndef PGWEIR_TOPOLOGY_H
+#define PGWEIR_TOPOLOGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pgweir/check.h"
+
+enum host_standing {
+	HOST_UNKNOWN,           /* Not looked at yet, or it lets nobody look. */
+	HOST_DOWN,
+	HOST_PRIMARY,
+	HOST_REPLICA,
+	HOST_FENCED,            /* A primary of a timeline that has been left: it gets no write. */
+	HOST_FOREIGN,           /* Of another database system than the cluster. */
+	HOST_RIVAL,             /* One of several primaries, and nothing tells which is right. */
+};
+
+enum cluster_standing {
+	CLUSTER_LOOKING,        /* Not every host has been looked at. */
+	CLUSTER_SERVED,         /* It has a primary. */
+	CLUSTER_WITHOUT_PRIMARY,
+	CLUSTER_UNDECIDED,      /* Several primaries, or hosts of different systems. */
+	CLUSTER_UNOBSERVED,     /* Hosts let nobody look: connections find out for themselves. */
+};
+
+struct topology_host {
+	char *host;
+	uint16_t port;
+	enum host_standing standing;
+	bool keeps;             /* Connections to it may stay. */
+};
+
+struct topology_cluster {
+	char *name;
+	enum cluster_standing standing;
+	struct topology_host *hosts;
+	size_t host_count;
+};
+
+struct topology {
+	_Atomic unsigned references;
+	struct topology_cluster *clusters;
+	size_t cluster_count;
+};
+
+struct topology *topology_new(size_t cluster_count) MUST_USE;         /* With one reference, to be filled in at once. */
+struct topology *topology_ref(struct topology *topology);             /* Any thread. NULL stays NULL. */
+void topology_unref(struct topology **topology);                      /* Any thread; NULL is fine. */
+
+/* NULL where there is none; `topology` may be NULL. */
+const struct topology_cluster *topology_find(const struct topology *topology, const char *cluster);
+const struct topology_host *topology_find_host(const struct topology_cluster *cluster, const char *host, uint16_t port);
+const struct topology_host *topology_primary(const struct topology_cluster *cluster);
+
+const char *host_standing_word(enum host_standing standing);
+const char *cluster_standing_word(enum cluster_standing standing);
+
+#endif

@@ -1,0 +1,314 @@
+/* Which host is the primary, told from what hosts say, one observation at a time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "cluster_state.h"
+
+enum { A, B, C, HOSTS, AGREEMENT = 3 };
+
+static struct cluster_state state;
+
+static int set_up(void **unused)
+{
+	(void)unused;
+	cluster_state_init(&state, HOSTS, AGREEMENT);
+	return 0;
+}
+
+static int tear_down(void **unused)
+{
+	(void)unused;
+	cluster_state_fini(&state);
+	return 0;
+}
+
+static bool says(size_t host, enum observed what, uint32_t timeline)
+{
+	bool up = what == OBSERVED_PRIMARY || what == OBSERVED_REPLICA;
+
+	return cluster_state_observe(&state, host, &(struct observation){
+		.what = what, .timeline = timeline, .system_identifier = up ? 77 : 0 });
+}
+
+static void says_often(size_t host, enum observed what, uint32_t timeline)
+{
+	for (int i = 0; i < AGREEMENT; i++)
+		says(host, what, timeline);
+}
+
+static void expect(enum cluster_standing cluster, enum host_standing a, enum host_standing b, enum host_standing c)
+{
+	assert_int_equal(state.standing, cluster);
+	assert_int_equal(state.hosts[A].standing, a);
+	assert_int_equal(state.hosts[B].standing, b);
+	assert_int_equal(state.hosts[C].standing, c);
+}
+
+/* A primary A of timeline 1 with the replicas B and C. */
+static void settle(void)
+{
+	says(A, OBSERVED_PRIMARY, 1);
+	says(B, OBSERVED_REPLICA, 1);
+	says(C, OBSERVED_REPLICA, 1);
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_REPLICA);
+}
+
+/* Whoever answers first may be an old primary. */
+static void nothing_is_decided_before_every_host_was_looked_at(void **unused)
+{
+	(void)unused;
+	says(A, OBSERVED_PRIMARY, 1);
+	says(B, OBSERVED_REPLICA, 1);
+	assert_int_equal(state.standing, CLUSTER_LOOKING);
+	assert_int_equal(state.hosts[A].standing, HOST_UNKNOWN);
+	says(C, OBSERVED_PRIMARY, 2);
+	expect(CLUSTER_SERVED, HOST_FENCED, HOST_REPLICA, HOST_PRIMARY);
+}
+
+static void a_change_counts_once_enough_observations_agree(void **unused)
+{
+	(void)unused;
+	settle();
+	says(A, OBSERVED_DOWN, 0);
+	says(A, OBSERVED_DOWN, 0);
+	says(A, OBSERVED_PRIMARY, 1);
+	says(A, OBSERVED_DOWN, 0);
+	assert_false(says(A, OBSERVED_DOWN, 0));
+	assert_int_equal(state.standing, CLUSTER_SERVED);
+	assert_true(says(A, OBSERVED_DOWN, 0));
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_DOWN, HOST_REPLICA, HOST_REPLICA);
+	assert_false(says(A, OBSERVED_DOWN, 0));
+}
+
+/* It may only be a probe's connection that is gone. */
+static void connections_to_a_primary_that_is_down_stay_until_there_is_another(void **unused)
+{
+	(void)unused;
+	settle();
+	says_often(A, OBSERVED_DOWN, 0);
+	assert_true(state.hosts[A].keeps);
+	assert_false(state.hosts[B].keeps);
+	says(B, OBSERVED_PRIMARY, 2);
+	assert_false(state.hosts[A].keeps);
+}
+
+static void a_promoted_replica_becomes_the_primary(void **unused)
+{
+	(void)unused;
+	settle();
+	says_often(A, OBSERVED_DOWN, 0);
+	says_often(B, OBSERVED_PRIMARY, 2);
+	expect(CLUSTER_SERVED, HOST_DOWN, HOST_PRIMARY, HOST_REPLICA);
+}
+
+/* Writes to it would be lost: one sight of the newer timeline is enough. */
+static void a_newer_timeline_fences_the_old_primary_at_once(void **unused)
+{
+	(void)unused;
+	settle();
+	assert_true(says(B, OBSERVED_PRIMARY, 2));
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_FENCED, HOST_REPLICA, HOST_REPLICA);
+	assert_false(state.hosts[A].keeps);
+	says_often(B, OBSERVED_PRIMARY, 2);
+	expect(CLUSTER_SERVED, HOST_FENCED, HOST_PRIMARY, HOST_REPLICA);
+}
+
+static void a_replica_on_a_newer_timeline_fences_as_well(void **unused)
+{
+	(void)unused;
+	settle();
+	says(C, OBSERVED_REPLICA, 2);
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_FENCED, HOST_REPLICA, HOST_REPLICA);
+}
+
+static void an_old_primary_that_comes_back_is_fenced(void **unused)
+{
+	(void)unused;
+	settle();
+	says_often(A, OBSERVED_DOWN, 0);
+	says_often(B, OBSERVED_PRIMARY, 2);
+	says_often(B, OBSERVED_DOWN, 0);
+	says_often(A, OBSERVED_PRIMARY, 1);
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_FENCED, HOST_DOWN, HOST_REPLICA);
+}
+
+static void the_fence_survives_a_change_of_the_configuration(void **unused)
+{
+	struct cluster_state former;
+
+	(void)unused;
+	settle();
+	says(B, OBSERVED_PRIMARY, 2);
+	former = state;
+	cluster_state_init(&state, HOSTS, AGREEMENT);
+	cluster_state_remember(&state, &former);
+	cluster_state_fini(&former);
+	says(A, OBSERVED_PRIMARY, 1);
+	says(B, OBSERVED_DOWN, 0);
+	says(C, OBSERVED_REPLICA, 1);
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_FENCED, HOST_DOWN, HOST_REPLICA);
+}
+
+/* Restarted as a replica of the new primary, between two observations. */
+static void an_old_primary_that_follows_is_no_rival_meanwhile(void **unused)
+{
+	(void)unused;
+	settle();
+	says_often(B, OBSERVED_PRIMARY, 2);
+	says(A, OBSERVED_REPLICA, 2);
+	expect(CLUSTER_SERVED, HOST_FENCED, HOST_PRIMARY, HOST_REPLICA);
+	says(A, OBSERVED_REPLICA, 2);
+	says(A, OBSERVED_REPLICA, 2);
+	expect(CLUSTER_SERVED, HOST_REPLICA, HOST_PRIMARY, HOST_REPLICA);
+}
+
+static void two_primaries_on_one_timeline_are_undecided(void **unused)
+{
+	(void)unused;
+	settle();
+	says_often(B, OBSERVED_PRIMARY, 1);
+	expect(CLUSTER_UNDECIDED, HOST_RIVAL, HOST_RIVAL, HOST_REPLICA);
+	assert_false(state.hosts[A].keeps);
+	says_often(A, OBSERVED_DOWN, 0);
+	expect(CLUSTER_SERVED, HOST_DOWN, HOST_PRIMARY, HOST_REPLICA);
+}
+
+static void foreign_says(size_t host, enum observed what, uint32_t timeline)
+{
+	for (int i = 0; i < AGREEMENT; i++)
+		cluster_state_observe(&state, host, &(struct observation){ .what = what, .timeline = timeline, .system_identifier = 99 });
+}
+
+static void hosts_of_different_systems_are_undecided(void **unused)
+{
+	(void)unused;
+	foreign_says(A, OBSERVED_PRIMARY, 9);
+	says(B, OBSERVED_REPLICA, 1);
+	says(C, OBSERVED_PRIMARY, 1);
+	expect(CLUSTER_UNDECIDED, HOST_RIVAL, HOST_REPLICA, HOST_RIVAL);
+}
+
+/* Neither becomes it the primary, nor does its timeline fence anybody. */
+static void a_stranger_in_a_known_cluster_changes_nothing(void **unused)
+{
+	(void)unused;
+	settle();
+	foreign_says(C, OBSERVED_PRIMARY, 9);
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_FOREIGN);
+	says_often(A, OBSERVED_DOWN, 0);
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_DOWN, HOST_REPLICA, HOST_FOREIGN);
+}
+
+static void a_host_that_refuses_to_be_looked_at_stays_what_it_was(void **unused)
+{
+	(void)unused;
+	settle();
+	says_often(A, OBSERVED_BLIND, 0);
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_REPLICA);
+}
+
+static void a_cluster_that_cannot_be_looked_at_is_unobserved(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < HOSTS; i++)
+		says(i, OBSERVED_BLIND, 0);
+	expect(CLUSTER_UNOBSERVED, HOST_UNKNOWN, HOST_UNKNOWN, HOST_UNKNOWN);
+	assert_true(state.hosts[A].keeps && state.hosts[B].keeps && state.hosts[C].keeps);
+	settle();
+}
+
+/* --- Lag --- */
+
+static const struct lag_wal wal = { 16 << 20, 8192 };
+
+static void stands_at(size_t host, enum observed what, uint64_t asked_us, uint64_t position)
+{
+	cluster_state_observe(&state, host, &(struct observation){ .what = what, .timeline = 1, .system_identifier = 77,
+		.asked_us = asked_us, .position = position, .wal = wal });
+}
+
+static void a_replica_is_as_fresh_as_the_last_position_it_has_passed(void **unused)
+{
+	(void)unused;
+	settle();
+	stands_at(A, OBSERVED_PRIMARY, 100, 5000);
+	stands_at(A, OBSERVED_PRIMARY, 200, 6000);
+	stands_at(A, OBSERVED_PRIMARY, 300, 7000);
+	stands_at(B, OBSERVED_REPLICA, 310, 6999);
+	assert_int_equal(state.hosts[B].fresh_as_of_us, 200);
+	assert_int_equal(state.hosts[B].lag_bytes, 1);
+	stands_at(B, OBSERVED_REPLICA, 320, 7000);
+	assert_int_equal(state.hosts[B].fresh_as_of_us, 300);
+	stands_at(C, OBSERVED_REPLICA, 320, 4999);
+	assert_int_equal(state.hosts[C].fresh_as_of_us, 0);
+}
+
+/* Seen on real servers: insert 0/14000028, replayed 0/14000000, for ever. */
+static void behind_a_page_header_nothing_is_left_to_replay(void **unused)
+{
+	(void)unused;
+	assert_int_equal(lag_insert_position(0x14000028, wal), 0x14000000);
+	assert_int_equal(lag_insert_position(0x14002018, wal), 0x14002000);
+	assert_int_equal(lag_insert_position(0x14002028, wal), 0x14002028);
+	assert_int_equal(lag_insert_position(0x14000028, (struct lag_wal){ 0 }), 0x14000028);
+}
+
+static void samples_of_another_history_are_dropped(void **unused)
+{
+	(void)unused;
+	settle();
+	stands_at(A, OBSERVED_PRIMARY, 100, 5000);
+	stands_at(C, OBSERVED_REPLICA, 110, 5000);
+	assert_int_equal(state.hosts[C].fresh_as_of_us, 100);
+	says_often(B, OBSERVED_PRIMARY, 2);
+	assert_int_equal(state.hosts[C].fresh_as_of_us, 0);
+	assert_ptr_equal(state.sampled, &state.hosts[B]);
+	assert_int_equal(state.samples.count, 1);
+}
+
+static void old_samples_are_thinned_out_and_the_newest_stay(void **unused)
+{
+	struct lag_samples samples = { 0 };
+
+	(void)unused;
+	for (uint64_t i = 1; i <= 1000; i++)
+		lag_add(&samples, i, i * 10);
+	assert_true(samples.count <= LAG_SAMPLES_MAX);
+	assert_int_equal(lag_fresh_as_of(&samples, 10000), 1000);
+	assert_int_equal(lag_fresh_as_of(&samples, 9999), 999);
+	assert_int_equal(lag_fresh_as_of(&samples, 15), 1);
+	assert_int_equal(lag_fresh_as_of(&samples, 9), 0);
+	lag_add(&samples, 1001, 10000);
+	assert_int_equal(lag_fresh_as_of(&samples, 10000), 1001);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_is_decided_before_every_host_was_looked_at),
+		TEST(a_change_counts_once_enough_observations_agree),
+		TEST(connections_to_a_primary_that_is_down_stay_until_there_is_another),
+		TEST(a_promoted_replica_becomes_the_primary),
+		TEST(a_newer_timeline_fences_the_old_primary_at_once),
+		TEST(a_replica_on_a_newer_timeline_fences_as_well),
+		TEST(an_old_primary_that_comes_back_is_fenced),
+		TEST(the_fence_survives_a_change_of_the_configuration),
+		TEST(an_old_primary_that_follows_is_no_rival_meanwhile),
+		TEST(two_primaries_on_one_timeline_are_undecided),
+		TEST(hosts_of_different_systems_are_undecided),
+		TEST(a_stranger_in_a_known_cluster_changes_nothing),
+		TEST(a_host_that_refuses_to_be_looked_at_stays_what_it_was),
+		TEST(a_cluster_that_cannot_be_looked_at_is_unobserved),
+		TEST(a_replica_is_as_fresh_as_the_last_position_it_has_passed),
+		TEST(behind_a_page_header_nothing_is_left_to_replay),
+		TEST(samples_of_another_history_are_dropped),
+		TEST(old_samples_are_thinned_out_and_the_newest_stay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
