@@ -110,15 +110,6 @@ static void send_question(struct question *question)
 
 /* --- The connection --- */
 
-static const char *const sslmode_names[] = {
-	[SSLMODE_DISABLE] = "disable",
-	[SSLMODE_ALLOW] = "allow",
-	[SSLMODE_PREFER] = "prefer",
-	[SSLMODE_REQUIRE] = "require",
-	[SSLMODE_VERIFY_CA] = "verify-ca",
-	[SSLMODE_VERIFY_FULL] = "verify-full",
-};
-
 static void connection_changed(struct pgclient *client, const struct error *error, void *arg);
 
 static void connect_to_host(struct lookup_source *source)
@@ -133,7 +124,7 @@ static void connect_to_host(struct lookup_source *source)
 		.user = credentials->user,
 		/* The password itself: libpq has no use for a hash or a verifier. */
 		.password = credentials->password,
-		.sslmode = sslmode_names[database->server_tls.sslmode],
+		.sslmode = config_sslmode_word(database->server_tls.sslmode),
 		.ssl_ca_file = database->server_tls.ca_file,
 		.ssl_cert_file = database->server_tls.cert_file,
 		.ssl_key_file = database->server_tls.key_file,
@@ -167,6 +158,8 @@ static void host_failed(struct lookup_source *source, const struct error *error)
 	log_warning("auth_query cannot connect", LOG_TEXT("host", host->host), LOG_INT("port", host->port),
 		LOG_TEXT("database", source->dbname), LOG_TEXT("user", source->database->auth_user), LOG_TEXT("reason", error->text));
 	source->failure = *error;
+	/* It is not the client's login that the server has refused. */
+	memcpy(source->failure.sqlstate, "08006", sizeof(source->failure.sqlstate));
 	if (++source->host < cluster->host_count) {
 		connect_to_host(source);
 		return;

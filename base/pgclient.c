@@ -159,11 +159,37 @@ static void take_text(struct error *error, const char *sqlstate, const char *tex
 		*at = ' ';
 }
 
+static bool is_sqlstate(const char *text)
+{
+	return strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && text[5] == ':' && text[6] == ' ';
+}
+
+/* A server that refuses the login says why in a code that libpq keeps to itself; but with verbose errors it stands in the
+ * text, as in `FATAL:  28P01: password authentication failed…`, and the place in the server's source after it. */
+static void take_sqlstate(struct error *error)
+{
+	for (char *at = error->text; (at = strstr(at, ":  ")); at++) {
+		char *code = at + strlen(":  ");
+
+		if (!is_sqlstate(code))
+			continue;
+		memcpy(error->sqlstate, code, 5);
+		memmove(code, code + strlen("28P01: "), strlen(code + strlen("28P01: ")) + 1);
+		char *location = strstr(code, " LOCATION:  ");
+
+		if (location)
+			*location = '\0';
+		return;
+	}
+}
+
 static void give_up_as_libpq_says(struct pgclient *client)
 {
 	struct error error;
 
 	take_text(&error, "08006", PQerrorMessage(client->conn));
+	if (client->state == STATE_CONNECTING)
+		take_sqlstate(&error);
 	give_up(client, &error);
 }
 
@@ -236,6 +262,7 @@ static void connect_to(struct pgclient *client, const char *hosts, const char *a
 		return;
 	}
 	PQsetNoticeProcessor(client->conn, ignore_notice, NULL);
+	PQsetErrorVerbosity(client->conn, PQERRORS_VERBOSE);
 	watch(client, true);
 	loop_io_write(&client->io, true);
 }
@@ -304,6 +331,7 @@ static void opened(struct pgclient *client)
 
 	client->state = STATE_IDLE;
 	loop_timer_stop(&client->timer);
+	PQsetErrorVerbosity(client->conn, PQERRORS_DEFAULT);
 	PQsetnonblocking(client->conn, 1);
 	watch(client, true);
 	loop_io_read(&client->io, true);

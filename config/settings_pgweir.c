@@ -10,16 +10,6 @@ const struct setting_word pool_mode_words[] = {
 	{ 0 },
 };
 
-const struct setting_word sslmode_words[] = {
-	{ "disable", SSLMODE_DISABLE },
-	{ "allow", SSLMODE_ALLOW },
-	{ "prefer", SSLMODE_PREFER },
-	{ "require", SSLMODE_REQUIRE },
-	{ "verify-ca", SSLMODE_VERIFY_CA },
-	{ "verify-full", SSLMODE_VERIFY_FULL },
-	{ 0 },
-};
-
 const struct setting_word state_audit_words[] = {
 	{ "off", STATE_AUDIT_OFF },
 	{ "auto", STATE_AUDIT_AUTO },

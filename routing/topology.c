@@ -23,13 +23,13 @@ static const char *const cluster_words[] = {
 	[CLUSTER_UNOBSERVED] = "unobserved",
 };
 
-const char *host_standing_word(enum host_standing standing)
+const char *topology_host_word(enum host_standing standing)
 {
 	CHECK((size_t)standing < ARRAY_LEN(host_words));
 	return host_words[standing];
 }
 
-const char *cluster_standing_word(enum cluster_standing standing)
+const char *topology_cluster_word(enum cluster_standing standing)
 {
 	CHECK((size_t)standing < ARRAY_LEN(cluster_words));
 	return cluster_words[standing];

@@ -12,6 +12,7 @@
 SHOW(databases);
 SHOW(pools);
 SHOW(clients);
+SHOW(clusters);
 SHOW(servers);
 SHOW(sockets);
 SHOW(active_sockets);
@@ -38,6 +39,8 @@ SHOW(threads);
 
 /* The answer of a SHOW whose rows are complete. */
 void show_done(struct job *job);
+/* A time of the past, as PgBouncer writes it. */
+void show_time(struct result *result, uint64_t now_us, uint64_t at_us);
 const char *show_pool_mode(enum pool_mode mode);
 
 #endif

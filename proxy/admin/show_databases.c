@@ -1,4 +1,4 @@
-/* SHOW DATABASES, HOSTS, PEERS: from the configuration in force, and what the pools share. */
+/* SHOW DATABASES, PEERS: from the configuration in force, and what the pools share. */
 #include <stdatomic.h>
 
 #include "pgweir/control.h"
@@ -122,39 +122,6 @@ void show_databases(struct job *job)
 	map_foreach(&names, put_if_fallback, &job->result);
 	map_fini(&names);
 	put_console(&job->result);
-	show_done(job);
-}
-
-/* --- SHOW HOSTS --- */
-
-static const struct column host_columns[] = {
-	{ "host", COLUMN_TEXT },
-	{ "current_connections", COLUMN_INT8 },
-	{ "max_connections", COLUMN_INT8 },
-	{ "server_allows", COLUMN_INT8 },
-};
-const struct table hosts_table = TABLE(host_columns);
-
-/* As with other limits 0 is: none. */
-static void put_host(struct pool_host *host, void *arg)
-{
-	struct result *result = arg;
-	int allowed = atomic_load(&host->allowed);
-
-	result_begin(result);
-	result_text(result, host->name);
-	result_int(result, quota_used(&host->quota));
-	result_int(result, atomic_load(&host->quota.limit));
-	if (allowed)
-		result_int(result, allowed);
-	else
-		result_null(result);
-	result_end(result);
-}
-
-void show_hosts(struct job *job)
-{
-	pool_host_foreach(put_host, &job->result);
 	show_done(job);
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "client.h"
 #include "pgweir/clock.h"
@@ -11,8 +10,6 @@
 #include "pgweir/socket.h"
 #include "pgweir/tls.h"
 #include "show.h"
-
-enum { TIME_TEXT_SIZE = 32 };
 
 #define SOCKET_COLUMNS \
 	{ "type", COLUMN_TEXT }, \
@@ -80,17 +77,6 @@ struct socket_row {
 	size_t prepared;
 };
 
-static void put_time(struct result *result, uint64_t now_us, uint64_t at_us)
-{
-	time_t seconds = (time_t)((clock_wall_us() - (int64_t)(now_us - at_us)) / 1000000);
-	char text[TIME_TEXT_SIZE];
-	struct tm parts;
-
-	gmtime_r(&seconds, &parts);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &parts);
-	result_text(result, text);
-}
-
 static void put_address(struct result *result, const struct sockaddr_storage *address)
 {
 	char text[SOCKET_ADDRESS_MAX];
@@ -136,8 +122,8 @@ static void put_socket(struct result *result, const struct socket_row *row)
 	result_text(result, row->state);
 	put_address(result, row->address);
 	put_local_address(result, row->conn);
-	put_time(result, row->now_us, row->connected_us);
-	put_time(result, row->now_us, row->request_us ? row->request_us : row->connected_us);
+	show_time(result, row->now_us, row->connected_us);
+	show_time(result, row->now_us, row->request_us ? row->request_us : row->connected_us);
 	result_int(result, (int64_t)(waiting_us / 1000000));
 	result_int(result, (int64_t)(waiting_us % 1000000));
 	result_int(result, row->close_needed);

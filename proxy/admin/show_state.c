@@ -1,10 +1,14 @@
 /* SHOW HELP, VERSION, STATE, and those that have nothing to show. */
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
+#include "pgweir/clock.h"
 #include "pgweir/control.h"
 #include "pgweir/mem.h"
 #include "show.h"
+
+enum { TIME_TEXT_SIZE = 32 };
 
 void show_done(struct job *job)
 {
@@ -20,6 +24,17 @@ const char *show_pool_mode(enum pool_mode mode)
 	};
 
 	return names[mode];
+}
+
+void show_time(struct result *result, uint64_t now_us, uint64_t at_us)
+{
+	time_t seconds = (time_t)((clock_wall_us() - (int64_t)(now_us - at_us)) / 1000000);
+	char text[TIME_TEXT_SIZE];
+	struct tm parts;
+
+	gmtime_r(&seconds, &parts);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &parts);
+	result_text(result, text);
 }
 
 static void put_pair(struct result *result, const char *key, const char *value)

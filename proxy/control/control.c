@@ -16,6 +16,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/pool.h"
 #include "pgweir/secrets.h"
+#include "pgweir/routing.h"
 #include "pgweir/server.h"
 #include "pgweir/session.h"
 #include "pgweir/settings.h"
@@ -89,6 +90,7 @@ static bool publish(struct config *config, struct config_problems *problems)
 	secrets_configure(config);
 	if (control.config)
 		config_changes(control.config, config, note_change, NULL);
+	routing_configure(config);
 	workers_publish(config);
 	config_unref(&control.config);
 	control.config = config_ref(config);
@@ -99,6 +101,7 @@ static void secrets_changed(void *arg)
 {
 	(void)arg;
 	workers_wake(UINT64_MAX, pool_worker_adopt_secrets, NULL);
+	routing_renew();
 }
 
 bool control_reload(struct config_problems *problems)
@@ -279,6 +282,7 @@ static bool start(struct config *config)
 	workers_start(config, &session_worker_hooks);
 	login_threads_start(config->login_threads);
 	login_start(&receiver);
+	routing_start(control.loop, workers_publish_topology);
 	bool good = publish(config, &problems);
 
 	log_problems(&problems);
@@ -300,6 +304,7 @@ static void stop(void)
 	login_threads_stop();
 	workers_stop();
 	secrets_stop();
+	routing_stop();
 	auth_stop();
 	control.console->stop();
 	drain_fini();

@@ -32,6 +32,8 @@ static const struct close_reason_row rows[CLOSE_REASON_COUNT] = {
 	[CLOSE_CLIENT_DATABASE_DISABLED] = { "database_disabled", LOG_LEVEL_INFO, "08004", "the database is disabled" },
 	[CLOSE_CLIENT_NOTIFICATIONS_UNREAD] = { "notifications_unread", LOG_LEVEL_WARNING, "53400",
 		"too many notifications wait for a client that does not take them" },
+	[CLOSE_CLIENT_NOT_PRIMARY] = { "not_primary_any_more", LOG_LEVEL_INFO, "57P01",
+		"terminating connection because its server is not the primary any more" },
 	[CLOSE_SERVER_GONE] = { "server_gone", LOG_LEVEL_INFO, NULL, NULL },
 	[CLOSE_SERVER_BROKE_PROTOCOL] = { "server_broke_protocol", LOG_LEVEL_ERROR, "08P01",
 		"the server sent a message that does not belong here" },

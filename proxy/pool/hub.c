@@ -45,7 +45,7 @@ struct hub {
 	bool broken;                    /* The server has refused one: close. */
 	bool interrupted;               /* Something was listened to when the last connection ended. */
 	uint64_t opened_as;
-	unsigned reconnect, host_index;
+	unsigned reconnect, tried;
 	uint64_t retry_at_us, unwanted_since_us;
 	uint64_t heard_us, asked_us;    /* When the server last said anything, and was last asked anything. */
 	unsigned member_count;
@@ -288,7 +288,7 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	bool standby = opened->server && pool_is_standby(share, opened->server);
 
 	if (standby || (!opened->server && !opened->from_server))
-		pool_next_host(share, hub->host_index);
+		pool_host_failed(share, hub->tried);
 	if (standby) {
 		server_free(&opened->server);
 		error_set(&opened->error, "57P03", "the server is a standby");
@@ -319,15 +319,18 @@ static void opened_cb(struct server_opened *opened, void *arg)
 static void open_connection(struct hub *hub)
 {
 	struct pool_share *share = hub->share;
-	const struct config_cluster *cluster = share->database->cluster;
+	struct pool_choice choice;
 
 	if (hub->retry_at_us > share->worker->now_us || pool_share_blocked(share))
+		return;
+	pool_choose_host(share, &choice);
+	if (!choice.host)
 		return;
 	hub->state = HUB_OPENING;
 	hub->opened_as = share->opened_as;
 	hub->reconnect = atomic_load(&share->pool->database->reconnect);
-	hub->host_index = atomic_load(&share->pool->primary);
-	struct server_target *target = pool_target(share, &cluster->hosts[hub->host_index % cluster->host_count], NULL);
+	hub->tried = choice.tried;
+	struct server_target *target = pool_target(share, choice.host, NULL);
 
 	server_open(target, share->worker->loop, opened_cb, hub);
 	server_target_unref(&target);
@@ -418,8 +421,9 @@ static enum close_reason outdated(struct hub *hub)
 	const struct pool_share *share = hub->share;
 	uint64_t limit_us = share->settings.server_idle_timeout_us;
 
+	pool_judge(hub->backend);
 	if (pool_share_blocked(share) || pool_outdated(hub->backend))
-		return CLOSE_SERVER_RECONNECT;
+		return hub->backend->retire ? hub->backend->retire_reason : CLOSE_SERVER_RECONNECT;
 	if (!hub->table.wanted && limit_us && hub->unwanted_since_us + limit_us < share->worker->now_us)
 		return CLOSE_SERVER_IDLE_TIMEOUT;
 	if (!look_whether_it_lives(hub))

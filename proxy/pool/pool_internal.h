@@ -49,8 +49,20 @@ void pool_open_minimum(struct pool_share *share);
 void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
 struct server_target *pool_target(const struct pool_share *share, const struct config_host *host,
 	const struct pool_waiter *waiter) MUST_USE;             /* A reference; `waiter` may be NULL. */
+
+/* pool_primary.c */
+struct pool_choice {
+	const struct config_host *host;         /* NULL: there is none to connect to; `error` says why. */
+	unsigned tried;                         /* For pool_host_failed(). */
+	struct error error;
+};
+void pool_choose_host(struct pool_share *share, struct pool_choice *choice);
+/* It could not be reached, or should not have been. */
+void pool_host_failed(struct pool_share *share, unsigned tried);
 bool pool_is_standby(const struct pool_share *share, const struct server *server);      /* And should not be. */
-void pool_next_host(struct pool_share *share, unsigned tried);
+/* Connections to `host` may stay. */
+bool pool_host_keeps(const struct pool_share *share, const struct config_host *host);
+void pool_judge(struct backend *backend);                       /* Retires it if they may not. */
 
 /* pool_room.c */
 /* True if an idle connection on this worker has been closed, so that `scope` is no longer full for one more of `share`. */

@@ -49,8 +49,9 @@ static void arrive(struct loop_letter *letter)
 	pool_attach(backend, share, BACKEND_IDLE);
 	conn_attach(&backend->server->conn, worker->loop, backend_event, backend);
 	/* Whoever visited the workers meanwhile has not met it. */
+	pool_judge(backend);
 	if (pool_outdated(backend))
-		pool_close(backend, CLOSE_SERVER_RECONNECT);
+		pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_RECONNECT);
 	pool_marks_update(share);
 	pool_serve(share);
 }

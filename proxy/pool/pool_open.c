@@ -25,7 +25,7 @@ struct pool_opening {
 	struct state *login_state;      /* A reference. */
 	struct pool_host *host;
 	uint64_t opened_as;
-	unsigned reconnect, host_index;
+	unsigned reconnect, tried;
 	bool asks;                      /* What the host allows. */
 };
 
@@ -55,12 +55,6 @@ void pool_forget_openings(struct pool_share *share)
 {
 	LIST_FOREACH(link, next, &share->openings)
 		opening_free(LIST_MEMBER(link, struct pool_opening, link));
-}
-
-void pool_next_host(struct pool_share *share, unsigned tried)
-{
-	/* Only one of those who found out moves it on. */
-	atomic_compare_exchange_strong(&share->pool->primary, &tried, tried + 1);
 }
 
 /* A secret that has just got another value is evidence of a rotation: the server will follow, or has followed between
@@ -112,14 +106,6 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 		pool_refuse_waiters(share, NULL, true);
 }
 
-bool pool_is_standby(const struct pool_share *share, const struct server *server)
-{
-	const char *standby = parameters_get(&server->parameters, "in_hot_standby");
-
-	return share->database->cluster->host_count > 1 && share->database->routing == ROUTING_PRIMARY && !share->replication
-		&& standby && strcmp(standby, "on") == 0;
-}
-
 /* A setting of the role or the database that has changed, or another server behind the name. */
 static void note_parameters(struct pool *pool, const struct server *server)
 {
@@ -159,11 +145,12 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	struct pool_opening *opening = arg;
 	struct pool_share *share = opening->share;
 	bool standby = opened->server && pool_is_standby(share, opened->server);
+	bool late = opened->server && !pool_host_keeps(share, opened->server->target->host);
 
 	share->opening--;
 	if (standby || (!opened->server && !opened->from_server))
-		pool_next_host(share, opening->host_index);
-	if (opened->server && !standby) {
+		pool_host_failed(share, opening->tried);
+	if (opened->server && !standby && !late) {
 		if (opening->asks)
 			pool_host_answered(opening->host, share, opened->server->allowed);
 		take_into_use(share, opened->server, opening);
@@ -171,11 +158,14 @@ static void opened_cb(struct server_opened *opened, void *arg)
 		if (opening->asks)
 			pool_host_not_asked(opening->host);
 		pool_quotas_give(share, opening->host);
-		if (standby) {
+		if (standby || late) {
 			server_free(&opened->server);
-			error_set(&opened->error, "57P03", "the server at \"%s\" is a standby", opening->host->name);
+			error_set(&opened->error, "57P03", standby ? "the server at \"%s\" is a standby"
+				: "the server at \"%s\" is not the primary any more", opening->host->name);
 		}
 		note_failure(share, opened, opening->login_state);
+		if (late)
+			share->retry_at_us = 0;
 	}
 	opening_free(opening);
 }
@@ -205,19 +195,11 @@ static struct pool_host *host_of(struct pool_share *share, const struct config_h
 	return share->host;
 }
 
-static const struct config_host *serving_host(const struct pool_share *share, unsigned primary)
-{
-	const struct config_cluster *cluster = share->database->cluster;
-
-	return &cluster->hosts[primary % cluster->host_count];
-}
-
 /* POOL_SCOPE_COUNT: it is under way; else which quota is full. */
-static enum pool_scope open_one(struct pool_share *share, const struct pool_waiter *waiter, int extra)
+static enum pool_scope open_one(struct pool_share *share, const struct pool_choice *choice, const struct pool_waiter *waiter,
+	int extra)
 {
-	unsigned primary = atomic_load(&share->pool->primary);
-	const struct config_host *at = serving_host(share, primary);
-	struct pool_host *host = host_of(share, at);
+	struct pool_host *host = host_of(share, choice->host);
 	bool asks = pool_host_adjust(host, share, !share->replication);
 	enum pool_scope full = pool_quotas_take(share, host, extra);
 
@@ -227,11 +209,11 @@ static enum pool_scope open_one(struct pool_share *share, const struct pool_wait
 		return full;
 	}
 	struct pool_opening *opening = NEW(struct pool_opening);
-	struct server_target *target = pool_target(share, at, waiter);
+	struct server_target *target = pool_target(share, choice->host, waiter);
 
 	*opening = (struct pool_opening){
 		.share = share, .login_state = state_ref(target->login_state), .host = host, .opened_as = share->opened_as,
-		.reconnect = atomic_load(&share->pool->database->reconnect), .host_index = primary, .asks = asks,
+		.reconnect = atomic_load(&share->pool->database->reconnect), .tried = choice->tried, .asks = asks,
 	};
 	target->asks_allowed = asks;
 	list_push_back(&share->openings, &opening->link);
@@ -241,12 +223,12 @@ static enum pool_scope open_one(struct pool_share *share, const struct pool_wait
 	return POOL_SCOPE_COUNT;
 }
 
-static void open_or_make_room(struct pool_share *share, const struct pool_waiter *waiter)
+static void open_or_make_room(struct pool_share *share, const struct pool_choice *choice, const struct pool_waiter *waiter)
 {
 	uint64_t waited_us = share->worker->now_us - waiter->since_us;
 	int extra = waited_us >= share->settings.reserve_pool_timeout_us ? share->settings.reserve_pool_size : 0;
-	struct pool_host *host = host_of(share, serving_host(share, atomic_load(&share->pool->primary)));
-	enum pool_scope full = open_one(share, waiter, extra);
+	struct pool_host *host = host_of(share, choice->host);
+	enum pool_scope full = open_one(share, choice, waiter, extra);
 
 	if (full == POOL_SCOPE_COUNT || (full == POOL_SCOPE_HOST && pool_host_awaited(host)))
 		return;
@@ -257,18 +239,29 @@ static void open_or_make_room(struct pool_share *share, const struct pool_waiter
 	if (full != POOL_SCOPE_POOL && share->worker->now_us < share->look_for_room_us)
 		return;
 	if (pool_make_room(share, host, full))
-		full = open_one(share, waiter, extra);
+		full = open_one(share, choice, waiter, extra);
 	else
 		share->look_for_room_us = share->worker->now_us + LOOK_FOR_ROOM_US;
 	if (full != POOL_SCOPE_COUNT && workers_count() > 1 && share->opening == 0)
 		pool_ask_for_room(share, host, full);
 }
 
+static bool choose(struct pool_share *share, struct pool_choice *choice)
+{
+	pool_choose_host(share, choice);
+	if (choice->host)
+		return true;
+	share->last_error = choice->error;
+	buf_fini(&share->last_error_body);
+	return false;
+}
+
 void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
 {
 	unsigned wanted = 0;
+	struct pool_choice choice;
 
-	if (share->retry_at_us > share->worker->now_us)
+	if (share->retry_at_us > share->worker->now_us || !choose(share, &choice))
 		return;
 	LIST_FOREACH(link, next, &share->waiters) {
 		if (wanted++ < share->opening + served_otherwise)
@@ -278,7 +271,7 @@ void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
 			return;
 		unsigned before = share->opening;
 
-		open_or_make_room(share, LIST_MEMBER(link, struct pool_waiter, link));
+		open_or_make_room(share, &choice, LIST_MEMBER(link, struct pool_waiter, link));
 		if (share->opening == before)
 			return;
 	}
@@ -287,10 +280,12 @@ void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
 void pool_open_minimum(struct pool_share *share)
 {
 	bool wanted = share->session_count > 0 || share->database->user;
+	struct pool_choice choice;
 
-	if (!wanted || share->replication || share->retry_at_us > share->worker->now_us || pool_share_blocked(share))
+	if (!wanted || share->replication || share->retry_at_us > share->worker->now_us || pool_share_blocked(share)
+	    || quota_used(&share->pool->quota) >= share->settings.min_pool_size || !choose(share, &choice))
 		return;
 	while (quota_used(&share->pool->quota) < share->settings.min_pool_size)
-		if (open_one(share, NULL, 0) != POOL_SCOPE_COUNT)
+		if (open_one(share, &choice, NULL, 0) != POOL_SCOPE_COUNT)
 			return;
 }

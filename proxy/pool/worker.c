@@ -92,6 +92,7 @@ static void finish(struct loop *loop, void *arg)
 	map_fini(&worker->shares_by_key);
 	mem_free(worker->sessions_by_pid);
 	config_unref(&worker->config);
+	topology_unref(&worker->topology);
 	mem_free(worker->receive_buffer);
 }
 
@@ -125,10 +126,12 @@ void workers_stop(void)
 	pools_free();
 }
 
+/* Of one of the two. */
 struct publication {
 	struct loop_letter letter;
 	struct worker *worker;
 	struct config *config;
+	struct topology *topology;
 };
 
 static void drop_publication(struct loop_letter *letter)
@@ -136,6 +139,7 @@ static void drop_publication(struct loop_letter *letter)
 	struct publication *publication = CONTAINER_OF(letter, struct publication, letter);
 
 	config_unref(&publication->config);
+	topology_unref(&publication->topology);
 	mem_free(publication);
 }
 
@@ -150,16 +154,39 @@ static void adopt(struct loop_letter *letter)
 	pool_worker_adopt(worker, worker->config);
 }
 
-void workers_publish(struct config *config)
+static void adopt_topology(struct loop_letter *letter)
+{
+	struct publication *publication = CONTAINER_OF(letter, struct publication, letter);
+	struct worker *worker = publication->worker;
+
+	topology_unref(&worker->topology);
+	worker->topology = publication->topology;
+	mem_free(publication);
+	pool_worker_follow(worker);
+}
+
+static void publish(const struct publication *content)
 {
 	for (unsigned i = 0; i < worker_count; i++) {
 		struct publication *publication = NEW(struct publication);
 
-		publication->letter = (struct loop_letter){ .deliver = adopt, .drop = drop_publication };
+		*publication = *content;
 		publication->worker = workers[i];
-		publication->config = config_ref(config);
+		if (content->config)
+			config_ref(content->config);
+		topology_ref(content->topology);
 		loop_post(workers[i]->loop, &publication->letter);
 	}
+}
+
+void workers_publish(struct config *config)
+{
+	publish(&(struct publication){ .letter = { .deliver = adopt, .drop = drop_publication }, .config = config });
+}
+
+void workers_publish_topology(struct topology *topology)
+{
+	publish(&(struct publication){ .letter = { .deliver = adopt_topology, .drop = drop_publication }, .topology = topology });
 }
 
 struct tour {

@@ -10,6 +10,18 @@ static bool over(uint64_t since_us, uint64_t limit_us, uint64_t now_us)
 	return since_us && limit_us && since_us + limit_us < now_us;
 }
 
+static bool idle(const struct session *session)
+{
+	return session->state == SESSION_IDLE
+		|| (session->state == SESSION_LINKED && session->backend->requests.count == 0 && session->backend->status == 'I');
+}
+
+/* It has kept its connection between transactions; on the next one's COMMIT a write would be lost. */
+static bool is_left_behind(const struct session *session)
+{
+	return session->backend->retire && session->backend->retire_reason == CLOSE_SERVER_NOT_PRIMARY && idle(session);
+}
+
 static enum close_reason linked_too_long(const struct session *session, uint64_t now_us)
 {
 	const struct pool_settings *settings = &session->guest->settings;
@@ -18,6 +30,8 @@ static enum close_reason linked_too_long(const struct session *session, uint64_t
 
 	if (session->state == SESSION_WELCOMING)
 		return CLOSE_REASON_COUNT;
+	if (is_left_behind(session))
+		return CLOSE_CLIENT_NOT_PRIMARY;
 	if (over(backend->request_since_us, settings->query_timeout_us, now_us))
 		return CLOSE_CLIENT_QUERY_TIMEOUT;
 	if (over(session->transaction_us, settings->transaction_timeout_us, now_us))
@@ -36,12 +50,6 @@ static void look_at_linked(struct pool_share *share, uint64_t now_us)
 		if (reason != CLOSE_REASON_COUNT)
 			session_close(session, reason, NULL);
 	}
-}
-
-static bool idle(const struct session *session)
-{
-	return session->state == SESSION_IDLE
-		|| (session->state == SESSION_LINKED && session->backend->requests.count == 0 && session->backend->status == 'I');
 }
 
 static void look_at_idle(struct worker *worker)

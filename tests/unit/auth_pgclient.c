@@ -174,7 +174,7 @@ static void a_refused_login_and_an_unreachable_host_are_told(void **state)
 
 	fake_server_refuse_logins(true);
 	open_client(story);
-	await(story, 1, "lost 08006|");
+	await(story, 1, "lost 28P01|");
 	pgclient_free(&story->client);
 	story->text[0] = '\0';
 	open_at(story, "@nowhere", 1, 0);

@@ -30,7 +30,8 @@ struct pgclient_options {
 };
 
 /* Called once when the connection is open (`error` NULL) or could not be opened, and once when an open one is lost. With
- * an error the client is dead: all that is left to do is to free it. Never from within a call; not after
+ * an error the client is dead: all that is left to do is to free it. The error carries the SQLSTATE of a server that
+ * refused the login, else 08006. Never from within a call; not after
  * pgclient_free(), which is allowed in here. */
 typedef void pgclient_cb(struct pgclient *client, const struct error *error, void *arg);
 

@@ -239,6 +239,8 @@ struct config_limits {
 void config_limits(const struct config *config, const struct config_database *database, const struct config_user *user,
 	struct config_limits *limits);
 
+const char *config_sslmode_word(enum sslmode sslmode);         /* As libpq spells it. */
+
 /* True when `user` stands in the comma-separated `list`. */
 bool config_list_has(const char *list, const char *user);
 /* The next item of a comma-separated list without the blanks around it, as a new text; NULL at the end. Start with

@@ -58,7 +58,7 @@ const struct topology_cluster *topology_find(const struct topology *topology, co
 const struct topology_host *topology_find_host(const struct topology_cluster *cluster, const char *host, uint16_t port);
 const struct topology_host *topology_primary(const struct topology_cluster *cluster);
 
-const char *host_standing_word(enum host_standing standing);
-const char *cluster_standing_word(enum cluster_standing standing);
+const char *topology_host_word(enum host_standing standing);
+const char *topology_cluster_word(enum cluster_standing standing);
 
 #endif

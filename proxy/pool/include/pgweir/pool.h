@@ -64,6 +64,9 @@ void pool_vacate(struct worker *worker, const char *dbname);
 void pool_worker_adopt(struct worker *worker, struct config *config);
 /* A secret has another value: what is opened from now on logs in with that. */
 void pool_worker_adopt_secrets(struct worker *worker, void *unused);
+/* Takes the worker's new topology into use: connections to hosts that may not keep them go, at once or after their
+ * transaction, and waiters are served. */
+void pool_worker_follow(struct worker *worker);
 /* Serves waiters again, after something has changed that they may have waited for. */
 void pool_worker_retry(struct worker *worker, void *unused);
 /* Closes idle connections of the database (NULL: all). */

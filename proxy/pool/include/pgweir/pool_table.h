@@ -51,7 +51,7 @@ struct pool {
 	_Atomic int live;               /* Connections that are logged in. */
 	_Atomic uint64_t waiting;       /* A bit for each worker with waiters. */
 	_Atomic bool password_refused;  /* By the last login that got an answer, on whichever worker: what is open is precious. */
-	_Atomic unsigned primary;       /* Which host of the cluster serves; moves when one turns out to be a standby. */
+	_Atomic unsigned primary;       /* Which host of an unobserved cluster serves; moves when one turns out to be a standby. */
 	struct statement_table statements;
 	_Atomic uint64_t parameters_seen;       /* A hash of what new connections report: it changes with the server's defaults. */
 	pthread_mutex_t welcomes_mutex; /* The session library's: ParameterStatus sets ready to send. */

@@ -12,6 +12,7 @@
 #include "pgweir/list.h"
 #include "pgweir/loop.h"
 #include "pgweir/map.h"
+#include "pgweir/topology.h"
 
 enum {
 	WORKERS_MAX = 64,
@@ -25,6 +26,7 @@ struct worker {
 	unsigned index;
 	struct loop *loop;
 	struct config *config;          /* A reference. */
+	struct topology *topology;      /* A reference; NULL before the first. */
 	char *receive_buffer;           /* What recv() fills; shared by all connections of this worker, one event at a time. */
 	struct list shares;             /* struct pool_share. */
 	struct list cancels;            /* In flight. */
@@ -61,6 +63,7 @@ uint64_t worker_now(struct worker *worker);     /* loop_now_us(); also kept in n
 
 /* Gives every worker a new snapshot; each adopts it between two events. */
 void workers_publish(struct config *config);
+void workers_publish_topology(struct topology *topology);
 
 /* Runs `visit` on each worker in turn, on that worker's thread, then `done` on `home`. For SHOW and admin commands. */
 typedef void worker_visit_cb(struct worker *worker, void *arg);

@@ -1,0 +1,132 @@
+/* Which host a pool connects to.
+ *
+ * Where the cluster's hosts are observed it is the primary that was found, and while there is none nothing is opened:
+ * waiters wait. Where they are not it is one host after the other, until one is no standby.
+ *
+ * Failure story: the observation may be older than the truth, so that `in_hot_standby` is looked at with every login all
+ * the same; and a login that fails has the hosts looked at again at once. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "pgweir/routing.h"
+#include "hub_internal.h"
+
+/* NULL: nothing is known, or it does not matter which host it is. */
+static const struct topology_cluster *observed(const struct pool_share *share)
+{
+	const struct config_cluster *cluster = share->database->cluster;
+
+	if (cluster->host_count == 1 || !cluster->probe_user || share->database->routing == ROUTING_REPLICA)
+		return NULL;
+	return topology_find(share->worker->topology, cluster->name);
+}
+
+static const struct config_host *find_host(const struct config_cluster *cluster, const struct topology_host *wanted)
+{
+	for (size_t i = 0; i < cluster->host_count; i++)
+		if (cluster->hosts[i].port == wanted->port && strcmp(cluster->hosts[i].host, wanted->host) == 0)
+			return &cluster->hosts[i];
+	return NULL;
+}
+
+bool pool_host_keeps(const struct pool_share *share, const struct config_host *host)
+{
+	const struct topology_cluster *cluster = observed(share);
+	const struct topology_host *known = cluster ? topology_find_host(cluster, host->host, host->port) : NULL;
+
+	return !known || known->keeps;
+}
+
+/* One after the other, but for those that are known to be the wrong ones. */
+static const struct config_host *next_in_turn(const struct pool_share *share, unsigned tried)
+{
+	const struct config_cluster *cluster = share->database->cluster;
+
+	for (size_t i = 0; i < cluster->host_count; i++) {
+		const struct config_host *host = &cluster->hosts[(tried + i) % cluster->host_count];
+
+		if (pool_host_keeps(share, host))
+			return host;
+	}
+	return NULL;
+}
+
+void pool_choose_host(struct pool_share *share, struct pool_choice *choice)
+{
+	const struct config_cluster *cluster = share->database->cluster;
+	const struct topology_cluster *known = observed(share);
+
+	*choice = (struct pool_choice){ .tried = atomic_load(&share->pool->primary) };
+	if (!known || known->standing == CLUSTER_UNOBSERVED) {
+		choice->host = next_in_turn(share, choice->tried);
+	} else {
+		const struct topology_host *primary = topology_primary(known);
+
+		choice->host = primary ? find_host(cluster, primary) : NULL;
+	}
+	if (!choice->host)
+		error_set(&choice->error, "57P03", "no primary is known in cluster \"%s\"", cluster->name);
+}
+
+void pool_host_failed(struct pool_share *share, unsigned tried)
+{
+	/* Only one of those who found out moves it on. */
+	atomic_compare_exchange_strong(&share->pool->primary, &tried, tried + 1);
+	if (share->database->cluster->probe_user)
+		routing_suspect(share->database->cluster->name);
+}
+
+bool pool_is_standby(const struct pool_share *share, const struct server *server)
+{
+	const char *standby = parameters_get(&server->parameters, "in_hot_standby");
+
+	return share->database->cluster->host_count > 1 && share->database->routing == ROUTING_PRIMARY && !share->replication
+		&& standby && strcmp(standby, "on") == 0;
+}
+
+/* --- A new topology --- */
+
+void pool_judge(struct backend *backend)
+{
+	if (backend->retire || pool_host_keeps(backend->share, backend->server->target->host))
+		return;
+	backend->retire = true;
+	backend->retire_reason = CLOSE_SERVER_NOT_PRIMARY;
+}
+
+static void judge_all(struct list *members)
+{
+	LIST_FOREACH(link, next, members)
+		pool_judge(LIST_MEMBER(link, struct backend, link));
+}
+
+static void close_retired(struct list *members)
+{
+	LIST_FOREACH(link, next, members) {
+		struct backend *backend = LIST_MEMBER(link, struct backend, link);
+
+		if (backend->retire)
+			pool_close(backend, backend->retire_reason);
+	}
+}
+
+static void follow(struct pool_share *share)
+{
+	judge_all(&share->idle);
+	judge_all(&share->lent);
+	judge_all(&share->cleaning);
+	close_retired(&share->idle);
+	/* A wrong password is one on every host, and some count the attempts. */
+	if (!share->password_refused)
+		share->retry_at_us = 0;
+}
+
+void pool_worker_follow(struct worker *worker)
+{
+	worker_now(worker);
+	LIST_FOREACH(link, next, &worker->shares)
+		if (observed(LIST_MEMBER(link, struct pool_share, link)))
+			follow(LIST_MEMBER(link, struct pool_share, link));
+	hub_worker_tick(worker);
+	pool_worker_retry(worker, NULL);
+}

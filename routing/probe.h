@@ -1,0 +1,29 @@
+/* One host under watch: a connection of its own, asked every probe_interval. Control loop only.
+ *
+ * While a host cannot be reached or does not answer it is tried again, less and less often once it counts as down. */
+#ifndef PGWEIR_PROBE_H
+#define PGWEIR_PROBE_H
+
+#include "cluster_state.h"
+#include "pgweir/config.h"
+#include "pgweir/error.h"
+#include "pgweir/loop.h"
+
+struct probe;
+
+/* `error` says why for OBSERVED_DOWN and OBSERVED_BLIND, and is NULL otherwise. Never from within a call; must not free
+ * the probe. */
+typedef void probe_cb(const struct observation *observation, const struct error *error, void *arg);
+
+struct probe_options {
+	struct config *config;                          /* A reference is kept: the others live in it. */
+	const struct config_cluster *cluster;
+	const struct config_host *host;
+};
+
+struct probe *probe_new(struct loop *loop, const struct probe_options *options, probe_cb *callback, void *arg) MUST_USE;
+void probe_free(struct probe **probe);                  /* NULL is fine. */
+void probe_hurry(struct probe *probe);                  /* Looks now, unless it is looking, or was refused. */
+void probe_renew(struct probe *probe);                  /* There may be another password: looks now if it was refused. */
+
+#endif

@@ -1,0 +1,227 @@
+"""Clusters: roles are found out by probes, and connections go to the primary that was found, also after a failover."""
+import signal
+import threading
+
+import psycopg
+import pytest
+
+from harness.postgres import PASSWORD, PASSWORDS, Cluster
+from harness.process import wait_until
+
+pytestmark = pytest.mark.ours
+
+PROBE = {"probe_user": "postgres", "probe_password": PASSWORD, "probe_interval": "50ms"}
+
+
+def address(server) -> str:
+    return f"{server.host}:{server.port}"
+
+
+def sections(*servers, **more) -> dict:
+    return {"pgweir": {"pool_mode": "transaction", "server_login_retry": "1s", "query_wait_timeout": "25s"},
+            "cluster main": {"hosts": ", ".join(address(server) for server in servers), **PROBE, **more},
+            "database app": {"cluster": "main"}}
+
+
+def row(proxy) -> dict:
+    return next((row for row in proxy.show("CLUSTERS") if row["cluster"] == "main"), {})
+
+
+def host(proxy, server) -> dict:
+    return next(row for row in proxy.show("HOSTS") if row["host"] == address(server))
+
+
+@pytest.fixture
+def own(request):
+    """A cluster with two replicas that a test may wreck."""
+    made = Cluster()
+    try:
+        made.start()
+        made.start_replicas(2)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_primary_is_found_wherever_it_stands_in_the_list(start_pgweir, cluster, replicas, place):
+    servers = list(replicas)
+    servers.insert(place, cluster.primary)
+    proxy = start_pgweir(sections(*servers))
+    assert proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"
+    found = row(proxy)
+    assert (found["primary"], found["state"], found["timeline"], found["hosts"]) == (address(cluster.primary), "served", 1, 3)
+    wait_until(lambda: row(proxy)["replicas_up"] == 2, 10, "both replicas are seen")
+    assert host(proxy, cluster.primary)["role"] == "primary"
+    for replica in replicas:
+        assert (host(proxy, replica)["role"], host(proxy, replica)["state"]) == ("replica", "up")
+
+
+def test_a_replica_that_has_caught_up_has_no_lag_and_one_that_waits_falls_behind(start_pgweir, cluster, replicas):
+    proxy = start_pgweir(sections(cluster.primary, *replicas))
+    behind, current = replicas
+    wait_until(lambda: host(proxy, current)["lag_bytes"] == 0, 20, "the replica is measured and has caught up")
+    behind.sql("SELECT pg_wal_replay_pause()")
+    try:
+        cluster.primary.sql("CREATE TABLE lag_is_made (n int)")
+        cluster.primary.sql("DROP TABLE lag_is_made")
+        wait_until(lambda: host(proxy, behind)["lag_bytes"] > 0, 20, "the paused replica has something to replay")
+        wait_until(lambda: host(proxy, behind)["fresh_as_of_age_ms"] > 1000, 20, "it gets older")
+    finally:
+        behind.sql("SELECT pg_wal_replay_resume()")
+    wait_until(lambda: host(proxy, behind)["lag_bytes"] == 0, 20, "it has caught up again")
+
+
+def test_an_idle_primary_behind_a_segment_switch_has_replicas_that_are_current(start_pgweir, own):
+    proxy = start_pgweir(sections(own.primary, *own.replicas))
+    wait_until(lambda: host(proxy, own.replicas[0])["lag_bytes"] == 0, 20, "the replica is measured and has caught up")
+    own.primary.sql("CHECKPOINT")
+    own.primary.sql("SELECT pg_switch_wal()")
+    wait_until(lambda: own.primary.sql("SELECT pg_current_wal_insert_lsn()")[0][0].endswith("000028"), 10, "nothing is written")
+    wait_until(lambda: host(proxy, own.replicas[0])["lag_bytes"] == 0, 20, "no byte is owed")
+
+
+class Writer(threading.Thread):
+    """Writes number after number, each in a transaction of its own, and begins anew where the connection was lost."""
+
+    def __init__(self, proxy):
+        super().__init__()
+        self.proxy, self.written, self.over, self.errors = proxy, [], threading.Event(), []
+
+    def run(self):
+        number = 0
+        while not self.over.is_set():
+            try:
+                with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
+                    while not self.over.is_set():
+                        number += 1
+                        connection.execute("INSERT INTO numbers VALUES (%s)", [number])
+                        self.written.append(number)
+            except psycopg.OperationalError as error:
+                self.errors.append((error.sqlstate, str(error)))
+
+    def end(self):
+        self.over.set()
+        self.join()
+
+
+@pytest.fixture
+def start_writer():
+    started = []
+
+    def start(proxy):
+        writer = Writer(proxy)
+        started.append(writer)
+        writer.start()
+        wait_until(lambda: writer.written, 15, "something has been written")
+        return writer
+
+    yield start
+    for writer in started:
+        writer.end()
+
+
+def make_table(own):
+    own.primary.sql("CREATE TABLE numbers (n int PRIMARY KEY)", "app")
+    own.primary.sql("GRANT ALL ON numbers TO app", "app")
+    wait_until(own.caught_up, 20, "the replicas have the table")
+
+
+def test_writes_wait_for_the_promotion_and_go_on_there(start_pgweir, own, start_writer):
+    make_table(own)
+    old, (new, other) = own.primary, own.replicas
+    proxy = start_pgweir(sections(other, old, new))
+    idle = proxy.raw("app")
+    assert idle.value("SELECT 1") == "1"
+    writer = start_writer(proxy)
+    old.stop(signal.SIGKILL)
+    wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
+    before = len(writer.written)
+    wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, 20, "the writer waits")
+    proxy.raw("app").close()        # Newcomers are let in.
+    new.sql("SELECT pg_promote()")
+    wait_until(lambda: len(writer.written) > before + 10, 20, "writing goes on")
+    assert row(proxy)["primary"] == address(new) and row(proxy)["timeline"] == 2
+    writer.end()
+    # At most what was under way when the server died is lost, and its client was told.
+    assert len(writer.errors) <= 1, writer.errors
+    there = {number for (number,) in new.sql("SELECT n FROM numbers", "app")}
+    assert set(writer.written[before:]) <= there
+    assert idle.value("SELECT inet_server_port()") == str(new.port)
+
+    # As it was, it is a primary of timeline 1: of those it serves nobody.
+    old.start()
+    wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "it is seen, and fenced")
+    new.stop(signal.SIGKILL)
+    wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the new one is missed")
+    assert host(proxy, old)["state"] == "fenced"
+    assert old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0
+
+
+def test_without_a_primary_the_error_says_so(start_pgweir, own):
+    settings = sections(own.primary, *own.replicas)
+    settings["pgweir"]["query_wait_timeout"] = "1s"
+    proxy = start_pgweir(settings)
+    client = psycopg.connect(proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True)
+    client.execute("SELECT 1")
+    own.primary.stop(signal.SIGQUIT)
+    wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
+    with pytest.raises(psycopg.errors.CannotConnectNow) as caught:
+        client.execute("SELECT 1")
+    assert 'no primary is known in cluster "main"' in str(caught.value)
+    own.primary.start()
+    wait_until(lambda: row(proxy)["state"] == "served", 20, "the primary is back")
+    assert client.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
+    client.close()
+
+
+def test_connections_to_an_old_primary_that_still_runs_are_let_go(start_pgweir, own):
+    """Two that call themselves primary: the newer timeline is right, at once, for connections that are open as well."""
+    old, (new, _) = own.primary, own.replicas
+    settings = sections(old, *own.replicas)
+    settings["database session"] = {"cluster": "main", "dbname": "app", "pool_mode": "session"}
+    proxy = start_pgweir(settings)
+    client, busy = proxy.raw("app"), proxy.raw("app")
+    keeper = psycopg.connect(proxy.conninfo("session", "app", sslmode="prefer"), autocommit=True)
+    keeper.execute("SELECT 1")
+    assert client.value("SELECT inet_server_port()") == str(old.port)
+    busy.ask("BEGIN")
+    new.sql("SELECT pg_promote()")
+    wait_until(lambda: row(proxy)["primary"] == address(new), 20, "the new primary is found")
+    assert host(proxy, old)["state"] == "fenced"
+    assert client.value("SELECT inet_server_port()") == str(new.port)
+    assert busy.value("SELECT inet_server_port()") == str(old.port)         # Its transaction goes on where it began.
+    busy.ask("COMMIT")
+    assert busy.value("SELECT inet_server_port()") == str(new.port)
+    with pytest.raises(psycopg.OperationalError) as caught:                 # In session mode there is no better moment.
+        keeper.execute("SELECT 1")
+    assert caught.value.sqlstate in ("57P01", None)
+    wait_until(lambda: old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0, 10, "nobody is left")
+
+
+@pytest.mark.parametrize("more", [{"probe_password": "wrong"}, {"probe_user": "nobody_by_that_name"}])
+def test_where_probes_are_refused_connections_find_the_primary_as_before(start_pgweir, cluster, replicas, more):
+    proxy = start_pgweir(sections(*replicas, cluster.primary, **more))
+    assert proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"
+    assert row(proxy)["state"] == "unobserved"
+    refused = [line for line in proxy.log().splitlines() if "cannot probe host" in line and "28P01" in line]
+    assert len(refused) == 3 and all("password authentication failed" in line and "LOCATION" not in line for line in refused)
+    assert "28P01" not in host(proxy, cluster.primary)["last_error"] and "password" in host(proxy, cluster.primary)["last_error"]
+
+
+def test_a_reload_goes_on_watching_what_has_not_changed(start_pgweir, cluster, replicas):
+    proxy = start_pgweir(sections(cluster.primary, *replicas))
+    client = proxy.raw("app")
+    assert client.value("SELECT 1") == "1"
+    since = row(proxy)["since"]
+    proxy.reload()
+    wait_until(lambda: "configuration reloaded" in proxy.log(), 10, "the reload is done")
+    assert row(proxy)["state"] == "served" and row(proxy)["since"] == since
+    proxy.sections["cluster main"]["hosts"] = f"{address(replicas[0])}, {address(cluster.primary)}"
+    proxy.reload()
+    wait_until(lambda: row(proxy)["hosts"] == 2 and row(proxy)["state"] == "served", 10, "two hosts are left")
+    assert client.value("SELECT pg_is_in_recovery()") == "f"
+    del proxy.sections["cluster main"]["probe_user"], proxy.sections["cluster main"]["probe_password"]
+    proxy.reload()
+    wait_until(lambda: not row(proxy), 10, "nobody is watched")
+    assert client.value("SELECT pg_is_in_recovery()") == "f"
