@@ -77,7 +77,7 @@ static uint64_t delay_after_failure_ms(const struct probe *probe)
 	return delay_ms < most_ms ? delay_ms : most_ms;
 }
 
-/* Login, name of the database, privileges, no room: the server's affair with us, not its own. */
+/* Login, name of the database, privileges, no room: the server has something against us, and is there. */
 static bool is_refusal(const char *sqlstate)
 {
 	static const char *const classes[] = { "28", "3D", "42", "53" };
@@ -88,9 +88,9 @@ static bool is_refusal(const char *sqlstate)
 	return false;
 }
 
-static void failed(struct probe *probe, const struct error *error)
+static void failed(struct probe *probe, const struct error *error, bool refused)
 {
-	probe->blind = is_refusal(error->sqlstate);
+	probe->blind = refused;
 	struct observation observation = { .what = probe->blind ? OBSERVED_BLIND : OBSERVED_DOWN, .asked_us = probe->asked_us };
 
 	probe->failures++;
@@ -117,8 +117,9 @@ static void answered(const struct pgclient_result *result, const struct error *e
 		error_set(&strange, "42P01", "the server does not answer as PostgreSQL does");
 		error = &strange;
 	}
+	/* Whoever answers with an error is up, whatever it is that it does not know or let us do. */
 	if (error) {
-		failed(probe, error);
+		failed(probe, error, true);
 		return;
 	}
 	const char *recovering = pgclient_value(result, 0, ANSWER_RECOVERING);
@@ -163,7 +164,7 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	if (probe->state == PROBE_WAITING)
 		open_connection(probe);
 	else
-		failed(probe, &reason);
+		failed(probe, &reason, is_refusal(reason.sqlstate));
 }
 
 static void open_connection(struct probe *probe)

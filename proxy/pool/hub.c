@@ -444,6 +444,13 @@ void hub_worker_tick(struct worker *worker)
 	}
 }
 
+void hub_worker_follow(struct worker *worker)
+{
+	LIST_FOREACH(link, next, &worker->hubs)
+		LIST_MEMBER(link, struct hub, link)->retry_at_us = 0;
+	hub_worker_tick(worker);
+}
+
 void hub_worker_finish(struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->hubs) {

@@ -8,8 +8,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "pgweir/hub.h"
 #include "pgweir/routing.h"
-#include "hub_internal.h"
+#include "pool_internal.h"
 
 /* NULL: nothing is known, or it does not matter which host it is. */
 static const struct topology_cluster *observed(const struct pool_share *share)
@@ -127,6 +128,6 @@ void pool_worker_follow(struct worker *worker)
 	LIST_FOREACH(link, next, &worker->shares)
 		if (observed(LIST_MEMBER(link, struct pool_share, link)))
 			follow(LIST_MEMBER(link, struct pool_share, link));
-	hub_worker_tick(worker);
+	hub_worker_follow(worker);
 	pool_worker_retry(worker, NULL);
 }

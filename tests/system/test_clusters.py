@@ -209,6 +209,19 @@ def test_where_probes_are_refused_connections_find_the_primary_as_before(start_p
     assert "28P01" not in host(proxy, cluster.primary)["last_error"] and "password" in host(proxy, cluster.primary)["last_error"]
 
 
+def test_probes_log_in_with_a_secret_and_again_when_it_changes(start_pgweir, cluster, replicas, tmp_path):
+    secret = tmp_path / "probe"
+    secret.write_text("wrong")
+    secret.chmod(0o600)
+    settings = sections(*replicas, cluster.primary, probe_password=None, probe_secret="probe")
+    settings["secret probe"] = {"provider": "file", "path": secret}
+    proxy = start_pgweir(settings)
+    wait_until(lambda: row(proxy)["state"] == "unobserved", 10, "the hosts refuse the login")
+    secret.write_text(PASSWORD)
+    proxy.reload()
+    wait_until(lambda: row(proxy)["state"] == "served", 15, "the new password has been used")
+
+
 def test_a_reload_goes_on_watching_what_has_not_changed(start_pgweir, cluster, replicas):
     proxy = start_pgweir(sections(cluster.primary, *replicas))
     client = proxy.raw("app")

@@ -82,6 +82,7 @@ bool notification_parse(const char *message, size_t size, struct notification *n
 /* --- For the worker and the console --- */
 
 void hub_worker_tick(struct worker *worker);
+void hub_worker_follow(struct worker *worker);          /* The topology has changed. */
 void hub_worker_finish(struct worker *worker);
 
 struct hub_facts {
