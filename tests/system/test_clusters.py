@@ -184,8 +184,8 @@ def test_connections_to_an_old_primary_that_still_runs_are_let_go(start_pgweir, 
     client, busy = proxy.raw("app"), proxy.raw("app")
     keeper = psycopg.connect(proxy.conninfo("session", "app", sslmode="prefer"), autocommit=True)
     keeper.execute("SELECT 1")
-    assert client.value("SELECT inet_server_port()") == str(old.port)
     busy.ask("BEGIN")
+    assert client.value("SELECT inet_server_port()") == str(old.port)       # On another connection, which is idle from now on.
     new.sql("SELECT pg_promote()")
     wait_until(lambda: row(proxy)["primary"] == address(new), 20, "the new primary is found")
     assert host(proxy, old)["state"] == "fenced"
@@ -196,6 +196,7 @@ def test_connections_to_an_old_primary_that_still_runs_are_let_go(start_pgweir, 
     with pytest.raises(psycopg.OperationalError) as caught:                 # In session mode there is no better moment.
         keeper.execute("SELECT 1")
     assert caught.value.sqlstate in ("57P01", None)
+    assert "reason=not_primary " in proxy.log() and "reason=reconnect" not in proxy.log()       # At once, not when they are next looked at.
     wait_until(lambda: old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0, 10, "nobody is left")
 
 
