@@ -155,7 +155,7 @@ static void take_text(struct error *error, const char *sqlstate, const char *tex
 	size_t size = strlen(error->text);
 	while (size && error->text[size - 1] == '\n')
 		error->text[--size] = '\0';
-	for (char *at = error->text; (at = strchr(at, '\n')); at++)
+	for (char *at = error->text; (at = strpbrk(at, "\n\t")); at++)
 		*at = ' ';
 }
 

@@ -200,6 +200,27 @@ def test_connections_to_an_old_primary_that_still_runs_are_let_go(start_pgweir, 
     wait_until(lambda: old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0, 10, "nobody is left")
 
 
+def test_what_is_listened_to_is_heard_from_the_new_primary(start_pgweir, own):
+    """Sooner than after server_login_retry, which begins when the old one cannot be reached."""
+    settings = sections(own.primary, *own.replicas)
+    settings["pgweir"]["server_login_retry"] = "1h"
+    proxy = start_pgweir(settings)
+    listener = proxy.connect2("app", "app", sslmode="prefer")
+    listener.cursor().execute("LISTEN news")
+    wait_until(lambda: any(row["state"] == "open" for row in proxy.show("LISTENERS")), 10, "the shared connection is there")
+    new = own.replicas[0]
+    own.primary.stop(signal.SIGQUIT)
+    wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
+    new.sql("SELECT pg_promote()")
+
+    def heard():
+        new.sql("NOTIFY news", "app")
+        listener.poll()
+        return listener.notifies
+
+    wait_until(heard, 20, "a notification of the new primary arrives")
+
+
 @pytest.mark.parametrize("more", [{"probe_password": "wrong"}, {"probe_user": "nobody_by_that_name"}])
 def test_where_probes_are_refused_connections_find_the_primary_as_before(start_pgweir, cluster, replicas, more):
     proxy = start_pgweir(sections(*replicas, cluster.primary, **more))
