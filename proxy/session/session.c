@@ -386,6 +386,10 @@ static void end_setting_up(struct session *session)
 		session_ready_to_read(session);
 		return;
 	}
+	/* What the client has said meanwhile must not run on a server that is not the primary any more. */
+	if (session->held.size && session->backend->retire && session->backend->retire_reason == CLOSE_SERVER_NOT_PRIMARY
+	    && can_unlink(session))
+		session_unlink(session);
 	listen_flush(session);
 	if (session_resume(session))
 		session_after_client(session);

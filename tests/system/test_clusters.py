@@ -164,6 +164,7 @@ def test_without_a_primary_the_error_says_so(start_pgweir, own):
     proxy = start_pgweir(settings)
     client = psycopg.connect(proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True)
     client.execute("SELECT 1")
+    wait_until(lambda: proxy.pool("app")["sv_active"] == 0, 10, "the client holds no server connection")
     own.primary.stop(signal.SIGQUIT)
     wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
     with pytest.raises(psycopg.errors.CannotConnectNow) as caught:
