@@ -117,7 +117,9 @@ static void follow(struct pool_share *share)
 	judge_all(&share->lent);
 	judge_all(&share->cleaning);
 	close_retired(&share->idle);
-	share->retry_at_us = 0;
+	/* A wrong password is one on every host, and some count the attempts. */
+	if (!share->password_refused)
+		share->retry_at_us = 0;
 }
 
 void pool_worker_follow(struct worker *worker)
