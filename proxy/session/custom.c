@@ -170,17 +170,6 @@ struct state *custom_reset(const struct state *settings, const struct state *cus
 	return state_builder_finish(&builder);
 }
 
-static void put_quoted(struct buf *sql, const char *name)
-{
-	buf_append_text(sql, "E'");
-	for (; *name; name++) {
-		if (*name == '\'' || *name == '\\')
-			buf_append_char(sql, *name);
-		buf_append_char(sql, *name);
-	}
-	buf_append_char(sql, '\'');
-}
-
 /* Those that a library has defined are listed among the others. */
 void custom_put_question(const struct session *session, struct buf *sql)
 {
@@ -188,12 +177,12 @@ void custom_put_question(const struct session *session, struct buf *sql)
 		const char *name = state_pairs(session->custom)[i].name;
 
 		buf_append_text(sql, " UNION ALL SELECT 's', ");
-		put_quoted(sql, name);
+		leftovers_put_literal(sql, name);
 		buf_append_text(sql, ", v FROM pg_catalog.current_setting(");
-		put_quoted(sql, name);
+		leftovers_put_literal(sql, name);
 		buf_append_text(sql, ", true) v WHERE v IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_settings s"
 			" WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) ");
-		put_quoted(sql, name);
+		leftovers_put_literal(sql, name);
 		buf_append_text(sql, ")");
 	}
 }

@@ -121,7 +121,7 @@ bool leftovers_are_due(const struct session *session)
 		&& backend_quiet(session->backend);
 }
 
-static void put_literal(struct buf *out, const char *text)
+void leftovers_put_literal(struct buf *out, const char *text)
 {
 	buf_append_text(out, "E'");
 	for (; *text; text++) {
@@ -141,7 +141,7 @@ static void put_question(const struct session *session, unsigned asked, struct b
 			buf_append_text(sql, " UNION ALL ");
 		buf_append_text(sql, kinds[i].sql);
 		if (i == LEFTOVER_SETTINGS) {
-			put_literal(sql, session->backend->server->target->credentials->user);
+			leftovers_put_literal(sql, session->backend->server->target->credentials->user);
 			custom_put_question(session, sql);
 		}
 	}

@@ -23,6 +23,7 @@ void session_put_refusal(struct session *session, enum refusal refusal);
 enum refusal leftovers_forbidden(const struct session *session, uint32_t effects);
 void leftovers_suspect(struct session *session, uint32_t effects);      /* Of a text that is about to be run: enum scan_effect. */
 void leftovers_pin_for_good(struct session *session, enum session_pin pin);     /* Nobody gets the connection after it. */
+void leftovers_put_literal(struct buf *out, const char *text);    /* As SQL, whatever the settings are. */
 void leftovers_doubt(struct session *session, enum leftover kind);
 void leftovers_doubt_all(struct session *session);              /* Whatever is not to be ignored. */
 bool leftovers_are_due(const struct session *session);
