@@ -19,6 +19,29 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ (hash >> 32);
 }
 
+static uint64_t word_at(const unsigned char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+enum { LANES = 4, STRIDE = LANES * sizeof(uint64_t) };
+
+/* Whole strides, each lane by itself: one multiplication need not wait for the other. */
+static uint64_t mix_strides(uint64_t hash, const unsigned char *at, size_t strides)
+{
+	uint64_t lanes[LANES] = { hash, ~hash, hash + 1, ~hash + 1 };
+
+	for (; strides > 0; strides--, at += STRIDE)
+		for (size_t i = 0; i < LANES; i++)
+			lanes[i] = mix(lanes[i], word_at(at + i * sizeof(uint64_t)));
+	for (size_t i = 1; i < LANES; i++)
+		lanes[0] = mix(lanes[0], lanes[i]);
+	return lanes[0];
+}
+
 /* Eight bytes at a time: some keys are whole texts. Keys come from authenticated clients and from the configuration, and
  * every map is bounded. */
 uint64_t map_hash(const void *key, size_t size)
@@ -26,10 +49,13 @@ uint64_t map_hash(const void *key, size_t size)
 	const unsigned char *at = key;
 	uint64_t hash = 0xcbf29ce484222325u ^ size, word = 0;
 
-	for (; size >= sizeof(word); size -= sizeof(word), at += sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		hash = mix(hash, word);
+	if (size >= 2 * STRIDE) {
+		hash = mix_strides(hash, at, size / STRIDE);
+		at += size - size % STRIDE;
+		size %= STRIDE;
 	}
+	for (; size >= sizeof(word); size -= sizeof(word), at += sizeof(word))
+		hash = mix(hash, word_at(at));
 	word = 0;
 	if (size)
 		memcpy(&word, at, size);

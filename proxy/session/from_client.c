@@ -45,7 +45,7 @@ static enum verdict handle_terminate(struct session *session, const char *messag
 #define ANY_SIZE WIRE_MESSAGE_MAX
 
 static const struct message_rule rules[256] = {
-	['Q'] = { "Query", ANY_SIZE, 8192, SERVER, false, handle_query },
+	['Q'] = { "Query", ANY_SIZE, SESSION_STATEMENT_MAX, SERVER, false, handle_query },
 	['F'] = { "FunctionCall", ANY_SIZE, HEADER + 4, SERVER, false, handle_function },
 	['P'] = { "Parse", ANY_SIZE, SESSION_STATEMENT_MAX, SERVER_UNLESS_KNOWN, false, handle_parse },
 	['B'] = { "Bind", ANY_SIZE, 8192, SERVER, false, handle_bind },

@@ -9,7 +9,8 @@
 
 struct text_cache;
 
-struct text_cache *text_cache_new(void) MUST_USE;       /* Freed with mem_free(). */
+struct text_cache *text_cache_new(void) MUST_USE;
+void text_cache_free(struct text_cache *cache);         /* NULL is fine. */
 /* As scan_text() with these flags. */
 uint32_t text_cache_effects(struct text_cache *cache, const char *text, size_t size, unsigned flags);
 

@@ -105,7 +105,7 @@ static void finish(struct worker *worker)
 	sessions_drain(worker, UINT32_MAX, true);
 	LIST_FOREACH(link, next, &worker->shares)
 		session_welcomes_free(LIST_MEMBER(link, struct pool_share, link)->pool);
-	mem_free(((struct relay *)worker->relay)->texts);
+	text_cache_free(((struct relay *)worker->relay)->texts);
 	mem_free(worker->relay);
 }
 
