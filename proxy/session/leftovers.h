@@ -101,7 +101,9 @@ void audit_learned(struct session *session, const struct state *now, uint32_t pi
 void audit_free(struct session *session);
 
 /* sequences.c */
-void sequences_taken(struct session *session);
+bool sequences_taken(struct session *session);                  /* True: sequences_clear() is due. */
+void sequences_clear(struct session *session, struct buf *sql); /* What others have left, if they have. */
+void sequences_used(struct session *session);                   /* By what runs now, perhaps. */
 void sequences_released(struct session *session);
 void sequences_wrote(struct session *session);
 bool sequences_may_ask(struct session *session, uint32_t effects);

@@ -31,6 +31,9 @@ static COLD void put_setup(struct session *session)
 	/* It is on the client's time, and keeps the message behind it from starting the clock. */
 	if (backend->requests.count == 0)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
+	sequences_clear(session, &sql);
+	if (sql.size)
+		put_own_query(session, &sql, REQUEST_SETUP);
 	state_difference(backend->settings, session->settings, &sql);
 	if (sql.size)
 		put_own_query(session, &sql, REQUEST_SETUP);
@@ -51,8 +54,7 @@ static void take(struct session *session, struct backend *backend)
 	backend->touched |= session->mode == POOL_MODE_SESSION;
 	session->share->session_linked++;
 	session->scope_unsure = session->sql_prepared = session->resetting = false;
-	sequences_taken(session);
-	session->setup_due = backend->settings != session->settings;
+	session->setup_due = sequences_taken(session) | (backend->settings != session->settings);
 	listen_linked(session);
 	audit_linked(session);
 }

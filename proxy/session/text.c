@@ -10,6 +10,9 @@
 #define SCOPE (SCAN_SETS | SCAN_SETS_LOCAL | SCAN_DISCARDS | SCAN_UNKNOWN)
 #define RESETS (SCOPE | SCAN_DEALLOCATES | SCAN_PREPARES)
 #define SEQUENCES (SCAN_SEQUENCE_USE | SCAN_SEQUENCE_ASK)
+/* What may call nextval(), be it by a column's default or in a function; and what is no plain read either, but does not. */
+#define USES_SEQUENCES (SCAN_WRITES | SCAN_CALLS | SCAN_RUNS_CODE | SCAN_EXECUTES | SCAN_SEQUENCE_USE | SCAN_UNKNOWN)
+#define USES_NONE (SCAN_BEGINS | SCAN_ENDS | SCAN_SAVEPOINTS | SCAN_SETS | SCAN_SETS_LOCAL)
 
 /* Whether a character's second byte may be one that means something by itself; quotes, letters and digits are none. */
 static bool has_ambiguous_bytes(const char *text, size_t size)
@@ -94,11 +97,28 @@ static bool runs_not_at_all(const struct session *session, uint32_t effects)
 	return true;
 }
 
+static bool is_one_statement(const struct sql_run *run)
+{
+	const char *text = run->text, *end = text + strnlen(text, run->size);
+	const char *semicolon = memchr(text, ';', (size_t)(end - text));
+
+	return !semicolon || semicolon + 1 == end;
+}
+
+static bool may_use_sequences(const struct sql_run *run)
+{
+	uint32_t effects = run->effects & USES_SEQUENCES;
+
+	return effects && (effects != SCAN_WRITES || !(run->effects & USES_NONE) || !is_one_statement(run));
+}
+
 bool session_may_run(struct session *session, const struct sql_run *run)
 {
 	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
+	if (may_use_sequences(run))
+		sequences_used(session);
 	if (((effects & AUDIT_EFFECTS && session->audits) || session->audits == AUDITS_EVERYTHING) && !session->long_text)
 		audit_run(session, run, effects);
 	if (!(effects & (STATES | RESETS | SEQUENCES | SCAN_SETS_CUSTOM | SCAN_NEEDS_IDLE_DATABASE)))
@@ -142,6 +162,7 @@ void session_note_function(struct session *session, uint32_t oid)
 {
 	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
 		return;
+	sequences_used(session);
 	note_effects(session, SCAN_UNKNOWN | SCAN_SEQUENCE_USE);
 	if (oid == OID_OF_SETSEED)
 		leftovers_pin_for_good(session, PIN_SEED);
@@ -187,6 +208,7 @@ static void long_text_ends(struct session *session, struct long_text *text)
 	session->unnamed_effects = effects;
 	if (!session->backend)
 		return;
+	sequences_used(session);
 	note_effects(session, effects);
 	if (session->audits)
 		audit_run(session, NULL, effects);

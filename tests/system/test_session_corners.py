@@ -248,7 +248,6 @@ def sequences(cluster):
                         "CREATE SEQUENCE one_seq; CREATE SEQUENCE two_seq; GRANT ALL ON one_seq, two_seq, plain TO app", "app")
 
 
-@pytest.mark.xfail(reason="what another client left in the connection's sequences is not cleared", strict=True)
 @pytest.mark.parametrize("write, ask", [("INSERT INTO plain VALUES (1)", "SELECT lastval()"), ("SELECT nextval('two_seq')", "SELECT currval('one_seq')")])
 def test_the_last_value_is_never_another_clients(pair, sequences, write, ask):
     client, other = pair

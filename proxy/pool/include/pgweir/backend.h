@@ -66,6 +66,8 @@ struct backend {
 	/* What few touch. */
 	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
 	uint64_t last_owner;            /* The id of the session that was lent it last; 0: none. */
+	uint64_t sequences_of;          /* The id of the session whose values its sequences may have; 0: none. */
+	bool sequences_mixed;           /* And others' besides. */
 	enum close_reason retire_reason;
 	bool replication;               /* May copy in both directions. */
 	bool rolled_back, check_due, checked;   /* While cleaning. */

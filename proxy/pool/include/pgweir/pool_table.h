@@ -19,6 +19,8 @@ struct pool_database {
 	char *name;
 	_Atomic bool paused, disabled;
 	_Atomic uint64_t epoch;         /* Grows with every DDL seen: statements parsed before mean something else. */
+	_Atomic bool asks_sequences;    /* Some client has called currval() or lastval(). */
+	_Atomic unsigned sequences_cleared;     /* For nothing, before any client had. */
 	_Atomic unsigned reconnect;     /* Grows with RECONNECT: older connections are let go. */
 	struct quota quota;             /* max_db_connections */
 };
