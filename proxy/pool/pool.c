@@ -72,8 +72,8 @@ static bool usable(const struct backend *backend, const struct pool_waiter *wait
 		&& (backend->custom == waiter->custom || waiter->any_custom || state_names_within(backend->custom, waiter->custom));
 }
 
-/* One already in the right state is worth looking for; any other that was logged in alike will do. */
-static struct backend *best_idle(struct pool_share *share, const struct pool_waiter *waiter)
+/* One already in the right state is worth looking for. */
+static struct backend *idle_in_state(struct pool_share *share, const struct pool_waiter *waiter)
 {
 	struct backend *found = NULL;
 	int seen = 0;
@@ -83,22 +83,33 @@ static struct backend *best_idle(struct pool_share *share, const struct pool_wai
 
 		if (!usable(backend, waiter))
 			continue;
-		bool in_state = backend->settings == waiter->settings;
-
-		if (in_state && (!waiter->last_owner || backend->last_owner == waiter->last_owner))
-			return backend;
-		if (!found || (in_state && found->settings != waiter->settings))
-			found = backend;
+		if (backend->settings == waiter->settings) {
+			if (!waiter->last_owner || backend->last_owner == waiter->last_owner)
+				return backend;
+			found = found ? found : backend;
+		}
 		if (++seen == IDLE_SCAN_MAX)
 			break;
 	}
 	return found;
 }
 
+/* Any that was logged in alike will do, above all one that nobody has used for long: whoever did will hardly miss what it
+ * has in force. */
+static struct backend *idle_longest(struct pool_share *share, const struct pool_waiter *waiter)
+{
+	for (struct list *link = share->idle.prev; link != &share->idle; link = link->prev)
+		if (usable(LIST_MEMBER(link, struct backend, link), waiter))
+			return LIST_MEMBER(link, struct backend, link);
+	return NULL;
+}
+
 static struct backend *lend_idle(struct pool_share *share, const struct pool_waiter *waiter)
 {
-	struct backend *backend = best_idle(share, waiter);
+	struct backend *backend = idle_in_state(share, waiter);
 
+	if (!backend)
+		backend = idle_longest(share, waiter);
 	if (!backend)
 		return NULL;
 	move(backend, BACKEND_LENT);

@@ -159,6 +159,32 @@ void custom_given(struct session *session)
 	add_names_of(&session->backend->custom, session->settings);
 }
 
+static void keep_only(struct state **names, const struct state *asked, const struct state *there)
+{
+	struct state_builder builder = { 0 };
+
+	for (size_t i = 0; i < state_count(*names); i++) {
+		const char *name = state_pairs(*names)[i].name;
+
+		if (!state_get(asked, name) || state_get(there, name))
+			state_builder_set(&builder, name, "");
+	}
+	state_unref(names);
+	*names = state_builder_finish(&builder);
+}
+
+/* What the server does not know was never set: the statement failed before it came to that, or has not run. One that a
+ * library has defined is none of these. */
+void custom_learned(struct session *session, const struct state *now)
+{
+	struct state *asked = state_ref(session->custom);
+
+	keep_only(&session->backend->custom, asked, now);
+	keep_only(&session->custom, asked, now);
+	session->waiter.custom = session->custom;
+	state_unref(&asked);
+}
+
 /* What is left of them when everything else is reset. */
 struct state *custom_reset(const struct state *settings, const struct state *custom)
 {

@@ -274,6 +274,8 @@ void leftovers_learned(struct session *session)
 	add_known(answer, backend->settings);
 	struct state *now = state_builder_finish(&answer->state);
 
+	if (session->custom && answer->asked & 1u << LEFTOVER_SETTINGS)
+		custom_learned(session, now);
 	audit_learned(session, now, answer->pins);
 	replace(&session->settings, with_startup_values(now, session->startup));
 	replace(&backend->settings, now);

@@ -75,6 +75,7 @@ void custom_note_names(struct session *session, const struct scan_names *names, 
 void custom_note(struct session *session, const struct sql_run *run);
 void custom_unclear_ran(struct session *session);               /* Some of a text that the scanner did not follow. */
 void custom_given(struct session *session);
+void custom_learned(struct session *session, const struct state *now);  /* What the server says is in force. */
 struct state *custom_reset(const struct state *settings, const struct state *custom);
 void custom_put_question(const struct session *session, struct buf *sql);
 

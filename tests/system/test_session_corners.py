@@ -268,6 +268,15 @@ def test_a_custom_setting_that_a_failed_transaction_never_set_is_not_there(pair)
     assert client.value("SELECT current_setting('corner.name', true)") is None
 
 
+@pytest.mark.parametrize("sql", ["SET custom.\"bad-name\" = 'x'", "SET plpgsql.nonsense = 1", "SELECT set_config('a..b', 'x', false)"])
+def test_a_custom_setting_that_the_server_refuses_follows_nobody(pair, sql):
+    client, other = pair
+    client.ask("DO 'BEGIN END'")                # From now on plpgsql.* are the library's own.
+    assert "E" in raw.types(client.ask(sql))
+    client.ask("DISCARD ALL")
+    assert other.value("SELECT 1") == "1" and client.value("SELECT 2") == "2"
+
+
 # --- Clients that leave while the server is asked ---
 
 @pytest.mark.parametrize("sql", ["CREATE TEMP TABLE mine (n int)", "SELECT pg_advisory_lock(4711)", "SET work_mem = '7MB'", "PREPARE s AS SELECT 1",
