@@ -44,8 +44,12 @@ static void note_mention(const char *name, size_t size, void *arg)
 {
 	struct reads *reads = arg;
 
-	if (route_names_has_relation(reads->names, name, size))
-		doubt(reads, ROUTE_UNSAFE_RELATION, name, size);
+	if (!route_names_has_relation(reads->names, name, size))
+		return;
+	/* As an attribute, a function is called without parentheses: t.f, (1).f */
+	bool function = route_names_function(reads->names, name, size) == ROUTE_FUNCTION_UNSAFE;
+
+	doubt(reads, function ? ROUTE_VOLATILE_FUNCTION : ROUTE_UNSAFE_RELATION, name, size);
 }
 
 void reads_begin(struct reads *reads, struct scan *scan, const struct route_names *names)

@@ -23,7 +23,7 @@ static const struct {
 	[ROUTE_CURSOR] = { "cursor", "FETCH and MOVE need the connection that has the cursor", false },
 	[ROUTE_SHOW] = { "show", "a replica may have other settings", false },
 	[ROUTE_VOLATILE_FUNCTION] = { "volatile_function",
-		"it calls a function that is volatile, or that answers differently on a replica", false },
+		"it calls, or seems to call, a function that is volatile or that answers differently on a replica", false },
 	[ROUTE_UNKNOWN_FUNCTION] = { "unknown_function", "it calls, or seems to call, a function that the catalog did not have", false },
 	[ROUTE_UNSAFE_RELATION] = { "unsafe_relation", "it mentions a view, table or type behind which such a function is called, or a foreign"
 		" table", false },

@@ -129,6 +129,10 @@ static void functions_are_judged_by_name(void **unused)
 		{ "SELECT \"Quoted\"()", ROUTE_READ }, { "SELECT quoted()", ROUTE_UNKNOWN_FUNCTION }, { "SELECT strikes FROM t", ROUTE_READ },
 		{ "SELECT nobody_knows(1), strikes()", ROUTE_UNKNOWN_FUNCTION });
 	assert_string_equal(culprit, "nobody_knows");
+	/* One that can be called without parentheses. */
+	add_relation("strikes");
+	CHECK_ALL({ "SELECT t.strikes FROM t", ROUTE_VOLATILE_FUNCTION });
+	assert_string_equal(culprit, "strikes");
 }
 
 /* As a relation, as a column's table, in quotes: a mention is enough, and costs a column of that name the replica. */

@@ -166,6 +166,9 @@ void scan_feed(struct scan *scan, const char *bytes, size_t size);
 /* Tells the effects of the whole text. Once, at its end. */
 uint32_t scan_end(struct scan *scan);
 
+/* Whether calls of this one, as PostgreSQL spells it, are not told, because the scanner knows what it does. */
+bool scan_knows_function(const char *name, size_t size);
+
 /* All of it at once; `names` (which it empties) may be NULL. */
 uint32_t scan_text(const char *bytes, size_t size, unsigned flags, struct scan_names *names);
 
