@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "act.h"
+#include "pgweir/mem.h"
 #include "show.h"
 
 #define SHOWS(words_, subject, help_) \
@@ -19,6 +20,8 @@
 
 static const struct command commands[] = {
 	SHOWS("HELP", help, "this list"),
+	{ .words = "EXPLAIN ROUTE", .arguments = ARGUMENTS_SQL, .table = &explain_route_table, .run = explain_route,
+	  .usage = "[IN db] sql", .help = "say whether a replica may serve the text, and why" },
 	SHOWS("ACTIVE_SOCKETS", active_sockets, "client and server connections that are at work"),
 	SHOWS("CLIENTS", clients, "clients"),
 	SHOWS("CLUSTERS", clusters, "clusters whose hosts are probed, and which host is the primary"),
@@ -164,6 +167,7 @@ static bool arguments_fit(const struct command *command, const struct words *wor
 	case ARGUMENTS_SETTING:
 		return is_assignment(argument, count);
 	case ARGUMENTS_ANY:
+	case ARGUMENTS_SQL:
 		return true;
 	}
 	return false;
@@ -187,9 +191,39 @@ static bool recognize(struct call *call, struct error *error, const char **hint)
 		words->count > 1 ? words->all[1].text : "");
 }
 
+static size_t count_words(const char *words)
+{
+	size_t count = 1;
+
+	while (*words)
+		count += *words++ == ' ';
+	return count;
+}
+
+/* What is behind the words is no statement of the console's, and need not look like one. */
+static bool takes_sql(struct call *call, const struct command *command, const char *sql, size_t *used)
+{
+	struct error error;
+
+	if (!words_parse_front(&call->words, sql, count_words(command->words), used, &error))
+		return false;
+	call->arguments_at = match(command, &call->words);
+	if (!call->arguments_at) {
+		words_fini(&call->words);
+		return false;
+	}
+	call->command = command;
+	call->sql = mem_strdup(sql + *used);
+	*used += strlen(sql + *used);
+	return true;
+}
+
 bool call_parse(struct call *call, const char *sql, size_t *used, struct error *error, const char **hint)
 {
 	*call = (struct call){ 0 };
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (commands[i].arguments == ARGUMENTS_SQL && takes_sql(call, &commands[i], sql, used))
+			return true;
 	if (!words_parse(&call->words, sql, used, error))
 		return false;
 	if (recognize(call, error, hint))
@@ -201,6 +235,7 @@ bool call_parse(struct call *call, const char *sql, size_t *used, struct error *
 void call_fini(struct call *call)
 {
 	words_fini(&call->words);
+	mem_free(call->sql);
 	*call = (struct call){ 0 };
 }
 

@@ -17,6 +17,7 @@ enum command_arguments {
 	ARGUMENTS_ONE,
 	ARGUMENTS_SETTING,              /* key = value, key TO value */
 	ARGUMENTS_ANY,
+	ARGUMENTS_SQL,                  /* All that is left of the message, of whatever SQL: call_parse() leaves it as it is. */
 };
 
 enum command_who {
@@ -40,6 +41,7 @@ struct call {
 	const struct command *command;  /* NULL: an empty statement. */
 	struct words words;
 	size_t arguments_at;            /* Words before the first argument. */
+	char *sql;                      /* Of ARGUMENTS_SQL, else NULL. */
 };
 
 /* Reads one statement; `*used` as for words_parse(). False: `error` says what is wrong, `*hint` what to do. */

@@ -37,6 +37,10 @@ SHOW(pins);
 SHOW(secrets);
 SHOW(threads);
 
+/* explain_route.c */
+extern const struct table explain_route_table;
+job_cb explain_route;
+
 /* The answer of a SHOW whose rows are complete. */
 void show_done(struct job *job);
 /* A time of the past, as PgBouncer writes it. */

@@ -1,5 +1,6 @@
 #include "words.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -94,7 +95,7 @@ static bool take_word(struct scan *scan, enum word_kind *kind)
 	return true;
 }
 
-bool words_parse(struct words *words, const char *sql, size_t *used, struct error *error)
+static bool parse(struct words *words, const char *sql, size_t count, size_t *used, struct error *error)
 {
 	/* Each word is at least a byte of the text, and has a NUL more. */
 	*words = (struct words){ .storage = mem_alloc(2 * strlen(sql) + 1) };
@@ -104,6 +105,10 @@ bool words_parse(struct words *words, const char *sql, size_t *used, struct erro
 		enum word_kind kind;
 		char *text = scan.out;
 
+		if (words->count == count) {
+			*used = (size_t)(scan.at - sql);
+			return true;
+		}
 		if (!skip_blanks(&scan))
 			break;
 		if (*scan.at == '\0' || *scan.at == ';') {
@@ -120,6 +125,16 @@ bool words_parse(struct words *words, const char *sql, size_t *used, struct erro
 	}
 	words_fini(words);
 	return false;
+}
+
+bool words_parse(struct words *words, const char *sql, size_t *used, struct error *error)
+{
+	return parse(words, sql, SIZE_MAX, used, error);
+}
+
+bool words_parse_front(struct words *words, const char *sql, size_t count, size_t *used, struct error *error)
+{
+	return parse(words, sql, count, used, error);
 }
 
 void words_fini(struct words *words)

@@ -32,6 +32,8 @@ struct words {
 /* Reads one statement, up to a semicolon or the end. `*used` says how much of `sql` that was, semicolon included; no
  * words at all is an empty statement. False: a quote or a comment does not end. */
 bool words_parse(struct words *words, const char *sql, size_t *used, struct error *error) MUST_USE;
+/* Reads its first words only, `count` of them if it has as many; `*used` ends behind the last. */
+bool words_parse_front(struct words *words, const char *sql, size_t count, size_t *used, struct error *error) MUST_USE;
 void words_fini(struct words *words);
 
 /* Plain words match without regard to case; quoted ones are never keywords. */

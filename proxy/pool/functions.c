@@ -24,6 +24,15 @@ struct functions_home *functions_home_get(const char *key)
 	return home;
 }
 
+struct functions_home *functions_home_find(const char *key)
+{
+	pthread_mutex_lock(&homes_mutex);
+	struct functions_home *home = map_get_text(&homes, key);
+
+	pthread_mutex_unlock(&homes_mutex);
+	return home;
+}
+
 static bool free_home(const void *key, size_t size, void *value, void *arg)
 {
 	struct functions_home *home = value;
@@ -91,6 +100,7 @@ void functions_unref(struct functions **functions)
 	state_unref(&gone->on_write.custom);
 	state_unref(&gone->on_read.custom);
 	state_unref(&gone->on_ddl.custom);
+	route_names_free(&gone->names);
 	mem_free(gone);
 }
 

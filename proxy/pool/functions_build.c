@@ -19,7 +19,7 @@ enum { CALLS_MAX = 4096 };
  * Functions of C that belong to an extension compute: they leave nothing behind but those of the extensions named here.
  * Kinds: b(ody), h(idden), r(emains). Used by: w(rites), r(eads), d(dl). */
 static const char question[] =
-	"SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 3000;"
+	"SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 3000; SET LOCAL jit = off;"
 	" SELECT p.proname,"
 	" CASE WHEN p.prokind = 'a' THEN 'b' WHEN l.lanname IN ('sql', 'plpgsql') AND octet_length(p.prosrc) <= 262144 THEN 'b'"
 	" WHEN e.extname IS NOT NULL AND l.lanname IN ('c', 'internal') THEN 'r' ELSE 'h' END,"
@@ -43,11 +43,6 @@ static const char question[] =
 	" WHERE p.oid >= 16384 AND (e.extname IS NULL OR l.lanname NOT IN ('c', 'internal') OR e.extname IN ('dblink', 'hypopg',"
 	" 'orafce', 'pg_background', 'pg_variables', 'session_variable', 'set_user', 'tablefunc', 'temporal_tables', 'xml2'))";
 
-const char *functions_question(void)
-{
-	return question;
-}
-
 /* PostgreSQL's own that run SQL which they are given as text. */
 static const char *const own_that_run_text[] = {
 	"query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "ts_rewrite",
@@ -64,6 +59,8 @@ struct functions_builder {
 	struct functions_home *home;
 	uint64_t epoch;
 	struct map entries;
+	bool names_wanted;
+	struct route_names *names;      /* Not NULL: all functions have been told before. */
 };
 
 static struct entry *entry_of(struct functions_builder *builder, const char *name, size_t size)
@@ -83,9 +80,15 @@ struct functions_builder *functions_builder_new(struct functions_home *home)
 
 	builder->home = home;
 	builder->epoch = atomic_load(&home->epoch);
+	builder->names_wanted = atomic_load(&home->names_wanted);
 	for (size_t i = 0; i < ARRAY_LEN(own_that_run_text); i++)
 		entry_of(builder, own_that_run_text[i], strlen(own_that_run_text[i]))->mark.flags = FUNCTIONS_LEAVE | FUNCTIONS_HIDE;
 	return builder;
+}
+
+char *functions_builder_question(const struct functions_builder *builder)
+{
+	return mem_printf("%s%s", question, builder->names_wanted ? functions_names_question() : "");
 }
 
 static bool free_entry(const void *key, size_t size, void *value, void *arg)
@@ -108,6 +111,7 @@ void functions_builder_free(struct functions_builder **builder)
 		return;
 	map_foreach(&gone->entries, free_entry, NULL);
 	map_fini(&gone->entries);
+	route_names_free(&gone->names);
 	mem_free(gone);
 }
 
@@ -167,6 +171,8 @@ static uint32_t flags_of(struct entry *entry, char kind, const char *text)
 void functions_builder_row(struct functions_builder *builder, const char *name, const char *kind, const char *used,
 	const char *body)
 {
+	if (functions_names_row(&builder->names, name, kind[0], body))
+		return;
 	struct entry *entry = entry_of(builder, name, strlen(name));
 
 	entry->mark.flags |= flags_of(entry, kind[0], body);
@@ -253,6 +259,8 @@ static bool take_over(const void *key, size_t size, void *value, void *arg)
 	*mark = (struct functions_mark){ entry->mark.flags, state_ref(entry->mark.custom) };
 	map_put(&functions->by_name, key, size, mark);
 	add(&functions->any, mark);
+	if (functions->names)
+		functions_names_add_mark(functions->names, key, size, mark->flags);
 	return true;
 }
 
@@ -261,6 +269,8 @@ static struct functions *finish(struct functions_builder *builder)
 	struct functions *functions = NEW(struct functions);
 	struct closure closure = { .builder = builder, .functions = functions };
 
+	functions->names = builder->names;
+	builder->names = NULL;
 	do {
 		closure.grows = false;
 		map_foreach(&builder->entries, close_one, &closure);
@@ -276,6 +286,8 @@ static void tell(const struct functions *functions, const char *key)
 	else if (functions->on_read.flags)
 		log_warning("a view, rule, policy, operator or cast calls a function that may leave state behind: every"
 			" transaction is followed by a question", LOG_TEXT("database", key));
+	if (functions->names_asked && !functions->names)
+		log_warning("functions and views could not be read for routing: the primary serves all reads", LOG_TEXT("database", key));
 	log_debug("functions were read", LOG_TEXT("database", key), LOG_INT("may_leave_state", functions->by_name.size));
 }
 
@@ -283,6 +295,11 @@ void functions_publish(struct functions_builder **builder, bool failed, uint64_t
 {
 	static _Atomic uint64_t serials;
 	struct functions_home *home = (*builder)->home;
+	bool names_failed = failed && (*builder)->names;
+
+	if (names_failed)
+		route_names_free(&(*builder)->names);
+	failed &= !names_failed;
 	struct functions *functions = failed ? NEW(struct functions) : finish(*builder);
 
 	if (failed)
@@ -290,8 +307,9 @@ void functions_publish(struct functions_builder **builder, bool failed, uint64_t
 	if (failed)
 		functions->on_write.flags = FUNCTIONS_LEAVE;
 	functions->failed = failed;
+	functions->names_asked = (*builder)->names_wanted;
 	functions->epoch = (*builder)->epoch;
-	functions->refresh_us = now_us + (failed ? FUNCTIONS_RETRY_US : FUNCTIONS_REFRESH_US);
+	functions->refresh_us = now_us + (failed || names_failed ? FUNCTIONS_RETRY_US : FUNCTIONS_REFRESH_US);
 	functions->serial = atomic_fetch_add(&serials, 1) + 1;
 	atomic_init(&functions->references, 1);
 	tell(functions, home->key);

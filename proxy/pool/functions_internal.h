@@ -9,4 +9,9 @@ enum { FUNCTIONS_REFRESH_US = 300 * 1000 * 1000, FUNCTIONS_RETRY_US = 30 * 1000 
 /* Takes the reference. A list that failed does not replace one that is up to date. */
 void functions_replace(struct functions_home *home, struct functions *functions);
 
+/* functions_names.c: what is asked behind functions_build.c's question, and a row of the answer. False: it is none. */
+const char *functions_names_question(void);
+bool functions_names_row(struct route_names **names, const char *name, char kind, const char *list);
+void functions_names_add_mark(struct route_names *names, const char *name, size_t size, uint32_t flags);
+
 #endif

@@ -47,15 +47,20 @@ static uint64_t hash_of_connection(const struct config_database *database)
 }
 
 /* Which database of which servers it is, by whatever name its clients know it. */
-static struct functions_home *functions_home_of(const struct pool_share *share)
+char *pool_functions_key(const struct config_database *database, const char *database_name)
 {
-	const struct config_cluster *cluster = share->database->cluster;
+	const struct config_cluster *cluster = database->cluster;
 	struct buf key = { 0 };
 
-	buf_printf(&key, "%s@", share->dbname);
+	buf_printf(&key, "%s@", dbname_of(database, database_name));
 	for (size_t i = 0; i < cluster->host_count; i++)
 		buf_printf(&key, "%s%s:%u", i ? "," : "", cluster->hosts[i].host, (unsigned)cluster->hosts[i].port);
-	char *text = buf_take_text(&key);
+	return buf_take_text(&key);
+}
+
+static struct functions_home *functions_home_of(const struct pool_share *share)
+{
+	char *text = pool_functions_key(share->database, share->database_name);
 	struct functions_home *home = functions_home_get(text);
 
 	mem_free(text);

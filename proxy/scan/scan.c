@@ -64,7 +64,11 @@ static inline void name(struct scan *scan, struct scan_spelling spelling)
 	scan->word = word;
 	scan->foreign = part && !scan->catalog;
 	scan->naming = scan->naming == 1 ? 2 : 0;
+	if (scan->filter && scan_filter_has(scan->filter, spelling, scan->word_size))
+		scan_names_mention(scan);
 	if (!word) {
+		if (scan->word_size > SCAN_WORD_MAX)
+			scan->facts |= SCAN_LONG_NAMES;
 		if (memcmp(&spelling, pg_temp_prefix, sizeof(pg_temp_prefix)) == 0)
 			scan->effects |= SCAN_TEMPORARY;
 		token(scan, kind);
@@ -517,6 +521,8 @@ static const char *comment_turn(struct scan *scan, const char *at)
 /* Behind a dash or a slash outside comments. */
 static const char *comment_begins(struct scan *scan, const char *at)
 {
+	if (!scan->comment && *at == (scan->lexer == LEX_DASH ? '-' : '*'))
+		scan->comment = at + 1;
 	if (scan->lexer == LEX_DASH && *at == '-') {
 		scan->lexer = LEX_LINE_COMMENT;
 		return at + 1;

@@ -7,8 +7,8 @@
 #include <strings.h>
 
 #include "pgweir/mem.h"
+#include "pgweir/scan_tokens.h"
 #include "scan_internal.h"
-#include "scan_tokens.h"
 
 enum { NESTED_MAX = 4 };
 

@@ -37,6 +37,13 @@ static bool is_known(const struct scan *scan)
 	return !scan->quoted || memcmp(scan->word_at, word->text, word->size) == 0;
 }
 
+bool scan_knows_function(const char *name, size_t size)
+{
+	const struct scan_word *word = scan_word_find(scan_word_spell(name, size), name, size);
+
+	return word && (word->effects || (word->known & KNOWN_HARMLESS)) && memcmp(name, word->text, size) == 0;
+}
+
 /* What the word before the name says already. A statement begins with no call. */
 static bool is_named_only(const struct scan *scan)
 {

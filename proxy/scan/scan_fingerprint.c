@@ -1,6 +1,6 @@
 /* What two runs of a statement have in common. */
 #include "pgweir/scan_body.h"
-#include "scan_tokens.h"
+#include "pgweir/scan_tokens.h"
 
 static bool is_literal(struct scan_token token)
 {

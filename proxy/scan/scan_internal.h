@@ -109,6 +109,15 @@ static inline size_t scan_word_slot(struct scan_spelling spelling, size_t size)
 	return (size_t)(mixed >> (64 - SCAN_SLOTS_BITS));
 }
 
+_Static_assert(SCAN_FILTER_WORDS * 64 == SCAN_SLOTS, "a filter has a bit for each slot");
+
+static inline bool scan_filter_has(const struct scan_filter *filter, struct scan_spelling spelling, size_t size)
+{
+	size_t slot = scan_word_slot(spelling, size);
+
+	return filter->bits[slot / 64] >> (slot % 64) & 1;
+}
+
 bool scan_word_matches_rest(const struct scan_word *word, const char *text);
 /* NULL if it is none that we know. */
 static inline const struct scan_word *scan_word_find(struct scan_spelling spelling, const char *text, size_t size)
@@ -133,6 +142,7 @@ void scan_names_push_setting(struct scan *scan);
 void scan_names_lose(struct scan *scan);
 /* The last word as PostgreSQL takes it; returns its size. */
 size_t scan_names_fold(const struct scan *scan, char *folded);
+void scan_names_mention(struct scan *scan);
 
 void scan_statement_step(struct scan *scan, uint8_t kind);
 void scan_statement_note(struct scan *scan, uint8_t kind);

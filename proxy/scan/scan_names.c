@@ -16,6 +16,21 @@ size_t scan_names_fold(const struct scan *scan, char *folded)
 	return size;
 }
 
+void scan_names_mention(struct scan *scan)
+{
+	char folded[SCAN_WORD_MAX + 1];
+	size_t size = scan_names_fold(scan, folded);
+
+	scan->mentioned(folded, size, scan->called_arg);
+}
+
+void scan_filter_add(struct scan_filter *filter, const char *name, size_t size)
+{
+	size_t slot = scan_word_slot(scan_word_spell(name, size), size);
+
+	filter->bits[slot / 64] |= 1ull << (slot % 64);
+}
+
 void scan_names_lose(struct scan *scan)
 {
 	if (scan->names)

@@ -240,6 +240,8 @@ static void start(struct scan *scan, uint8_t kind)
 	scan->statements++;
 	scan->step = verb->step;
 	scan->effects |= verb->effects | (verb->reads ? 0 : SCAN_WRITES);
+	if (kind == WORD_SHOW || kind == WORD_FETCH)
+		scan->facts |= kind == WORD_SHOW ? SCAN_SHOWS : SCAN_FETCHES;
 }
 
 /* BEGIN ATOMIC is a body only outside parentheses; inside, it is an argument's name and type. */
@@ -292,10 +294,14 @@ void scan_statement_note(struct scan *scan, uint8_t kind)
 		/* AS may be a column's name itself: AS as INTO t. */
 		if (before != WORD_AS || scan->before == WORD_AS)
 			scan->effects |= SCAN_WRITES;
+		if (kind == WORD_UPDATE && (before == WORD_FOR || before == WORD_KEY))
+			scan->facts |= SCAN_LOCKS_ROWS;
 		break;
 	case WORD_SHARE:
-		if (before == WORD_FOR || before == WORD_KEY)
-			scan->effects |= SCAN_WRITES;
+		if (before != WORD_FOR && before != WORD_KEY)
+			break;
+		scan->effects |= SCAN_WRITES;
+		scan->facts |= SCAN_LOCKS_ROWS;
 		break;
 	case TOKEN_NAME:                /* The only one is set_config. */
 		scan_settings_call(scan);

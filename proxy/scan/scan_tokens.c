@@ -1,7 +1,7 @@
 /* Cuts a text into tokens.
  *
  * Failure story: what does not end, ends with the text. */
-#include "scan_tokens.h"
+#include "pgweir/scan_tokens.h"
 
 #include <string.h>
 
@@ -38,7 +38,7 @@ static const char *skip_blanks(const char *at, const char *end)
 		if (strchr(" \t\r\n\f\v", *at)) {
 			at++;
 		} else if (end - at >= 2 && at[0] == '-' && at[1] == '-') {
-			while (at < end && *at != '\n')
+			while (at < end && *at != '\n' && *at != '\r')
 				at++;
 		} else if (end - at >= 2 && at[0] == '/' && at[1] == '*') {
 			at = skip_comment(at, end);

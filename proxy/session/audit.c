@@ -35,7 +35,7 @@ const struct functions *audit_functions(const struct session *session)
 	return functions && functions->epoch == epoch ? functions : NULL;
 }
 
-static struct audit *audit_of(struct session *session)
+struct audit *audit_of(struct session *session)
 {
 	if (!session->audit)
 		session->audit = NEW(struct audit);
@@ -48,6 +48,8 @@ void audit_linked(struct session *session)
 	enum state_audit audit = session->guest->settings.state_audit;
 
 	session->audits = AUDITS_NOTHING;
+	if (share->database->routing == ROUTING_AUTO && session->mode != POOL_MODE_SESSION && !share->replication)
+		audit_names(session);
 	if (audit == STATE_AUDIT_OFF || session->mode == POOL_MODE_SESSION || share->replication)
 		return;
 	audit_adopt(share);
@@ -310,6 +312,9 @@ void audit_judge_pending(struct session *session)
 	struct audit *audit = session->audit;
 	struct judging judging = { .session = session, .functions = audit_functions(session) };
 
+	/* It was the names that were wanted. */
+	if (!session->audits)
+		return;
 	/* There is a newer one on its way already. */
 	if (!judging.functions)
 		judging.functions = session->share->functions;
@@ -327,24 +332,33 @@ void audit_judge_pending(struct session *session)
 
 /* --- Changes of functions --- */
 
-void audit_note_ddl(struct session *session, const char *what)
+static bool changes_functions(const char *tag, const char *what)
 {
 	static const char *const kinds[] = {
 		" FUNCTION", " PROCEDURE", " ROUTINE", " AGGREGATE", " TRIGGER", " EVENT TRIGGER", " EXTENSION", " SCHEMA", " LANGUAGE",
-		" VIEW", " MATERIALIZED VIEW", " RULE", " POLICY", " OPERATOR", " CAST", " DOMAIN",
+		" VIEW", " MATERIALIZED VIEW", " RULE", " POLICY", " OPERATOR", " OPERATOR CLASS", " OPERATOR FAMILY", " CAST", " DOMAIN",
+		" TYPE", " FOREIGN TABLE", " FOREIGN SCHEMA",
 	};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(what, kinds[i]) == 0)
+			return true;
+	/* It gets a foreign partition, or is a view. Tables that come and go do not matter. */
+	return strcmp(tag, "ALTER TABLE") == 0;
+}
+
+void audit_note_ddl(struct session *session, const char *tag, const char *what)
+{
 	const struct functions *functions = audit_functions(session);
 	struct judging judging = { .session = session, .functions = functions };
 
 	if (session->audits && functions && functions->on_ddl.flags)
 		blame(&judging, &functions->on_ddl, "", 0);
 	apply(&judging, NULL);
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (strcmp(what, kinds[i]) != 0)
-			continue;
-		session->functions_changed = true;
-		atomic_fetch_add(&session->share->functions_home->epoch, 1);
-	}
+	if (!changes_functions(tag, what))
+		return;
+	session->functions_changed = true;
+	atomic_fetch_add(&session->share->functions_home->epoch, 1);
 }
 
 /* Only now do others see the change. */

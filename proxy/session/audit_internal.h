@@ -25,6 +25,7 @@ struct audit {
 /* The one that the worker knows, or NULL if it is out of date. */
 const struct functions *audit_functions(const struct session *session);
 void audit_adopt(struct pool_share *share);
+struct audit *audit_of(struct session *session);       /* Makes it, if it is not there. */
 /* With the list that was wanted. */
 void audit_judge_pending(struct session *session);
 /* Something was `found`; at most once per function and hour. */

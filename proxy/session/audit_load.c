@@ -1,6 +1,12 @@
 /* Asks a client's server connection for the list of functions, after the transaction that first needed it.
  *
+ * With routing = auto the list has names as well (pgweir/route_names.h). Then only a primary is asked: a replica may not have
+ * seen yet the DDL because of which the question is asked.
+ *
  * Failure story: if the server refuses, or is too slow, the list says so; if the connection is lost, the next to need it asks. */
+#include <stdatomic.h>
+#include <string.h>
+
 #include "audit_internal.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
@@ -11,14 +17,51 @@ static bool is_quiet(const struct session *session)
 		&& backend_quiet(session->backend);
 }
 
+static bool names_are_wanted(const struct session *session)
+{
+	return atomic_load_explicit(&session->share->functions_home->names_wanted, memory_order_relaxed);
+}
+
+/* The list that there is has no names because nobody has asked for any. */
+static bool lacks_names(const struct session *session, const struct functions *functions)
+{
+	return !functions->names_asked && names_are_wanted(session);
+}
+
+static bool is_on_standby(const struct session *session)
+{
+	const char *standby = parameters_get(&session->backend->server->parameters, "in_hot_standby");
+
+	return standby && strcmp(standby, "on") == 0;
+}
+
+const struct route_names *audit_names(struct session *session)
+{
+	audit_adopt(session->share);
+	const struct functions *functions = audit_functions(session);
+
+	atomic_store_explicit(&session->share->functions_home->names_wanted, true, memory_order_relaxed);
+	if (!functions || lacks_names(session, functions)) {
+		audit_of(session)->wanted = true;
+		return NULL;
+	}
+	if (functions_refresh_is_mine(session->share->functions_home, functions, session->worker->now_us))
+		audit_of(session)->refresh = true;
+	return functions->names;
+}
+
 bool audit_is_due(struct session *session)
 {
 	struct audit *audit = session->audit;
+	const struct functions *functions;
 
 	if (!audit || !(audit->wanted || audit->refresh) || !is_quiet(session))
 		return false;
+	if (names_are_wanted(session) && is_on_standby(session))
+		return false;
 	audit_adopt(session->share);
-	if (!audit->wanted || !audit_functions(session))
+	functions = audit_functions(session);
+	if (!audit->wanted || !functions || lacks_names(session, functions))
 		return true;
 	/* Another client has asked meanwhile. */
 	audit->wanted = false;
@@ -40,7 +83,10 @@ void audit_load(struct session *session)
 	session->audit->load_failed = false;
 	session->audit->builder = functions_builder_new(session->share->functions_home);
 	session->share->stats.function_loads++;
-	wire_put_query(&message, functions_question());
+	char *question = functions_builder_question(session->audit->builder);
+
+	wire_put_query(&message, question);
+	mem_free(question);
 	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | REQUEST_SETUP | REQUEST_READ, NULL);
 	backend->unnamed_token = 0;
 	session->state = SESSION_SETTING_UP;

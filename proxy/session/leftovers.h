@@ -87,9 +87,12 @@ enum audits {
 };
 #define AUDIT_EFFECTS (SCAN_RUNS_CODE | SCAN_CALLS | SCAN_EXECUTES | SCAN_WRITES)
 void audit_linked(struct session *session);
+/* For routing = auto: what the names of the database mean, or NULL if that is not known; then it is asked for after the next
+ * transaction on a primary. Valid until the session comes back to its loop. */
+const struct route_names *audit_names(struct session *session);
 /* A text is about to be run. NULL: one that is not at hand whole. */
 void audit_run(struct session *session, const struct sql_run *run, uint32_t effects);
-void audit_note_ddl(struct session *session, const char *what);         /* The command tag, behind its first word. */
+void audit_note_ddl(struct session *session, const char *tag, const char *what);        /* … behind its first word. */
 void audit_ddl_ends(struct session *session);                           /* … and its transaction. */
 bool audit_is_due(struct session *session);                             /* The list of functions is wanted. */
 void audit_load(struct session *session);

@@ -109,6 +109,6 @@ void session_note_tag(struct session *session, const char *tag)
 		if (!starts_with_word(tag, ddl[i]))
 			continue;
 		atomic_fetch_add(&session->share->pool->database->epoch, 1);
-		audit_note_ddl(session, tag + strlen(ddl[i]));
+		audit_note_ddl(session, tag, tag + strlen(ddl[i]));
 	}
 }

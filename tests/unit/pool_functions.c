@@ -176,6 +176,79 @@ static void one_of_many_renews_a_list_that_has_aged(void **unused)
 	functions_unref(&functions);
 }
 
+/* --- Names, for routing --- */
+
+static enum route_function standing(const struct functions *functions, const char *name)
+{
+	return route_names_function(functions->names, name, strlen(name));
+}
+
+static bool is_mentioned(const struct functions *functions, const char *name)
+{
+	return route_names_has_relation(functions->names, name, strlen(name));
+}
+
+static void names_come_behind_the_functions(void **unused)
+{
+	static const struct row rows[] = {
+		{ "locks", "b", "", "BEGIN PERFORM pg_advisory_lock(1); END" },
+		{ "hides", "h", "", "" },
+		{ "", "e", "", "" },
+		{ "", "s", "", "abs\nlocks\nhides\nlower\ntwo words" },
+		{ "", "u", "", "strikes\nlower" },
+		{ "v", "m", "", "" },
+		{ "+!+", "o", "", "" },
+	};
+	struct functions *functions = LIST(rows);
+
+	(void)unused;
+	assert_int_equal(standing(functions, "abs"), ROUTE_FUNCTION_SAFE);
+	assert_int_equal(standing(functions, "two words"), ROUTE_FUNCTION_SAFE);
+	assert_int_equal(standing(functions, "strikes"), ROUTE_FUNCTION_UNSAFE);
+	assert_int_equal(standing(functions, "nobody"), ROUTE_FUNCTION_UNKNOWN);
+	/* The catalog calls it stable, and its body says what it does. One that cannot be read is what the catalog says. */
+	assert_int_equal(standing(functions, "locks"), ROUTE_FUNCTION_UNSAFE);
+	assert_int_equal(standing(functions, "hides"), ROUTE_FUNCTION_SAFE);
+	assert_true(is_mentioned(functions, "v"));
+	/* The scanner says nothing of calls of lower, so that a mention must do. */
+	assert_true(is_mentioned(functions, "lower"));
+	assert_false(is_mentioned(functions, "strikes"));
+	assert_true(route_names_text_has_operator(functions->names, "1+!+2", 5));
+	assert_false(route_names_unsafe_everywhere(functions->names));
+	functions_unref(&functions);
+}
+
+/* Nothing is asked for that nobody wants; and what has been asked for and not been answered is not asked for at once. */
+static void names_that_fail_cost_only_the_names(void **unused)
+{
+	struct functions_home *home = functions_home_get("app@server:5432");
+	struct functions_builder *builder = functions_builder_new(home);
+	char *without = functions_builder_question(builder);
+
+	(void)unused;
+	assert_ptr_equal(functions_home_find("app@server:5432"), home);
+	assert_null(functions_home_find("app@server:5433"));
+	functions_builder_free(&builder);
+	atomic_store(&home->names_wanted, true);
+	builder = functions_builder_new(home);
+	char *with = functions_builder_question(builder);
+
+	assert_true(strlen(with) > strlen(without) && strncmp(with, without, strlen(without)) == 0);
+	functions_builder_row(builder, "f", "b", "", "BEGIN RESET ALL; END");
+	functions_builder_row(builder, "", "e", "", "");
+	functions_builder_row(builder, "", "s", "", "abs");
+	functions_publish(&builder, true, 1000);
+	struct functions *functions = functions_current(home);
+
+	assert_false(functions->failed);
+	assert_int_equal(flags(functions, "f"), FUNCTIONS_LEAVE);
+	assert_true(functions->names_asked);
+	assert_null(functions->names);
+	functions_unref(&functions);
+	mem_free(with);
+	mem_free(without);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +260,8 @@ int main(void)
 		cmocka_unit_test_teardown(a_list_that_failed_doubts_every_name, clean_up),
 		cmocka_unit_test_teardown(a_list_that_failed_does_not_replace_a_good_one, clean_up),
 		cmocka_unit_test_teardown(one_of_many_renews_a_list_that_has_aged, clean_up),
+		cmocka_unit_test_teardown(names_come_behind_the_functions, clean_up),
+		cmocka_unit_test_teardown(names_that_fail_cost_only_the_names, clean_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

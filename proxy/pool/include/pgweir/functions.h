@@ -1,4 +1,5 @@
-/* What the functions of a server's database may leave behind, learned from its catalog (state_audit).
+/* What the functions of a server's database may leave behind (state_audit), and which names a replica may not serve (routing =
+ * auto), learned from its catalog.
  *
  * One list per database of a server, shared by the pools and workers that lead to it: immutable, reference-counted, taken
  * over by each worker when it sees that there is a newer one. Functions go by their names without schema and arguments.
@@ -12,6 +13,7 @@
 
 #include "pgweir/check.h"
 #include "pgweir/map.h"
+#include "pgweir/route_names.h"
 #include "pgweir/scan_body.h"
 #include "pgweir/state.h"
 
@@ -43,6 +45,8 @@ struct functions {
 	struct functions_mark on_write; /* Called by triggers, defaults, constraints. */
 	struct functions_mark on_read;  /* Called by views, rules, policies, operators, casts. */
 	struct functions_mark on_ddl;   /* Called by event triggers. */
+	bool names_asked;
+	struct route_names *names;      /* NULL: not asked for, or the server has not said. */
 };
 
 /* Where a database's list is kept. As many as an operator's names; lives as long as the process. */
@@ -51,10 +55,12 @@ struct functions_home {
 	_Atomic uint64_t epoch;         /* Grows with DDL after which the list is out of date. */
 	_Atomic uint64_t serial;        /* Of the current list; 0: there is none. */
 	_Atomic uint64_t refreshed_us;  /* When somebody last set out to ask again. */
+	_Atomic bool names_wanted;      /* From now on the names are asked for as well. */
 	pthread_mutex_t mutex;
 	struct functions *current;      /* Under the mutex. */
 };
 struct functions_home *functions_home_get(const char *key);
+struct functions_home *functions_home_find(const char *key);    /* NULL: nobody has got it. */
 void functions_homes_free(void);
 
 /* The current one, as a reference, or NULL. */
@@ -66,13 +72,14 @@ uint32_t functions_flags_of(const struct scan_body *body);       /* Of one that 
 /* True for one caller, when it is time. */
 bool functions_refresh_is_mine(struct functions_home *home, const struct functions *functions, uint64_t now_us);
 
-const char *functions_question(void);
 struct functions_builder;
 struct functions_builder *functions_builder_new(struct functions_home *home) MUST_USE;
+/* What to ask the server. */
+char *functions_builder_question(const struct functions_builder *builder) MUST_USE;
 void functions_builder_free(struct functions_builder **builder);
 /* A row of the answer, its columns as texts. */
 void functions_builder_row(struct functions_builder *builder, const char *name, const char *kind, const char *used, const char *body);
-/* Makes it the current one; frees the builder. `failed`: the server has refused to say. */
+/* Makes it the current one; frees the builder. `failed`: the server has refused to say, be it the names only. */
 void functions_publish(struct functions_builder **builder, bool failed, uint64_t now_us);
 
 #endif

@@ -95,5 +95,7 @@ struct pool_key {
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key);
 /* Never NULL, and there as long as the share. */
 struct pool_guest *pool_guest_get(struct pool_share *share, const char *name);
+/* Of the database's struct functions_home. */
+char *pool_functions_key(const struct config_database *database, const char *database_name) MUST_USE;
 
 #endif

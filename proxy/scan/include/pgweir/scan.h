@@ -81,6 +81,14 @@ enum scan_effect {
 	SCAN_CALLS_SET_CONFIG = 1 << 29,        /* set_config mentioned. */
 };
 
+/* What those need to know besides who choose the server that is to run a text. */
+enum scan_fact {
+	SCAN_SHOWS = 1 << 0,            /* SHOW begins a statement. */
+	SCAN_FETCHES = 1 << 1,          /* FETCH or MOVE does. */
+	SCAN_LOCKS_ROWS = 1 << 2,       /* FOR UPDATE, FOR SHARE, in all their forms. */
+	SCAN_LONG_NAMES = 1 << 3,       /* A name of more than SCAN_WORD_MAX bytes, which PostgreSQL cuts. */
+};
+
 enum scan_flag {
 	/* client_encoding (or server_encoding) is SJIS, SHIFT_JIS_2004, BIG5, GBK, UHC, GB18030 or JOHAB, where the second byte of
 	 * a character may look like a quote or a backslash. Nothing behind such a character is looked at. */
@@ -112,6 +120,13 @@ struct scan_names {
  * May be no function: a type, a table with its columns. For each call, from within scan_feed(); must not feed the scan. */
 typedef void scan_called_cb(const char *name, size_t size, void *arg);
 
+/* Names to be told of wherever they stand, be it as a column's. Some others are told, too. */
+enum { SCAN_FILTER_WORDS = 32 };
+struct scan_filter {
+	uint64_t bits[SCAN_FILTER_WORDS];
+};
+void scan_filter_add(struct scan_filter *filter, const char *name, size_t size);
+
 struct scan_word;
 
 /* Lives on a stack or in a struct of the caller's; nothing needs to be given back. */
@@ -119,11 +134,15 @@ struct scan {
 	/* For the caller to set between scan_begin() and the first scan_feed(), or leave NULL. */
 	struct scan_names *names;       /* Emptied by the caller. */
 	scan_called_cb *called;
-	void *called_arg;
+	void *called_arg;               /* And of `mentioned`. */
+	const struct scan_filter *filter;
+	scan_called_cb *mentioned;      /* For each name that is in the filter; not NULL with it. */
 
 	/* For the caller to read, also between pieces: effects are only ever added. */
 	uint32_t effects;
 	uint32_t statements;            /* Begun so far, empty ones not counted. */
+	uint32_t facts;                 /* Of enum scan_fact. */
+	const char *comment;            /* Behind the two bytes that begin the first one, in the piece that had it; or NULL. */
 
 	/* The scanner's own. */
 	uint32_t depth, comment_depth;
@@ -146,6 +165,9 @@ void scan_begin(struct scan *scan, unsigned flags);
 void scan_feed(struct scan *scan, const char *bytes, size_t size);
 /* Tells the effects of the whole text. Once, at its end. */
 uint32_t scan_end(struct scan *scan);
+
+/* Whether calls of this one, as PostgreSQL spells it, are not told, because the scanner knows what it does. */
+bool scan_knows_function(const char *name, size_t size);
 
 /* All of it at once; `names` (which it empties) may be NULL. */
 uint32_t scan_text(const char *bytes, size_t size, unsigned flags, struct scan_names *names);
