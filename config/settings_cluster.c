@@ -15,7 +15,8 @@ const struct setting settings_cluster[] = {
 	  .summary = "The nodes, comma-separated, as host, host:port or host:port*weight; must be set.",
 	  .detail = "Which one is the primary is found out, not written down. An IPv6 address with a port goes in brackets, "
 	            "a name that starts with `/` is the folder of a Unix socket. The port is 5432 and the weight 1 where they "
-	            "are left out; a host of weight 2 gets twice the reads of a host of weight 1." },
+	            "are left out; a host of weight 2 gets twice the reads of a host of weight 1, "
+	            "one of weight 0 none." },
 	{ .name = "max_server_conn", AS_INT(struct config_cluster, max_server_conn), .words = auto_words,
 	  .inherits = "[pgweir] max_server_conn",
 	  .summary = "Server connections per host, all pools together; 0: no limit." },

@@ -6,7 +6,9 @@
  * - The cluster's system identifier is the one that all hosts have at first. Hosts with another are foreign, and never
  *   the primary.
  * - The primary is the one on the newest timeline that any host has ever shown. A timeline counts at once: from then on
- *   primaries of older ones are fenced, also when they come back. Several on the newest: undecided. */
+ *   primaries of older ones are fenced, also when they come back. Several on the newest: undecided.
+ * - A replica that falls behind the limits gets no reads at once, and again when `agreement` looks in a row have found it
+ *   within half of them. */
 #ifndef PGWEIR_CLUSTER_STATE_H
 #define PGWEIR_CLUSTER_STATE_H
 
@@ -19,6 +21,7 @@
 
 enum observed {
 	OBSERVED_NOTHING,
+	OBSERVED_LOST,          /* Its connection is gone, and another is being made: what was measured counts no more. */
 	OBSERVED_BLIND,         /* It is there and refuses to be looked at: a wrong password, no connection left. */
 	OBSERVED_DOWN,
 	OBSERVED_PRIMARY,
@@ -28,7 +31,7 @@ enum observed {
 /* All but `what` are only of a primary or a replica, and 0 where the server did not say. */
 struct observation {
 	enum observed what;
-	uint64_t asked_us;              /* Before the question was sent. */
+	uint64_t asked_us, now_us;      /* Before the question was sent; when the answer was there. */
 	uint64_t system_identifier;
 	uint32_t timeline;
 	uint64_t position;              /* Inserted, or replayed. */
@@ -46,12 +49,23 @@ struct host_state {
 	uint64_t measured_us;           /* When a replica's position was last held against the samples; 0: never. */
 	uint64_t fresh_as_of_us;        /* Then; 0: not known. */
 	uint64_t lag_bytes;
+	unsigned weight;
+	enum topology_reads reads;
+	unsigned well;                  /* Looks in a row that found it within half of the limits. */
+	uint64_t good_until_us;         /* The measurement is. */
+};
+
+struct cluster_limits {
+	uint64_t max_lag_us, max_lag_bytes;     /* 0: none. */
+	uint64_t measured_for_us;       /* How long a measurement is good. */
 };
 
 struct cluster_state {
 	struct host_state *hosts;
 	size_t host_count;
 	unsigned agreement;
+	struct cluster_limits limits;   /* Set by the owner. */
+	uint64_t barred[READS_COUNT];   /* How often a replica has lost its reads, by reason. */
 	enum cluster_standing standing, told_standing;
 	uint64_t system_identifier;     /* 0: not known yet. */
 	uint32_t newest_timeline;

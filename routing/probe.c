@@ -91,7 +91,9 @@ static bool is_refusal(const char *sqlstate)
 static void failed(struct probe *probe, const struct error *error, bool refused)
 {
 	probe->blind = refused;
-	struct observation observation = { .what = probe->blind ? OBSERVED_BLIND : OBSERVED_DOWN, .asked_us = probe->asked_us };
+	struct observation observation = {
+		.what = probe->blind ? OBSERVED_BLIND : OBSERVED_DOWN, .asked_us = probe->asked_us, .now_us = clock_now_us(),
+	};
 
 	probe->failures++;
 	look_again_after(probe, delay_after_failure_ms(probe));
@@ -126,6 +128,7 @@ static void answered(const struct pgclient_result *result, const struct error *e
 	struct observation observation = {
 		.what = recovering && recovering[0] == 't' ? OBSERVED_REPLICA : OBSERVED_PRIMARY,
 		.asked_us = probe->asked_us,
+		.now_us = clock_now_us(),
 		.system_identifier = number(result, ANSWER_SYSTEM),
 		.timeline = (uint32_t)number(result, ANSWER_TIMELINE),
 		.position = number(result, ANSWER_POSITION),
@@ -161,10 +164,12 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 
 	probe->client = NULL;
 	pgclient_free(&client);
-	if (probe->state == PROBE_WAITING)
+	if (probe->state == PROBE_WAITING) {
 		open_connection(probe);
-	else
-		failed(probe, &reason, is_refusal(reason.sqlstate));
+		probe->callback(&(struct observation){ .what = OBSERVED_LOST, .now_us = clock_now_us() }, NULL, probe->arg);
+		return;
+	}
+	failed(probe, &reason, is_refusal(reason.sqlstate));
 }
 
 static void open_connection(struct probe *probe)

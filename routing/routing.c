@@ -8,64 +8,20 @@
 #include "pgweir/list.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
-#include "probe.h"
+#include "publish.h"
+#include "watch.h"
 
-struct watch;
-
-struct watched_host {
-	struct watch *watch;
-	size_t index;
-	struct probe *probe;
-	struct error error;             /* Of the last look; "": it went well. */
-};
-
-/* One cluster. */
-struct watch {
-	struct list link;
-	struct config *config;          /* A reference: `cluster` lives in it. */
-	const struct config_cluster *cluster;
-	struct cluster_state state;
-	struct watched_host *hosts;
-	uint64_t since_us;              /* Since when the standing, or the primary, has been what it is. */
-	const struct host_state *primary;
-};
+/* How long a measurement is good: so many intervals, at least so long. */
+enum { MEASURED_FOR_LOOKS = 3, MEASURED_FOR_MS = 1000 };
 
 static struct {
 	struct loop *loop;
-	routing_publish_cb *publish;
 	struct list watches;
+	uint64_t barred_before[READS_COUNT];    /* By clusters that are watched no longer. */
 	_Atomic bool running;
 } routing;
 
 /* --- Telling --- */
-
-static void fill_cluster(struct topology_cluster *to, const struct watch *watch)
-{
-	to->name = mem_strdup(watch->cluster->name);
-	to->standing = watch->state.standing;
-	to->host_count = watch->cluster->host_count;
-	to->hosts = NEW_ARRAY(struct topology_host, to->host_count);
-	for (size_t i = 0; i < to->host_count; i++)
-		to->hosts[i] = (struct topology_host){
-			.host = mem_strdup(watch->cluster->hosts[i].host), .port = watch->cluster->hosts[i].port,
-			.standing = watch->state.hosts[i].standing, .keeps = watch->state.hosts[i].keeps,
-		};
-}
-
-static void publish(void)
-{
-	size_t count = 0;
-
-	LIST_FOREACH(link, next, &routing.watches)
-		count++;
-	struct topology *topology = topology_new(count);
-
-	count = 0;
-	LIST_FOREACH(link, next, &routing.watches)
-		fill_cluster(&topology->clusters[count++], LIST_MEMBER(link, struct watch, link));
-	routing.publish(topology);
-	topology_unref(&topology);
-}
 
 static const struct host_state *primary_of(const struct cluster_state *state)
 {
@@ -129,13 +85,16 @@ static void observed(const struct observation *observation, const struct error *
 	enum cluster_standing before = state->standing;
 	enum host_standing *hosts_before = NEW_ARRAY(enum host_standing, state->host_count);
 
-	note_error(host, error);
+	if (observation->what != OBSERVED_LOST)
+		note_error(host, error);
 	for (size_t i = 0; i < state->host_count; i++)
 		hosts_before[i] = state->hosts[i].standing;
 	if (cluster_state_observe(state, host->index, observation)) {
 		log_hosts(watch, hosts_before);
 		log_cluster(watch, before);
-		publish();
+		publish_all(&routing.watches);
+	} else {
+		publish_freshness(watch);
 	}
 	mem_free(hosts_before);
 }
@@ -148,6 +107,8 @@ static void watch_free(struct watch *watch)
 	for (size_t i = 0; i < watch->cluster->host_count; i++)
 		probe_free(&watch->hosts[i].probe);
 	mem_free(watch->hosts);
+	for (size_t i = 0; i < READS_COUNT; i++)
+		routing.barred_before[i] += watch->state.barred[i];
 	cluster_state_fini(&watch->state);
 	config_unref(&watch->config);
 	mem_free(watch);
@@ -174,6 +135,20 @@ static bool can_log_in(const struct config_cluster *cluster)
 	return known;
 }
 
+static void apply_limits(struct watch *watch)
+{
+	const struct config_cluster *cluster = watch->cluster;
+	uint64_t measured_for_ms = cluster->probe_interval_ms * MEASURED_FOR_LOOKS;
+
+	watch->state.limits = (struct cluster_limits){
+		.max_lag_us = cluster->max_lag_ms * 1000,
+		.max_lag_bytes = cluster->max_lag_bytes,
+		.measured_for_us = (measured_for_ms > MEASURED_FOR_MS ? measured_for_ms : MEASURED_FOR_MS) * 1000,
+	};
+	for (size_t i = 0; i < cluster->host_count; i++)
+		watch->state.hosts[i].weight = cluster->hosts[i].weight;
+}
+
 static void watch_start(struct config *config, const struct config_cluster *cluster, const struct cluster_state *former)
 {
 	struct watch *watch = NEW(struct watch);
@@ -182,6 +157,7 @@ static void watch_start(struct config *config, const struct config_cluster *clus
 	watch->cluster = cluster;
 	watch->since_us = clock_now_us();
 	cluster_state_init(&watch->state, cluster->host_count, (unsigned)cluster->probe_failures);
+	apply_limits(watch);
 	if (former)
 		cluster_state_remember(&watch->state, former);
 	watch->hosts = NEW_ARRAY(struct watched_host, cluster->host_count);
@@ -241,6 +217,16 @@ static bool has_common_host(const struct config_cluster *one, const struct confi
 	return false;
 }
 
+/* Probes go on with what they have, which is the same. */
+static void watch_adopt(struct watch *watch, struct config *config, const struct config_cluster *cluster)
+{
+	config_ref(config);
+	config_unref(&watch->config);
+	watch->config = config;
+	watch->cluster = cluster;
+	apply_limits(watch);
+}
+
 static void configure_cluster(struct config *config, const struct config_cluster *cluster)
 {
 	struct watch *watch = find(cluster->name);
@@ -251,8 +237,10 @@ static void configure_cluster(struct config *config, const struct config_cluster
 		watch_start(config, cluster, NULL);
 		return;
 	}
-	if (watched_alike(watch, cluster))
+	if (watched_alike(watch, cluster)) {
+		watch_adopt(watch, config, cluster);
 		return;
+	}
 	/* The former one stands before it in the list; whoever is not of `config` goes in the end. */
 	watch_start(config, cluster, has_common_host(watch->cluster, cluster) ? &watch->state : NULL);
 	watch_free(watch);
@@ -270,7 +258,7 @@ void routing_configure(struct config *config)
 	for (size_t i = 0; i < config->cluster_count; i++)
 		if (config->clusters[i].probe_user)
 			configure_cluster(config, &config->clusters[i]);
-	publish();
+	publish_all(&routing.watches);
 }
 
 void routing_renew(void)
@@ -323,7 +311,7 @@ void routing_suspect(const char *cluster)
 void routing_start(struct loop *control, routing_publish_cb *publish_cb)
 {
 	routing.loop = control;
-	routing.publish = publish_cb;
+	publish_start(publish_cb);
 	list_init(&routing.watches);
 	atomic_store(&routing.running, true);
 }
@@ -334,9 +322,19 @@ void routing_stop(void)
 		return;
 	LIST_FOREACH(link, next, &routing.watches)
 		watch_free(LIST_MEMBER(link, struct watch, link));
+	publish_stop();
 }
 
 /* --- For people --- */
+
+uint64_t routing_barred(enum topology_reads reads)
+{
+	uint64_t count = routing.barred_before[reads];
+
+	LIST_FOREACH(link, next, &routing.watches)
+		count += LIST_MEMBER(link, struct watch, link)->state.barred[reads];
+	return count;
+}
 
 static struct routing_host_facts facts_of(const struct watch *watch, size_t i)
 {
@@ -354,6 +352,8 @@ static struct routing_host_facts facts_of(const struct watch *watch, size_t i)
 		.lag_bytes = host->lag_bytes,
 		.fresh_as_of_us = host->fresh_as_of_us,
 		.last_error = watch->hosts[i].error.text,
+		.weight = host->weight,
+		.reads = host->reads,
 	};
 }
 
