@@ -21,10 +21,10 @@ void cluster_state_fini(struct cluster_state *state)
 	*state = (struct cluster_state){ 0 };
 }
 
-void cluster_state_remember(struct cluster_state *state, const struct cluster_state *former)
+void cluster_state_remember(struct cluster_state *state, uint64_t system_identifier, uint32_t newest_timeline)
 {
-	state->system_identifier = former->system_identifier;
-	state->newest_timeline = former->newest_timeline;
+	state->system_identifier = system_identifier;
+	state->newest_timeline = newest_timeline;
 }
 
 /* --- One host --- */
@@ -79,11 +79,28 @@ static bool is_ours(const struct cluster_state *state, const struct host_state *
 	return !state->system_identifier || !host->system_identifier || host->system_identifier == state->system_identifier;
 }
 
+/* After pg_upgrade, or when the servers were made anew in their places. */
+static bool is_another_system(const struct cluster_state *state)
+{
+	uint64_t found = state->hosts[0].system_identifier;
+
+	for (size_t i = 0; i < state->host_count; i++) {
+		const struct host_state *host = &state->hosts[i];
+		bool up = host->confirmed == OBSERVED_PRIMARY || host->confirmed == OBSERVED_REPLICA;
+
+		if (!up || host->blind || host->confirmed != host->pending || host->system_identifier != found)
+			return false;
+	}
+	return found && found != state->system_identifier;
+}
+
 /* False: hosts differ, and nothing tells which of them is meant. */
 static bool find_identity(struct cluster_state *state)
 {
 	uint64_t found = 0;
 
+	if (state->system_identifier && is_another_system(state))
+		cluster_state_remember(state, 0, 0);
 	if (state->system_identifier)
 		return true;
 	for (size_t i = 0; i < state->host_count; i++) {

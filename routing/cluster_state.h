@@ -4,7 +4,7 @@
  *   at once. A host that does not let us look stays what it was.
  * - Nothing is decided before every host has been looked at: the first to answer may be an old primary.
  * - The cluster's system identifier is the one that all hosts have at first. Hosts with another are foreign, and never
- *   the primary.
+ *   the primary. But where every host is up and says that it is of another, nothing of the former one is left.
  * - The primary is the one on the newest timeline that any host has ever shown. A timeline counts at once: from then on
  *   primaries of older ones are fenced, also when they come back. Several on the newest: undecided.
  * - A replica that falls behind the limits gets no reads at once, and again when `agreement` looks in a row have found it
@@ -77,8 +77,8 @@ struct cluster_state {
 void cluster_state_init(struct cluster_state *state, size_t host_count, unsigned agreement);
 void cluster_state_fini(struct cluster_state *state);
 
-/* Takes over what must outlive a change of the configuration: the cluster's identity and its newest timeline. */
-void cluster_state_remember(struct cluster_state *state, const struct cluster_state *former);
+/* What must outlive a change of the configuration, and the process: the cluster's identity and its newest timeline. */
+void cluster_state_remember(struct cluster_state *state, uint64_t system_identifier, uint32_t newest_timeline);
 
 /* True: the standing of the cluster or of a host has changed. */
 bool cluster_state_observe(struct cluster_state *state, size_t host, const struct observation *observation);

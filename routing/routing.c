@@ -12,6 +12,7 @@
 #include "watch.h"
 
 /* How long a measurement is good: so many intervals, at least so long. */
+enum { RECORD_RETRY_US = 30 * 1000 * 1000 };
 enum { MEASURED_FOR_LOOKS = 3, MEASURED_FOR_MS = 1000 };
 
 static struct {
@@ -77,6 +78,22 @@ static void note_error(struct watched_host *host, const struct error *error)
 	host->error = error ? *error : (struct error){ 0 };
 }
 
+/* Again after a while if something went wrong, whosever it was. */
+static void keep_record(struct watch *watch)
+{
+	const struct cluster_state *state = &watch->state;
+	struct record now = { state->system_identifier, state->newest_timeline };
+	bool same = now.system_identifier == watch->recorded.system_identifier && now.newest_timeline == watch->recorded.newest_timeline;
+	bool failed = watch->record_failures != record_failures() && clock_now_us() > watch->recorded_us + RECORD_RETRY_US;
+
+	if (!watch->config->state_dir[0] || !now.system_identifier || (same && !failed))
+		return;
+	watch->recorded = now;
+	watch->recorded_us = clock_now_us();
+	watch->record_failures = record_failures();
+	record_write(watch->config->state_dir, watch->cluster, &now);
+}
+
 static void observed(const struct observation *observation, const struct error *error, void *arg)
 {
 	struct watched_host *host = arg;
@@ -96,6 +113,7 @@ static void observed(const struct observation *observation, const struct error *
 	} else {
 		publish_freshness(watch);
 	}
+	keep_record(watch);
 	mem_free(hosts_before);
 }
 
@@ -149,6 +167,17 @@ static void apply_limits(struct watch *watch)
 		watch->state.hosts[i].weight = cluster->hosts[i].weight;
 }
 
+static void read_record(struct watch *watch)
+{
+	const char *folder = watch->config->state_dir;
+
+	if (!folder[0] || !record_read(folder, watch->cluster, &watch->recorded))
+		return;
+	log_info("cluster is known", LOG_TEXT("cluster", watch->cluster->name),
+		LOG_INT("timeline", watch->recorded.newest_timeline));
+	cluster_state_remember(&watch->state, watch->recorded.system_identifier, watch->recorded.newest_timeline);
+}
+
 static void watch_start(struct config *config, const struct config_cluster *cluster, const struct cluster_state *former)
 {
 	struct watch *watch = NEW(struct watch);
@@ -159,7 +188,9 @@ static void watch_start(struct config *config, const struct config_cluster *clus
 	cluster_state_init(&watch->state, cluster->host_count, (unsigned)cluster->probe_failures);
 	apply_limits(watch);
 	if (former)
-		cluster_state_remember(&watch->state, former);
+		cluster_state_remember(&watch->state, former->system_identifier, former->newest_timeline);
+	else
+		read_record(watch);
 	watch->hosts = NEW_ARRAY(struct watched_host, cluster->host_count);
 	for (size_t i = 0; i < cluster->host_count; i++) {
 		struct watched_host *host = &watch->hosts[i];
@@ -221,6 +252,9 @@ static bool has_common_host(const struct config_cluster *one, const struct confi
 static void watch_adopt(struct watch *watch, struct config *config, const struct config_cluster *cluster)
 {
 	config_ref(config);
+	/* Into the folder that is named now. */
+	if (strcmp(watch->config->state_dir, config->state_dir) != 0)
+		watch->recorded = (struct record){ 0 };
 	config_unref(&watch->config);
 	watch->config = config;
 	watch->cluster = cluster;
@@ -323,6 +357,7 @@ void routing_stop(void)
 	LIST_FOREACH(link, next, &routing.watches)
 		watch_free(LIST_MEMBER(link, struct watch, link));
 	publish_stop();
+	record_stop();
 }
 
 /* --- For people --- */

@@ -8,6 +8,7 @@
 #include "pgweir/list.h"
 #include "pgweir/topology.h"
 #include "probe.h"
+#include "record.h"
 
 struct watched_host {
 	struct watch *watch;
@@ -24,6 +25,9 @@ struct watch {
 	struct watched_host *hosts;
 	uint64_t since_us;              /* Since when the standing, or the primary, has been what it is. */
 	const struct host_state *primary;
+	struct record recorded;         /* As on disk, if all went well. */
+	unsigned record_failures;       /* Of all clusters, when it was written. */
+	uint64_t recorded_us;
 	struct topology_cluster *published;     /* Its part of the newest snapshot; NULL: it has none yet. */
 };
 

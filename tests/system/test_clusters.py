@@ -5,42 +5,11 @@ import threading
 import psycopg
 import pytest
 
-from harness.postgres import PASSWORD, PASSWORDS, Cluster
+from harness.clusters import address, host, own, row, sections  # noqa: F401 (own is a fixture)
+from harness.postgres import PASSWORD
 from harness.process import wait_until
 
 pytestmark = pytest.mark.ours
-
-PROBE = {"probe_user": "postgres", "probe_password": PASSWORD, "probe_interval": "50ms"}
-
-
-def address(server) -> str:
-    return f"{server.host}:{server.port}"
-
-
-def sections(*servers, **more) -> dict:
-    return {"pgweir": {"pool_mode": "transaction", "server_login_retry": "1s", "query_wait_timeout": "25s"},
-            "cluster main": {"hosts": ", ".join(address(server) for server in servers), **PROBE, **more},
-            "database app": {"cluster": "main"}}
-
-
-def row(proxy) -> dict:
-    return next((row for row in proxy.show("CLUSTERS") if row["cluster"] == "main"), {})
-
-
-def host(proxy, server) -> dict:
-    return next(row for row in proxy.show("HOSTS") if row["host"] == address(server))
-
-
-@pytest.fixture
-def own(request):
-    """A cluster with two replicas that a test may wreck."""
-    made = Cluster()
-    try:
-        made.start()
-        made.start_replicas(2)
-        yield made
-    finally:
-        made.stop()
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

@@ -144,7 +144,7 @@ static void the_fence_survives_a_change_of_the_configuration(void **unused)
 	says(B, OBSERVED_PRIMARY, 2);
 	former = state;
 	cluster_state_init(&state, HOSTS, AGREEMENT);
-	cluster_state_remember(&state, &former);
+	cluster_state_remember(&state, former.system_identifier, former.newest_timeline);
 	cluster_state_fini(&former);
 	says(A, OBSERVED_PRIMARY, 1);
 	says(B, OBSERVED_DOWN, 0);
@@ -200,6 +200,20 @@ static void a_stranger_in_a_known_cluster_changes_nothing(void **unused)
 	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_FOREIGN);
 	says_often(A, OBSERVED_DOWN, 0);
 	expect(CLUSTER_WITHOUT_PRIMARY, HOST_DOWN, HOST_REPLICA, HOST_FOREIGN);
+}
+
+/* As after pg_upgrade. One old host that is left, or only cannot be seen, is enough to wait. */
+static void a_system_that_has_been_replaced_as_a_whole_is_followed(void **unused)
+{
+	(void)unused;
+	settle();
+	foreign_says(A, OBSERVED_PRIMARY, 1);
+	foreign_says(B, OBSERVED_REPLICA, 1);
+	says_often(C, OBSERVED_DOWN, 0);
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_FOREIGN, HOST_FOREIGN, HOST_DOWN);
+	foreign_says(C, OBSERVED_REPLICA, 1);
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_REPLICA);
+	assert_int_equal(state.system_identifier, 99);
 }
 
 static void a_host_that_refuses_to_be_looked_at_stays_what_it_was(void **unused)
@@ -416,6 +430,7 @@ int main(void)
 		TEST(two_primaries_on_one_timeline_are_undecided),
 		TEST(hosts_of_different_systems_are_undecided),
 		TEST(a_stranger_in_a_known_cluster_changes_nothing),
+		TEST(a_system_that_has_been_replaced_as_a_whole_is_followed),
 		TEST(a_host_that_refuses_to_be_looked_at_stays_what_it_was),
 		TEST(a_cluster_that_cannot_be_looked_at_is_unobserved),
 		TEST(a_replica_is_as_fresh_as_the_last_position_it_has_passed),

@@ -186,6 +186,7 @@ struct config {
 	int tcp_keepcnt, tcp_keepidle, tcp_keepintvl, tcp_user_timeout, tcp_defer_accept;
 	char *http_listen, *health_listen;
 	char *logfile, *pidfile;                    /* NULL: standard error, none. */
+	char *state_dir;                            /* Empty: none. */
 	enum log_format log_format;
 	enum log_level log_level;
 	bool log_connections, log_disconnections, log_pooler_errors;
