@@ -26,6 +26,21 @@ def host(proxy, server) -> dict:
     return next(row for row in proxy.show("HOSTS") if row["host"] == address(server))
 
 
+def command(proxy, text: str) -> None:
+    """On the console."""
+    console = proxy.admin()
+    try:
+        console.cursor().execute(text)
+    finally:
+        console.close()
+
+
+def follow(replica, primary):
+    """Has the replica stream from another primary."""
+    replica.sql(f"ALTER SYSTEM SET primary_conninfo = 'host={primary.host} port={primary.port} user=repl password=repl-secret'")
+    replica.sql("SELECT pg_reload_conf()")
+
+
 @pytest.fixture
 def own():
     """A cluster with two replicas that a test may wreck."""

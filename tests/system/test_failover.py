@@ -1,17 +1,76 @@
 """What clients meet when another host becomes the primary, and what an old one never gets."""
+import contextlib
+import signal
+import threading
+import time
+
 import psycopg
+import psycopg2.errors
 import pytest
 
-from harness.clusters import address, host, own, row, sections  # noqa: F401 (own is a fixture)
+from harness.clusters import address, command, follow, host, own, row, sections  # noqa: F401 (own is a fixture)
 from harness.process import free_port, wait_until
 
 pytestmark = pytest.mark.ours
 
 
-def follow(replica, primary):
-    """Has the replica stream from another primary."""
-    replica.sql(f"ALTER SYSTEM SET primary_conninfo = 'host={primary.host} port={primary.port} user=repl password=repl-secret'")
-    replica.sql("SELECT pg_reload_conf()")
+class Writer(threading.Thread):
+    """Writes key after key, each in a transaction of its own and once only, over one connection as long as it lasts."""
+
+    def __init__(self, proxy, name):
+        super().__init__(daemon=True)
+        self.proxy, self.name, self.over = proxy, name, threading.Event()
+        self.written, self.errors, self.connections, self.last = [], [], 0, time.monotonic()
+        self.longest = 0.0              # Between two writes that were acknowledged.
+
+    def run(self):
+        number = 0
+        while not self.over.is_set():
+            try:
+                with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
+                    self.connections += 1
+                    while not self.over.is_set():
+                        number += 1
+                        connection.execute("INSERT INTO numbers VALUES (%s)", [f"{self.name}-{number}"])
+                        self.note(number)
+            except psycopg.Error as error:
+                self.errors.append((error.sqlstate, str(error)))
+
+    def note(self, number):
+        now = time.monotonic()
+        self.longest, self.last = max(self.longest, now - self.last), now
+        self.written.append(f"{self.name}-{number}")
+
+
+@contextlib.contextmanager
+def writers(proxy, count):
+    """So many at work, all of whom have written something."""
+    started = [Writer(proxy, f"w{number}") for number in range(count)]
+    try:
+        for writer in started:
+            writer.start()
+        wait_until(lambda: all(writer.written for writer in started), 30, "everybody has written")
+        yield started
+    finally:
+        end(started)
+
+
+def end(started):
+    for writer in started:
+        writer.over.set()
+    for writer in started:
+        writer.join(30)
+
+
+def keys_on(server):
+    """As a list, since one that is there twice was written twice."""
+    return [key for (key,) in server.sql("SELECT key FROM numbers", "app")]
+
+
+def make_table(own):
+    own.primary.sql("CREATE TABLE numbers (key text)", "app")
+    own.primary.sql("GRANT ALL ON numbers TO app", "app")
+    wait_until(own.caught_up, 20, "the replicas have the table")
 
 
 def refused(proxy):
@@ -50,3 +109,37 @@ def test_an_old_primary_that_is_cut_off_from_its_cluster_gets_no_write_also_afte
     wait_until(lambda: row(proxy)["primary"] == address(old), 20, "a damaged file is none")
     assert "the record of a cluster is damaged" in proxy.log()
     wait_until(lambda: "timeline 1\n" in record.read_text(), 10, "and is written anew")
+
+
+def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
+    """PAUSE CLUSTER, stop, promote, RESUME CLUSTER: every write is there once, and no client gets an error."""
+    make_table(own)
+    old, (new, other) = own.primary, own.replicas
+    proxy = start_pgweir(sections(old, new, other))
+    with writers(proxy, 8) as at_work:
+        busy = proxy.raw("app")
+        busy.ask("BEGIN")
+        busy.ask("INSERT INTO numbers VALUES ('busy')")
+        console = threading.Thread(target=lambda: command(proxy, "PAUSE CLUSTER main"))
+        console.start()
+        wait_until(lambda: row(proxy)["paused"] == 1 and proxy.pool("app")["cl_waiting"] == 8, 20, "new transactions wait")
+        assert console.is_alive()                       # For the transaction that is open.
+        busy.ask("COMMIT")
+        console.join(20)
+        assert not console.is_alive()
+        assert old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0
+        old.stop()                                      # Whoever streams from it gets the rest before it ends.
+        new.sql("SELECT pg_promote()")
+        follow(other, new)
+        before = {writer: len(writer.written) for writer in at_work}
+        command(proxy, "RESUME CLUSTER main")
+        wait_until(lambda: all(len(writer.written) > before[writer] + 3 for writer in at_work), 20, "everybody goes on")
+        end(at_work)
+    assert [writer.errors for writer in at_work] == [[]] * 8
+    written = [key for writer in at_work for key in writer.written]
+    assert sorted(keys_on(new)) == sorted(written + ["busy"])
+    assert busy.value("SELECT inet_server_port()") == str(new.port)
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
+        command(proxy, "RESUME CLUSTER main")
+    with pytest.raises(psycopg2.errors.UndefinedObject):
+        command(proxy, "PAUSE CLUSTER nobody")

@@ -70,7 +70,7 @@ void pool_worker_follow(struct worker *worker);
 /* Serves waiters again, after something has changed that they may have waited for. */
 void pool_worker_retry(struct worker *worker, void *unused);
 /* Closes idle connections of the database (NULL: all). */
-void pool_worker_close_idle(struct worker *worker, struct pool_database *database);
+void pool_worker_close_idle(struct worker *worker, struct pool_database *database, struct pool_cluster *cluster);
 /* True if it goes as soon as it is released: after RECONNECT, a change of what it was opened with, or too long a life. */
 bool pool_outdated(const struct backend *backend);
 

@@ -51,6 +51,7 @@ struct pool_share {
 	struct list link;               /* In the worker. */
 	struct worker *worker;
 	struct pool *pool;
+	struct pool_cluster *cluster;
 	char *key;
 	struct config *config;          /* A reference: `database` lives in it. */
 	const struct config_database *database;
