@@ -9,12 +9,9 @@
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
+#include "pace.h"
 
-enum {
-	TIMEOUT_LEAST_MS = 2000,
-	DELAY_DOWN_MS = 2000,           /* Between attempts at a host that is down, */
-	DELAY_BLIND_MS = 30000,         /* and at one that refuses us: it may count refusals. */
-};
+enum { TIMEOUT_LEAST_MS = 2000 };
 
 enum probe_state { PROBE_WAITING, PROBE_CONNECTING, PROBE_ASKING };
 
@@ -31,6 +28,7 @@ struct probe {
 	uint64_t asked_us;
 	unsigned failures;              /* In a row. */
 	bool blind;                     /* The last one was a refusal. */
+	bool hasty;
 };
 
 /* On a replica the control file knows of a new timeline only with the next restartpoint; whoever sends it WAL says so at
@@ -63,18 +61,9 @@ static void look_again_after(struct probe *probe, uint64_t delay_ms)
 	loop_timer_start(&probe->timer, delay_ms);
 }
 
-/* The configured interval while failures still have to agree, then twice as long each time. */
-static uint64_t delay_after_failure_ms(const struct probe *probe)
+static struct pace pace_of(const struct probe *probe)
 {
-	uint64_t interval_ms = probe->cluster->probe_interval_ms;
-	uint64_t most_ms = probe->blind ? DELAY_BLIND_MS : DELAY_DOWN_MS;
-	unsigned agreement = (unsigned)probe->cluster->probe_failures;
-	unsigned beyond = probe->failures < agreement ? 0 : probe->failures - agreement + 1;
-	uint64_t delay_ms = beyond < 16 ? interval_ms << beyond : most_ms;
-
-	if (most_ms < interval_ms)
-		most_ms = interval_ms;
-	return delay_ms < most_ms ? delay_ms : most_ms;
+	return (struct pace){ probe->cluster->probe_interval_ms, (unsigned)probe->cluster->probe_failures, probe->hasty };
 }
 
 /* Login, name of the database, privileges, no room: the server has something against us, and is there. */
@@ -95,8 +84,10 @@ static void failed(struct probe *probe, const struct error *error, bool refused)
 		.what = probe->blind ? OBSERVED_BLIND : OBSERVED_DOWN, .asked_us = probe->asked_us, .now_us = clock_now_us(),
 	};
 
+	struct pace pace = pace_of(probe);
+
 	probe->failures++;
-	look_again_after(probe, delay_after_failure_ms(probe));
+	look_again_after(probe, pace_after_failure_ms(&pace, probe->failures, probe->blind));
 	probe->callback(&observation, error, probe->arg);
 }
 
@@ -135,9 +126,11 @@ static void answered(const struct pgclient_result *result, const struct error *e
 		.wal = { (uint32_t)number(result, ANSWER_SEGMENT), (uint32_t)number(result, ANSWER_PAGE) },
 	};
 
+	struct pace pace = pace_of(probe);
+
 	probe->failures = 0;
 	probe->blind = false;
-	look_again_after(probe, probe->cluster->probe_interval_ms);
+	look_again_after(probe, pace_after_answer_ms(&pace));
 	probe->callback(&observation, NULL, probe->arg);
 }
 
@@ -209,10 +202,23 @@ static void look(void *arg)
 		open_connection(probe);
 }
 
+/* Not at once after the last one: many may call. */
 void probe_hurry(struct probe *probe)
 {
-	if (probe->state == PROBE_WAITING && !probe->blind)
-		loop_timer_start(&probe->timer, 0);
+	if (probe->state != PROBE_WAITING || probe->blind)
+		return;
+	uint64_t since_ms = (clock_now_us() - probe->asked_us) / 1000;
+
+	loop_timer_start(&probe->timer, since_ms < PACE_HASTY_MS ? PACE_HASTY_MS - since_ms : 0);
+}
+
+void probe_haste(struct probe *probe, bool hasty)
+{
+	bool sooner = hasty && !probe->hasty;
+
+	probe->hasty = hasty;
+	if (sooner)
+		probe_hurry(probe);
 }
 
 void probe_renew(struct probe *probe)

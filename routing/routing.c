@@ -13,6 +13,10 @@
 
 /* How long a measurement is good: so many intervals, at least so long. */
 enum { RECORD_RETRY_US = 30 * 1000 * 1000 };
+enum {
+	HASTY_US = 2 * 1000 * 1000,             /* After something odd was seen, */
+	HASTY_WITHOUT_US = 60 * 1000 * 1000,    /* and since when there has been no primary. */
+};
 enum { MEASURED_FOR_LOOKS = 3, MEASURED_FOR_MS = 1000 };
 
 static struct {
@@ -94,6 +98,28 @@ static void keep_record(struct watch *watch)
 	record_write(watch->config->state_dir, watch->cluster, &now);
 }
 
+static bool is_unsettled(const struct cluster_state *state)
+{
+	for (size_t i = 0; i < state->host_count; i++)
+		if (state->hosts[i].confirmed != state->hosts[i].pending)
+			return true;
+	return false;
+}
+
+/* While it is not clear what is what, hosts are looked at more often; but not for ever. */
+static void set_pace(struct watch *watch)
+{
+	uint64_t now_us = clock_now_us();
+	bool served = watch->state.standing == CLUSTER_SERVED || watch->state.standing == CLUSTER_UNOBSERVED;
+
+	if (is_unsettled(&watch->state))
+		watch->hasty_until_us = now_us + HASTY_US;
+	bool hasty = now_us < watch->hasty_until_us || (!served && now_us < watch->since_us + HASTY_WITHOUT_US);
+
+	for (size_t i = 0; i < watch->state.host_count; i++)
+		probe_haste(watch->hosts[i].probe, hasty);
+}
+
 static void observed(const struct observation *observation, const struct error *error, void *arg)
 {
 	struct watched_host *host = arg;
@@ -114,6 +140,7 @@ static void observed(const struct observation *observation, const struct error *
 		publish_freshness(watch);
 	}
 	keep_record(watch);
+	set_pace(watch);
 	mem_free(hosts_before);
 }
 
@@ -324,6 +351,8 @@ static void look_now(struct loop_letter *letter)
 {
 	struct watch *watch = find(CONTAINER_OF(letter, struct suspicion, letter)->cluster);
 
+	if (watch)
+		watch->hasty_until_us = clock_now_us() + HASTY_US;
 	for (size_t i = 0; watch && i < watch->cluster->host_count; i++)
 		probe_hurry(watch->hosts[i].probe);
 	drop(letter);

@@ -25,6 +25,7 @@ struct watch {
 	struct watched_host *hosts;
 	uint64_t since_us;              /* Since when the standing, or the primary, has been what it is. */
 	const struct host_state *primary;
+	uint64_t hasty_until_us;
 	struct record recorded;         /* As on disk, if all went well. */
 	unsigned record_failures;       /* Of all clusters, when it was written. */
 	uint64_t recorded_us;

@@ -1,6 +1,7 @@
 """Clusters: roles are found out by probes, and connections go to the primary that was found, also after a failover."""
 import signal
 import threading
+import time
 
 import psycopg
 import pytest
@@ -230,3 +231,22 @@ def test_a_reload_goes_on_watching_what_has_not_changed(start_pgweir, cluster, r
     proxy.reload()
     wait_until(lambda: not row(proxy), 10, "nobody is watched")
     assert client.value("SELECT pg_is_in_recovery()") == "f"
+
+
+def test_a_primary_that_refuses_to_write_is_looked_at_at_once(start_pgweir, cluster, replicas):
+    proxy = start_pgweir(sections(cluster.primary, *replicas, probe_interval="1h"))
+    wait_until(lambda: row(proxy)["state"] == "served", 10, "every host has been looked at")
+    client = proxy.raw("app")
+    assert client.value("SELECT 1") == "1"
+
+    def looked_at():
+        return cluster.primary.sql("SELECT max(query_start) FROM pg_stat_activity WHERE query LIKE '%pg_control_system%'"
+                                   " AND pid <> pg_backend_pid()")[0][0]
+
+    # Until the haste of the start is over, looks come by themselves.
+    quiet_since = [looked_at()]
+    wait_until(lambda: (time.sleep(1.5), quiet_since.append(looked_at()), quiet_since[-1] == quiet_since[-2])[-1], 20, "nobody looks")
+    client.ask("BEGIN READ ONLY")
+    client.ask("CREATE TABLE not_here (n int)")
+    wait_until(lambda: looked_at() > quiet_since[-1], 10, "it is looked at")
+    client.ask("ROLLBACK")

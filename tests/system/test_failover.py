@@ -20,26 +20,20 @@ class Writer(threading.Thread):
     def __init__(self, proxy, name):
         super().__init__(daemon=True)
         self.proxy, self.name, self.over = proxy, name, threading.Event()
-        self.written, self.errors, self.connections, self.last = [], [], 0, time.monotonic()
-        self.longest = 0.0              # Between two writes that were acknowledged.
+        self.written, self.errors, self.times = [], [], []
 
     def run(self):
         number = 0
         while not self.over.is_set():
             try:
                 with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
-                    self.connections += 1
                     while not self.over.is_set():
                         number += 1
                         connection.execute("INSERT INTO numbers VALUES (%s)", [f"{self.name}-{number}"])
-                        self.note(number)
+                        self.written.append(f"{self.name}-{number}")
+                        self.times.append(time.monotonic())
             except psycopg.Error as error:
                 self.errors.append((error.sqlstate, str(error)))
-
-    def note(self, number):
-        now = time.monotonic()
-        self.longest, self.last = max(self.longest, now - self.last), now
-        self.written.append(f"{self.name}-{number}")
 
 
 @contextlib.contextmanager
@@ -87,6 +81,7 @@ def test_an_old_primary_that_is_cut_off_from_its_cluster_gets_no_write_also_afte
     settings["pgweir"].update(query_wait_timeout="1s", state_dir=tmp_path)
     proxy = start_pgweir(settings)
     assert proxy.raw("app").value("SELECT inet_server_port()") == str(old.port)
+    wait_until(own.caught_up, 20, "nobody is ahead of the new primary")
     new.sql("SELECT pg_promote()")
     follow(other, new)
     wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "the replica shows the newer timeline")
@@ -143,3 +138,49 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
         command(proxy, "RESUME CLUSTER main")
     with pytest.raises(psycopg2.errors.UndefinedObject):
         command(proxy, "PAUSE CLUSTER nobody")
+
+
+CLIENTS = 64
+
+
+def replayed_all(replica):
+    return replica.sql("SELECT pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() AND NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")[0][0]
+
+
+def test_a_crash_under_load_loses_and_repeats_nothing_and_the_old_primary_gets_no_write(start_pgweir, own):
+    make_table(own)
+    old, (new, other) = own.primary, own.replicas
+    proxy = start_pgweir(sections(old, new, other))
+    idle = [proxy.raw("app") for _ in range(8)]
+    assert [client.value("SELECT 1") for client in idle] == ["1"] * 8
+    with writers(proxy, CLIENTS) as at_work:
+        old.stop(signal.SIGKILL)
+        wait_until(lambda: replayed_all(new), 20, "the replica has replayed what it has got")
+        had = keys_on(new)
+        promoted_at = time.monotonic()
+        new.sql("SELECT pg_promote()")
+        promotion = time.monotonic() - promoted_at
+        follow(other, new)
+        before = {writer: len(writer.written) for writer in at_work}
+        wait_until(lambda: all(len(writer.written) > before[writer] + 1 for writer in at_work), 40, "everybody goes on")
+        # As it was: a primary of timeline 1.
+        old.start()
+        wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "it is seen, and fenced")
+        left = keys_on(old)
+        further = {writer: len(writer.written) for writer in at_work}
+        wait_until(lambda: all(len(writer.written) > further[writer] + 1 for writer in at_work), 20, "everybody goes on")
+        end(at_work)
+    assert keys_on(old) == left
+    there = keys_on(new)
+    assert len(set(there)) == len(there), "a write was done twice"
+    assert set(had) <= set(there)
+    assert {key for writer in at_work for key in writer.written[before[writer]:]} <= set(there)
+    # What was under way when the server died is in doubt, and its client was told; nobody else noticed.
+    assert max(len(writer.errors) for writer in at_work) <= 1, [writer.errors for writer in at_work if len(writer.errors) > 1]
+    assert sum(len(writer.errors) for writer in at_work) <= 20          # The pool's size.
+    assert [client.value("SELECT inet_server_port()") for client in idle] == [str(new.port)] * 8
+    lost = {key for writer in at_work for key in writer.written[:before[writer]]} - set(there)
+    assert not lost & set(had)
+    times = sorted(at for writer in at_work for at in writer.times)
+    print(f"\nfailover: {max(later - sooner for sooner, later in zip(times, times[1:])):.2f} s without writes, of which pg_promote() took {promotion:.2f} s; "
+          f"{len(there)} writes, {len(lost)} acknowledged by the old primary alone, {sum(len(w.errors) for w in at_work)} in doubt")

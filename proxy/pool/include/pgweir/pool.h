@@ -51,6 +51,9 @@ void pool_release(struct backend *backend);
 void pool_abandon(struct backend *backend, bool cut);
 void pool_close(struct backend *backend, enum close_reason reason);
 
+/* An error that the server has given to whoever has it on loan: some are a reason to look at the hosts. */
+void pool_note_error(const struct backend *backend, const char *sqlstate);
+
 /* A cancel to what runs on `backend`, which is not lent to anybody else before it has arrived. */
 void pool_cancel(struct backend *backend);
 
