@@ -22,8 +22,8 @@ static bool take_weight(char *item, unsigned *weight, struct error *error)
 	*weight = 1;
 	if (!star)
 		return true;
-	if (!units_parse_int(star + 1, &value) || value < 1 || value > WEIGHT_MAX)
-		return error_set(error, NULL, "the weight of \"%s\" is not a number from 1 to %d", item, WEIGHT_MAX);
+	if (!units_parse_int(star + 1, &value) || value < 0 || value > WEIGHT_MAX)
+		return error_set(error, NULL, "the weight of \"%s\" is not a number from 0 to %d", item, WEIGHT_MAX);
 	*weight = (unsigned)value;
 	*star = '\0';
 	return true;

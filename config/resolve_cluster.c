@@ -210,6 +210,8 @@ static void resolve_database(const struct resolution *resolution, const struct s
 	resolve_check_tls(resolution, section, &database->server_tls, "server_tls");
 	check_database(resolution, section);
 	database->cluster = cluster;
+	if (cluster && !is_set(section, "max_lag"))
+		database->max_lag_ms = cluster->max_lag_ms;
 	bool wants_verification = is_iam(resolution, database->secret) || (user_is_iam && !database->user);
 
 	if (is_set(section, "host"))

@@ -15,7 +15,8 @@ const struct setting settings_cluster[] = {
 	  .summary = "The nodes, comma-separated, as host, host:port or host:port*weight; must be set.",
 	  .detail = "Which one is the primary is found out, not written down. An IPv6 address with a port goes in brackets, "
 	            "a name that starts with `/` is the folder of a Unix socket. The port is 5432 and the weight 1 where they "
-	            "are left out; a host of weight 2 gets twice the reads of a host of weight 1." },
+	            "are left out; a host of weight 2 gets twice the reads of a host of weight 1, "
+	            "one of weight 0 none." },
 	{ .name = "max_server_conn", AS_INT(struct config_cluster, max_server_conn), .words = auto_words,
 	  .inherits = "[pgweir] max_server_conn",
 	  .summary = "Server connections per host, all pools together; 0: no limit." },
@@ -30,7 +31,10 @@ const struct setting settings_cluster[] = {
 	  .summary = "Database that probes connect to." },
 	{ .name = "probe_interval", AS_DURATION(struct config_cluster, probe_interval_ms), .default_text = "250ms",
 	  .min = 10, .max = HOUR,
-	  .summary = "Time between two looks at a host." },
+	  .summary = "Time between two looks at a host.",
+	  .detail = "While something is not as it should be (a host that says something else than before, a login that failed, a "
+	            "primary that refuses to write, no primary for up to a minute) hosts are looked at five times as often. One that "
+	            "is down is tried less and less often, at least every two seconds." },
 	{ .name = "probe_failures", AS_INT(struct config_cluster, probe_failures), .default_text = "3", .min = 1,
 	  .max = 1000,
 	  .summary = "Probes in a row that must agree before a host counts as changed." },

@@ -89,6 +89,9 @@ const struct setting settings_database[] = {
 	  .summary = "Whose writes a read from a replica is sure to see.",
 	  .detail = "`session`: those of the same client connection. `database`: those of all clients of the database. `off`: "
 	            "nobody's, within max_lag." },
+	{ .name = "max_lag", AS_DURATION(struct config_database, max_lag_ms), .inherits = "[cluster] max_lag",
+	  .summary = "A replica further behind than this gets no reads of this database.",
+	  .detail = "The cluster's max_lag holds as well: only a smaller one has an effect. 0: only the cluster's." },
 	{ .name = "state_audit", AS_ENUM(struct config_database, state_audit, state_audit_words),
 	  .inherits = "[pgweir] state_audit",
 	  .summary = "Whether a server connection is searched for leftovers before others get it." },

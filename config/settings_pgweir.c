@@ -316,6 +316,10 @@ const struct setting settings_pgweir[] = {
 	  .summary = "File that the log is appended to." },
 	{ .name = "pidfile", AS_PATH(struct config, pidfile), .applies = APPLIES_RESTART,
 	  .summary = "File that holds the process's number while it runs." },
+	{ .name = "state_dir", AS_PATH(struct config, state_dir), .default_text = "",
+	  .summary = "Folder for what must not be forgotten over a restart; empty: nothing is kept.",
+	  .detail = "For each cluster with a probe_user a small file with its system identifier and the newest timeline seen, so "
+	            "that an old primary gets no writes after a restart of pgweir either. The folder must be there and writable." },
 	{ .name = "log_format", AS_ENUM(struct config, log_format, log_format_words), .default_text = "text",
 	  .summary = "Form of the log's lines." },
 	{ .name = "log_level", AS_ENUM(struct config, log_level, log_level_words), .default_text = "info",

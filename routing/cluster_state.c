@@ -7,8 +7,12 @@ void cluster_state_init(struct cluster_state *state, size_t host_count, unsigned
 	CHECK(host_count > 0 && agreement > 0);
 	*state = (struct cluster_state){ .host_count = host_count, .agreement = agreement };
 	state->hosts = NEW_ARRAY(struct host_state, host_count);
-	for (size_t i = 0; i < host_count; i++)
+	state->limits.measured_for_us = UINT64_MAX;
+	for (size_t i = 0; i < host_count; i++) {
 		state->hosts[i].keeps = state->hosts[i].told_keeps = true;
+		state->hosts[i].reads = READS_NOT_REPLICA;
+		state->hosts[i].weight = 1;
+	}
 }
 
 void cluster_state_fini(struct cluster_state *state)
@@ -17,10 +21,10 @@ void cluster_state_fini(struct cluster_state *state)
 	*state = (struct cluster_state){ 0 };
 }
 
-void cluster_state_remember(struct cluster_state *state, const struct cluster_state *former)
+void cluster_state_remember(struct cluster_state *state, uint64_t system_identifier, uint32_t newest_timeline)
 {
-	state->system_identifier = former->system_identifier;
-	state->newest_timeline = former->newest_timeline;
+	state->system_identifier = system_identifier;
+	state->newest_timeline = newest_timeline;
 }
 
 /* --- One host --- */
@@ -75,11 +79,28 @@ static bool is_ours(const struct cluster_state *state, const struct host_state *
 	return !state->system_identifier || !host->system_identifier || host->system_identifier == state->system_identifier;
 }
 
+/* After pg_upgrade, or when the servers were made anew in their places. */
+static bool is_another_system(const struct cluster_state *state)
+{
+	uint64_t found = state->hosts[0].system_identifier;
+
+	for (size_t i = 0; i < state->host_count; i++) {
+		const struct host_state *host = &state->hosts[i];
+		bool up = host->confirmed == OBSERVED_PRIMARY || host->confirmed == OBSERVED_REPLICA;
+
+		if (!up || host->blind || host->confirmed != host->pending || host->system_identifier != found)
+			return false;
+	}
+	return found && found != state->system_identifier;
+}
+
 /* False: hosts differ, and nothing tells which of them is meant. */
 static bool find_identity(struct cluster_state *state)
 {
 	uint64_t found = 0;
 
+	if (state->system_identifier && is_another_system(state))
+		cluster_state_remember(state, 0, 0);
 	if (state->system_identifier)
 		return true;
 	for (size_t i = 0; i < state->host_count; i++) {
@@ -187,27 +208,119 @@ static void sample(struct cluster_state *state, struct host_state *host, const s
 	lag_add(&state->samples, observation->asked_us, lag_insert_position(observation->position, observation->wal));
 }
 
+static uint64_t add_capped(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static void forget_measurement(struct host_state *host)
+{
+	host->measured_us = host->fresh_as_of_us = host->lag_bytes = host->good_until_us = 0;
+}
+
+static void hold_against_samples(const struct cluster_state *state, struct host_state *host)
+{
+	host->fresh_as_of_us = lag_fresh_as_of(&state->samples, host->position);
+	host->lag_bytes = lag_bytes(&state->samples, host->position);
+}
+
 static void measure(struct cluster_state *state, struct host_state *host, const struct observation *observation)
 {
 	host->measured_us = observation->asked_us;
-	host->fresh_as_of_us = lag_fresh_as_of(&state->samples, host->position);
-	host->lag_bytes = lag_bytes(&state->samples, host->position);
+	host->good_until_us = add_capped(observation->asked_us, state->limits.measured_for_us);
+	hold_against_samples(state, host);
+}
+
+/* They are at least where they were when last looked at. */
+static void measure_others(struct cluster_state *state)
+{
+	for (size_t i = 0; i < state->host_count; i++)
+		if (state->hosts[i].standing == HOST_REPLICA && state->hosts[i].measured_us)
+			hold_against_samples(state, &state->hosts[i]);
+}
+
+/* A primary that is gone leaves its history behind, which holds until there is another. */
+static bool samples_hold(const struct cluster_state *state)
+{
+	const struct host_state *from = state->sampled;
+
+	return from && (from->standing == HOST_PRIMARY
+		|| (from->standing == HOST_DOWN && state->standing == CLUSTER_WITHOUT_PRIMARY
+			&& state->sampled_timeline == state->newest_timeline));
 }
 
 static void follow_positions(struct cluster_state *state, struct host_state *host, const struct observation *observation)
 {
 	/* What was measured against another history says nothing now. */
-	if (state->sampled && state->sampled->standing != HOST_PRIMARY) {
+	if (state->sampled && !samples_hold(state)) {
 		state->sampled = NULL;
 		lag_forget(&state->samples);
 	}
-	if (host->standing == HOST_PRIMARY && observation->what == OBSERVED_PRIMARY)
+	if (observation->what != OBSERVED_REPLICA)
+		forget_measurement(host);
+	if (host->standing == HOST_PRIMARY && observation->what == OBSERVED_PRIMARY) {
 		sample(state, host, observation);
-	else if (host->standing == HOST_REPLICA && observation->what == OBSERVED_REPLICA && state->sampled)
+		measure_others(state);
+	} else if (host->standing == HOST_REPLICA && observation->what == OBSERVED_REPLICA && state->sampled) {
 		measure(state, host, observation);
+	}
 	for (size_t i = 0; i < state->host_count; i++)
 		if (!state->sampled || state->hosts[i].standing != HOST_REPLICA)
-			state->hosts[i].measured_us = state->hosts[i].fresh_as_of_us = state->hosts[i].lag_bytes = 0;
+			forget_measurement(&state->hosts[i]);
+}
+
+/* --- Reads --- */
+
+/* `part` of the limits: 1 is all of them, 2 half. */
+static enum topology_reads within(const struct cluster_limits *limits, const struct host_state *host, uint64_t now_us,
+	unsigned part)
+{
+	uint64_t lag_us = now_us > host->fresh_as_of_us ? now_us - host->fresh_as_of_us : 0;
+
+	if (limits->max_lag_us && (!host->fresh_as_of_us || lag_us > limits->max_lag_us / part))
+		return READS_LAG;
+	if (limits->max_lag_bytes && host->lag_bytes > limits->max_lag_bytes / part)
+		return READS_LAG_BYTES;
+	return READS_ALLOWED;
+}
+
+static bool is_behind(enum topology_reads reads)
+{
+	return reads == READS_LAG || reads == READS_LAG_BYTES || reads == READS_RETURNING;
+}
+
+/* `looked`: the host itself has just been looked at. */
+static enum topology_reads judge(const struct cluster_state *state, struct host_state *host, uint64_t now_us, bool looked)
+{
+	if (host->standing != HOST_REPLICA)
+		return READS_NOT_REPLICA;
+	if (!host->weight)
+		return READS_UNWEIGHTED;
+	if (!host->measured_us || now_us > host->good_until_us)
+		return is_behind(host->reads) ? host->reads : READS_UNMEASURED;
+	enum topology_reads found = within(&state->limits, host, now_us, 1);
+
+	if (found != READS_ALLOWED || !is_behind(host->reads)) {
+		host->well = 0;
+		return found;
+	}
+	if (within(&state->limits, host, now_us, 2) != READS_ALLOWED)
+		host->well = 0;
+	else if (looked)
+		host->well++;
+	return host->well < state->agreement ? READS_RETURNING : READS_ALLOWED;
+}
+
+static void judge_all(struct cluster_state *state, const struct host_state *looked_at, uint64_t now_us)
+{
+	for (size_t i = 0; i < state->host_count; i++) {
+		struct host_state *host = &state->hosts[i];
+		enum topology_reads before = host->reads;
+
+		host->reads = judge(state, host, now_us, host == looked_at);
+		if (before == READS_ALLOWED && host->reads != READS_ALLOWED)
+			state->barred[host->reads]++;
+	}
 }
 
 /* Also remembers it as told. */
@@ -229,10 +342,12 @@ static bool has_changed(struct cluster_state *state)
 bool cluster_state_observe(struct cluster_state *state, size_t host, const struct observation *observation)
 {
 	CHECK(host < state->host_count);
-	take(&state->hosts[host], observation, state->agreement);
+	if (observation->what != OBSERVED_LOST)
+		take(&state->hosts[host], observation, state->agreement);
 	state->standing = decide(state);
 	for (size_t i = 0; i < state->host_count; i++)
 		state->hosts[i].keeps = may_keep(state, &state->hosts[i]);
 	follow_positions(state, &state->hosts[host], observation);
+	judge_all(state, &state->hosts[host], observation->now_us);
 	return has_changed(state);
 }

@@ -4,9 +4,11 @@
  *   at once. A host that does not let us look stays what it was.
  * - Nothing is decided before every host has been looked at: the first to answer may be an old primary.
  * - The cluster's system identifier is the one that all hosts have at first. Hosts with another are foreign, and never
- *   the primary.
+ *   the primary. But where every host is up and says that it is of another, nothing of the former one is left.
  * - The primary is the one on the newest timeline that any host has ever shown. A timeline counts at once: from then on
- *   primaries of older ones are fenced, also when they come back. Several on the newest: undecided. */
+ *   primaries of older ones are fenced, also when they come back. Several on the newest: undecided.
+ * - A replica that falls behind the limits gets no reads at once, and again when `agreement` looks in a row have found it
+ *   within half of them. */
 #ifndef PGWEIR_CLUSTER_STATE_H
 #define PGWEIR_CLUSTER_STATE_H
 
@@ -19,6 +21,7 @@
 
 enum observed {
 	OBSERVED_NOTHING,
+	OBSERVED_LOST,          /* Its connection is gone, and another is being made: what was measured counts no more. */
 	OBSERVED_BLIND,         /* It is there and refuses to be looked at: a wrong password, no connection left. */
 	OBSERVED_DOWN,
 	OBSERVED_PRIMARY,
@@ -28,7 +31,7 @@ enum observed {
 /* All but `what` are only of a primary or a replica, and 0 where the server did not say. */
 struct observation {
 	enum observed what;
-	uint64_t asked_us;              /* Before the question was sent. */
+	uint64_t asked_us, now_us;      /* Before the question was sent; when the answer was there. */
 	uint64_t system_identifier;
 	uint32_t timeline;
 	uint64_t position;              /* Inserted, or replayed. */
@@ -46,12 +49,23 @@ struct host_state {
 	uint64_t measured_us;           /* When a replica's position was last held against the samples; 0: never. */
 	uint64_t fresh_as_of_us;        /* Then; 0: not known. */
 	uint64_t lag_bytes;
+	unsigned weight;
+	enum topology_reads reads;
+	unsigned well;                  /* Looks in a row that found it within half of the limits. */
+	uint64_t good_until_us;         /* The measurement is. */
+};
+
+struct cluster_limits {
+	uint64_t max_lag_us, max_lag_bytes;     /* 0: none. */
+	uint64_t measured_for_us;       /* How long a measurement is good. */
 };
 
 struct cluster_state {
 	struct host_state *hosts;
 	size_t host_count;
 	unsigned agreement;
+	struct cluster_limits limits;   /* Set by the owner. */
+	uint64_t barred[READS_COUNT];   /* How often a replica has lost its reads, by reason. */
 	enum cluster_standing standing, told_standing;
 	uint64_t system_identifier;     /* 0: not known yet. */
 	uint32_t newest_timeline;
@@ -63,8 +77,8 @@ struct cluster_state {
 void cluster_state_init(struct cluster_state *state, size_t host_count, unsigned agreement);
 void cluster_state_fini(struct cluster_state *state);
 
-/* Takes over what must outlive a change of the configuration: the cluster's identity and its newest timeline. */
-void cluster_state_remember(struct cluster_state *state, const struct cluster_state *former);
+/* What must outlive a change of the configuration, and the process: the cluster's identity and its newest timeline. */
+void cluster_state_remember(struct cluster_state *state, uint64_t system_identifier, uint32_t newest_timeline);
 
 /* True: the standing of the cluster or of a host has changed. */
 bool cluster_state_observe(struct cluster_state *state, size_t host, const struct observation *observation);

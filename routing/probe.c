@@ -9,12 +9,9 @@
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
+#include "pace.h"
 
-enum {
-	TIMEOUT_LEAST_MS = 2000,
-	DELAY_DOWN_MS = 2000,           /* Between attempts at a host that is down, */
-	DELAY_BLIND_MS = 30000,         /* and at one that refuses us: it may count refusals. */
-};
+enum { TIMEOUT_LEAST_MS = 2000 };
 
 enum probe_state { PROBE_WAITING, PROBE_CONNECTING, PROBE_ASKING };
 
@@ -31,6 +28,7 @@ struct probe {
 	uint64_t asked_us;
 	unsigned failures;              /* In a row. */
 	bool blind;                     /* The last one was a refusal. */
+	bool hasty;
 };
 
 /* On a replica the control file knows of a new timeline only with the next restartpoint; whoever sends it WAL says so at
@@ -63,18 +61,9 @@ static void look_again_after(struct probe *probe, uint64_t delay_ms)
 	loop_timer_start(&probe->timer, delay_ms);
 }
 
-/* The configured interval while failures still have to agree, then twice as long each time. */
-static uint64_t delay_after_failure_ms(const struct probe *probe)
+static struct pace pace_of(const struct probe *probe)
 {
-	uint64_t interval_ms = probe->cluster->probe_interval_ms;
-	uint64_t most_ms = probe->blind ? DELAY_BLIND_MS : DELAY_DOWN_MS;
-	unsigned agreement = (unsigned)probe->cluster->probe_failures;
-	unsigned beyond = probe->failures < agreement ? 0 : probe->failures - agreement + 1;
-	uint64_t delay_ms = beyond < 16 ? interval_ms << beyond : most_ms;
-
-	if (most_ms < interval_ms)
-		most_ms = interval_ms;
-	return delay_ms < most_ms ? delay_ms : most_ms;
+	return (struct pace){ probe->cluster->probe_interval_ms, (unsigned)probe->cluster->probe_failures, probe->hasty };
 }
 
 /* Login, name of the database, privileges, no room: the server has something against us, and is there. */
@@ -91,10 +80,14 @@ static bool is_refusal(const char *sqlstate)
 static void failed(struct probe *probe, const struct error *error, bool refused)
 {
 	probe->blind = refused;
-	struct observation observation = { .what = probe->blind ? OBSERVED_BLIND : OBSERVED_DOWN, .asked_us = probe->asked_us };
+	struct observation observation = {
+		.what = probe->blind ? OBSERVED_BLIND : OBSERVED_DOWN, .asked_us = probe->asked_us, .now_us = clock_now_us(),
+	};
+
+	struct pace pace = pace_of(probe);
 
 	probe->failures++;
-	look_again_after(probe, delay_after_failure_ms(probe));
+	look_again_after(probe, pace_after_failure_ms(&pace, probe->failures, probe->blind));
 	probe->callback(&observation, error, probe->arg);
 }
 
@@ -126,15 +119,18 @@ static void answered(const struct pgclient_result *result, const struct error *e
 	struct observation observation = {
 		.what = recovering && recovering[0] == 't' ? OBSERVED_REPLICA : OBSERVED_PRIMARY,
 		.asked_us = probe->asked_us,
+		.now_us = clock_now_us(),
 		.system_identifier = number(result, ANSWER_SYSTEM),
 		.timeline = (uint32_t)number(result, ANSWER_TIMELINE),
 		.position = number(result, ANSWER_POSITION),
 		.wal = { (uint32_t)number(result, ANSWER_SEGMENT), (uint32_t)number(result, ANSWER_PAGE) },
 	};
 
+	struct pace pace = pace_of(probe);
+
 	probe->failures = 0;
 	probe->blind = false;
-	look_again_after(probe, probe->cluster->probe_interval_ms);
+	look_again_after(probe, pace_after_answer_ms(&pace));
 	probe->callback(&observation, NULL, probe->arg);
 }
 
@@ -161,10 +157,12 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 
 	probe->client = NULL;
 	pgclient_free(&client);
-	if (probe->state == PROBE_WAITING)
+	if (probe->state == PROBE_WAITING) {
 		open_connection(probe);
-	else
-		failed(probe, &reason, is_refusal(reason.sqlstate));
+		probe->callback(&(struct observation){ .what = OBSERVED_LOST, .now_us = clock_now_us() }, NULL, probe->arg);
+		return;
+	}
+	failed(probe, &reason, is_refusal(reason.sqlstate));
 }
 
 static void open_connection(struct probe *probe)
@@ -204,10 +202,23 @@ static void look(void *arg)
 		open_connection(probe);
 }
 
+/* Not at once after the last one: many may call. */
 void probe_hurry(struct probe *probe)
 {
-	if (probe->state == PROBE_WAITING && !probe->blind)
-		loop_timer_start(&probe->timer, 0);
+	if (probe->state != PROBE_WAITING || probe->blind)
+		return;
+	uint64_t since_ms = (clock_now_us() - probe->asked_us) / 1000;
+
+	loop_timer_start(&probe->timer, since_ms < PACE_HASTY_MS ? PACE_HASTY_MS - since_ms : 0);
+}
+
+void probe_haste(struct probe *probe, bool hasty)
+{
+	bool sooner = hasty && !probe->hasty;
+
+	probe->hasty = hasty;
+	if (sooner)
+		probe_hurry(probe);
 }
 
 void probe_renew(struct probe *probe)

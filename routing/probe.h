@@ -24,6 +24,7 @@ struct probe_options {
 struct probe *probe_new(struct loop *loop, const struct probe_options *options, probe_cb *callback, void *arg) MUST_USE;
 void probe_free(struct probe **probe);                  /* NULL is fine. */
 void probe_hurry(struct probe *probe);                  /* Looks now, unless it is looking, or was refused. */
+void probe_haste(struct probe *probe, bool hasty);      /* Whether it looks more often than configured. See pace.h. */
 void probe_renew(struct probe *probe);                  /* There may be another password: looks now if it was refused. */
 
 #endif

@@ -8,64 +8,25 @@
 #include "pgweir/list.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
-#include "probe.h"
+#include "publish.h"
+#include "watch.h"
 
-struct watch;
-
-struct watched_host {
-	struct watch *watch;
-	size_t index;
-	struct probe *probe;
-	struct error error;             /* Of the last look; "": it went well. */
+/* How long a measurement is good: so many intervals, at least so long. */
+enum { RECORD_RETRY_US = 30 * 1000 * 1000 };
+enum {
+	HASTY_US = 2 * 1000 * 1000,             /* After something odd was seen, */
+	HASTY_WITHOUT_US = 60 * 1000 * 1000,    /* and since when there has been no primary. */
 };
-
-/* One cluster. */
-struct watch {
-	struct list link;
-	struct config *config;          /* A reference: `cluster` lives in it. */
-	const struct config_cluster *cluster;
-	struct cluster_state state;
-	struct watched_host *hosts;
-	uint64_t since_us;              /* Since when the standing, or the primary, has been what it is. */
-	const struct host_state *primary;
-};
+enum { MEASURED_FOR_LOOKS = 3, MEASURED_FOR_MS = 1000 };
 
 static struct {
 	struct loop *loop;
-	routing_publish_cb *publish;
 	struct list watches;
+	uint64_t barred_before[READS_COUNT];    /* By clusters that are watched no longer. */
 	_Atomic bool running;
 } routing;
 
 /* --- Telling --- */
-
-static void fill_cluster(struct topology_cluster *to, const struct watch *watch)
-{
-	to->name = mem_strdup(watch->cluster->name);
-	to->standing = watch->state.standing;
-	to->host_count = watch->cluster->host_count;
-	to->hosts = NEW_ARRAY(struct topology_host, to->host_count);
-	for (size_t i = 0; i < to->host_count; i++)
-		to->hosts[i] = (struct topology_host){
-			.host = mem_strdup(watch->cluster->hosts[i].host), .port = watch->cluster->hosts[i].port,
-			.standing = watch->state.hosts[i].standing, .keeps = watch->state.hosts[i].keeps,
-		};
-}
-
-static void publish(void)
-{
-	size_t count = 0;
-
-	LIST_FOREACH(link, next, &routing.watches)
-		count++;
-	struct topology *topology = topology_new(count);
-
-	count = 0;
-	LIST_FOREACH(link, next, &routing.watches)
-		fill_cluster(&topology->clusters[count++], LIST_MEMBER(link, struct watch, link));
-	routing.publish(topology);
-	topology_unref(&topology);
-}
 
 static const struct host_state *primary_of(const struct cluster_state *state)
 {
@@ -121,6 +82,44 @@ static void note_error(struct watched_host *host, const struct error *error)
 	host->error = error ? *error : (struct error){ 0 };
 }
 
+/* Again after a while if something went wrong, whosever it was. */
+static void keep_record(struct watch *watch)
+{
+	const struct cluster_state *state = &watch->state;
+	struct record now = { state->system_identifier, state->newest_timeline };
+	bool same = now.system_identifier == watch->recorded.system_identifier && now.newest_timeline == watch->recorded.newest_timeline;
+	bool failed = watch->record_failures != record_failures() && clock_now_us() > watch->recorded_us + RECORD_RETRY_US;
+
+	if (!watch->config->state_dir[0] || !now.system_identifier || (same && !failed))
+		return;
+	watch->recorded = now;
+	watch->recorded_us = clock_now_us();
+	watch->record_failures = record_failures();
+	record_write(watch->config->state_dir, watch->cluster, &now);
+}
+
+static bool is_unsettled(const struct cluster_state *state)
+{
+	for (size_t i = 0; i < state->host_count; i++)
+		if (state->hosts[i].confirmed != state->hosts[i].pending)
+			return true;
+	return false;
+}
+
+/* While it is not clear what is what, hosts are looked at more often; but not for ever. */
+static void set_pace(struct watch *watch)
+{
+	uint64_t now_us = clock_now_us();
+	bool served = watch->state.standing == CLUSTER_SERVED || watch->state.standing == CLUSTER_UNOBSERVED;
+
+	if (is_unsettled(&watch->state))
+		watch->hasty_until_us = now_us + HASTY_US;
+	bool hasty = now_us < watch->hasty_until_us || (!served && now_us < watch->since_us + HASTY_WITHOUT_US);
+
+	for (size_t i = 0; i < watch->state.host_count; i++)
+		probe_haste(watch->hosts[i].probe, hasty);
+}
+
 static void observed(const struct observation *observation, const struct error *error, void *arg)
 {
 	struct watched_host *host = arg;
@@ -129,14 +128,19 @@ static void observed(const struct observation *observation, const struct error *
 	enum cluster_standing before = state->standing;
 	enum host_standing *hosts_before = NEW_ARRAY(enum host_standing, state->host_count);
 
-	note_error(host, error);
+	if (observation->what != OBSERVED_LOST)
+		note_error(host, error);
 	for (size_t i = 0; i < state->host_count; i++)
 		hosts_before[i] = state->hosts[i].standing;
 	if (cluster_state_observe(state, host->index, observation)) {
 		log_hosts(watch, hosts_before);
 		log_cluster(watch, before);
-		publish();
+		publish_all(&routing.watches);
+	} else {
+		publish_freshness(watch);
 	}
+	keep_record(watch);
+	set_pace(watch);
 	mem_free(hosts_before);
 }
 
@@ -148,6 +152,8 @@ static void watch_free(struct watch *watch)
 	for (size_t i = 0; i < watch->cluster->host_count; i++)
 		probe_free(&watch->hosts[i].probe);
 	mem_free(watch->hosts);
+	for (size_t i = 0; i < READS_COUNT; i++)
+		routing.barred_before[i] += watch->state.barred[i];
 	cluster_state_fini(&watch->state);
 	config_unref(&watch->config);
 	mem_free(watch);
@@ -174,6 +180,31 @@ static bool can_log_in(const struct config_cluster *cluster)
 	return known;
 }
 
+static void apply_limits(struct watch *watch)
+{
+	const struct config_cluster *cluster = watch->cluster;
+	uint64_t measured_for_ms = cluster->probe_interval_ms * MEASURED_FOR_LOOKS;
+
+	watch->state.limits = (struct cluster_limits){
+		.max_lag_us = cluster->max_lag_ms * 1000,
+		.max_lag_bytes = cluster->max_lag_bytes,
+		.measured_for_us = (measured_for_ms > MEASURED_FOR_MS ? measured_for_ms : MEASURED_FOR_MS) * 1000,
+	};
+	for (size_t i = 0; i < cluster->host_count; i++)
+		watch->state.hosts[i].weight = cluster->hosts[i].weight;
+}
+
+static void read_record(struct watch *watch)
+{
+	const char *folder = watch->config->state_dir;
+
+	if (!folder[0] || !record_read(folder, watch->cluster, &watch->recorded))
+		return;
+	log_info("cluster is known", LOG_TEXT("cluster", watch->cluster->name),
+		LOG_INT("timeline", watch->recorded.newest_timeline));
+	cluster_state_remember(&watch->state, watch->recorded.system_identifier, watch->recorded.newest_timeline);
+}
+
 static void watch_start(struct config *config, const struct config_cluster *cluster, const struct cluster_state *former)
 {
 	struct watch *watch = NEW(struct watch);
@@ -182,8 +213,11 @@ static void watch_start(struct config *config, const struct config_cluster *clus
 	watch->cluster = cluster;
 	watch->since_us = clock_now_us();
 	cluster_state_init(&watch->state, cluster->host_count, (unsigned)cluster->probe_failures);
+	apply_limits(watch);
 	if (former)
-		cluster_state_remember(&watch->state, former);
+		cluster_state_remember(&watch->state, former->system_identifier, former->newest_timeline);
+	else
+		read_record(watch);
 	watch->hosts = NEW_ARRAY(struct watched_host, cluster->host_count);
 	for (size_t i = 0; i < cluster->host_count; i++) {
 		struct watched_host *host = &watch->hosts[i];
@@ -241,6 +275,19 @@ static bool has_common_host(const struct config_cluster *one, const struct confi
 	return false;
 }
 
+/* Probes go on with what they have, which is the same. */
+static void watch_adopt(struct watch *watch, struct config *config, const struct config_cluster *cluster)
+{
+	config_ref(config);
+	/* Into the folder that is named now. */
+	if (strcmp(watch->config->state_dir, config->state_dir) != 0)
+		watch->recorded = (struct record){ 0 };
+	config_unref(&watch->config);
+	watch->config = config;
+	watch->cluster = cluster;
+	apply_limits(watch);
+}
+
 static void configure_cluster(struct config *config, const struct config_cluster *cluster)
 {
 	struct watch *watch = find(cluster->name);
@@ -251,8 +298,10 @@ static void configure_cluster(struct config *config, const struct config_cluster
 		watch_start(config, cluster, NULL);
 		return;
 	}
-	if (watched_alike(watch, cluster))
+	if (watched_alike(watch, cluster)) {
+		watch_adopt(watch, config, cluster);
 		return;
+	}
 	/* The former one stands before it in the list; whoever is not of `config` goes in the end. */
 	watch_start(config, cluster, has_common_host(watch->cluster, cluster) ? &watch->state : NULL);
 	watch_free(watch);
@@ -270,7 +319,7 @@ void routing_configure(struct config *config)
 	for (size_t i = 0; i < config->cluster_count; i++)
 		if (config->clusters[i].probe_user)
 			configure_cluster(config, &config->clusters[i]);
-	publish();
+	publish_all(&routing.watches);
 }
 
 void routing_renew(void)
@@ -302,6 +351,8 @@ static void look_now(struct loop_letter *letter)
 {
 	struct watch *watch = find(CONTAINER_OF(letter, struct suspicion, letter)->cluster);
 
+	if (watch)
+		watch->hasty_until_us = clock_now_us() + HASTY_US;
 	for (size_t i = 0; watch && i < watch->cluster->host_count; i++)
 		probe_hurry(watch->hosts[i].probe);
 	drop(letter);
@@ -323,7 +374,7 @@ void routing_suspect(const char *cluster)
 void routing_start(struct loop *control, routing_publish_cb *publish_cb)
 {
 	routing.loop = control;
-	routing.publish = publish_cb;
+	publish_start(publish_cb);
 	list_init(&routing.watches);
 	atomic_store(&routing.running, true);
 }
@@ -334,9 +385,20 @@ void routing_stop(void)
 		return;
 	LIST_FOREACH(link, next, &routing.watches)
 		watch_free(LIST_MEMBER(link, struct watch, link));
+	publish_stop();
+	record_stop();
 }
 
 /* --- For people --- */
+
+uint64_t routing_barred(enum topology_reads reads)
+{
+	uint64_t count = routing.barred_before[reads];
+
+	LIST_FOREACH(link, next, &routing.watches)
+		count += LIST_MEMBER(link, struct watch, link)->state.barred[reads];
+	return count;
+}
 
 static struct routing_host_facts facts_of(const struct watch *watch, size_t i)
 {
@@ -354,6 +416,8 @@ static struct routing_host_facts facts_of(const struct watch *watch, size_t i)
 		.lag_bytes = host->lag_bytes,
 		.fresh_as_of_us = host->fresh_as_of_us,
 		.last_error = watch->hosts[i].error.text,
+		.weight = host->weight,
+		.reads = host->reads,
 	};
 }
 

@@ -23,6 +23,22 @@ static const char *const cluster_words[] = {
 	[CLUSTER_UNOBSERVED] = "unobserved",
 };
 
+static const char *const reads_words[READS_COUNT] = {
+	[READS_ALLOWED] = "allowed",
+	[READS_NOT_REPLICA] = "not_replica",
+	[READS_UNWEIGHTED] = "unweighted",
+	[READS_UNMEASURED] = "unmeasured",
+	[READS_LAG] = "lag",
+	[READS_LAG_BYTES] = "lag_bytes",
+	[READS_RETURNING] = "returning",
+};
+
+const char *topology_reads_word(enum topology_reads reads)
+{
+	CHECK((size_t)reads < ARRAY_LEN(reads_words));
+	return reads_words[reads];
+}
+
 const char *topology_host_word(enum host_standing standing)
 {
 	CHECK((size_t)standing < ARRAY_LEN(host_words));
@@ -95,4 +111,13 @@ const struct topology_host *topology_primary(const struct topology_cluster *clus
 		if (cluster->hosts[i].standing == HOST_PRIMARY)
 			return &cluster->hosts[i];
 	return NULL;
+}
+
+bool topology_may_read(const struct topology_host *host, uint64_t max_lag_us, uint64_t now_us)
+{
+	if (!atomic_load(&host->eligible) || now_us > atomic_load(&host->good_until_us))
+		return false;
+	uint64_t fresh_as_of_us = atomic_load(&host->fresh_as_of_us);
+
+	return max_lag_us == 0 || fresh_as_of_us + max_lag_us >= now_us;
 }

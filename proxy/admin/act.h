@@ -6,6 +6,8 @@
 
 /* act_pause.c */
 job_cb act_pause, act_resume, act_disable, act_enable, act_suspend;
+/* act_cluster.c */
+job_cb act_pause_cluster, act_resume_cluster;
 /* act_kill.c */
 job_cb act_kill, act_kill_client, act_reconnect, act_wait_close, act_show_fds;
 /* show_secrets.c */

@@ -111,7 +111,7 @@ void act_kill_client(struct job *job)
 
 static void reconnect(struct job *job, struct worker *worker)
 {
-	pool_worker_close_idle(worker, job->database);
+	pool_worker_close_idle(worker, job->database, NULL);
 }
 
 static void reconnected(struct job *job)

@@ -45,6 +45,8 @@ static void set_paused(const struct job *job, bool paused)
 		atomic_store(&job->database->paused, paused);
 	else
 		pool_pause_all(paused);
+	if (!paused && !job->database)
+		pool_cluster_resume_all();
 	if (!paused)
 		workers_wake(UINT64_MAX, pool_worker_retry, NULL);
 }
@@ -53,7 +55,7 @@ static void set_paused(const struct job *job, bool paused)
 
 static void let_go(struct job *job, struct worker *worker)
 {
-	pool_worker_close_idle(worker, job->database);
+	pool_worker_close_idle(worker, job->database, NULL);
 }
 
 static void add_connections(struct pool_database *database, void *arg)
@@ -115,8 +117,10 @@ void act_resume(struct job *job)
 		return;
 	bool paused = is_paused(job);
 
-	if (!job->database)
+	if (!job->database) {
 		pool_database_foreach(note_if_paused, &paused);
+		paused |= pool_any_cluster_paused();
+	}
 	if (paused) {
 		set_paused(job, false);
 		job_done(job, "RESUME");

@@ -154,5 +154,5 @@ void job_notice(struct job *job, const char *text, const char *detail)
 
 bool job_wants(const struct job *job, const struct pool_share *share)
 {
-	return !job->database || share->pool->database == job->database;
+	return (!job->database || share->pool->database == job->database) && (!job->cluster || share->cluster == job->cluster);
 }

@@ -52,6 +52,7 @@ struct job {
 	/* What commands keep. */
 	struct map sums;                /* Values are freed with mem_free(). */
 	struct pool_database *database; /* NULL: all. */
+	struct pool_cluster *cluster;   /* NULL: that does not matter. */
 	uint64_t number;
 	bool found;
 	bool undo;                      /* It was this command that changed what `abandoned` would change back. */

@@ -26,6 +26,7 @@ static const struct column cluster_columns[] = {
 	{ "hosts", COLUMN_INT8 },
 	{ "replicas_up", COLUMN_INT8 },
 	{ "since", COLUMN_TEXT },
+	{ "paused", COLUMN_INT8 },
 };
 const struct table clusters_table = TABLE(cluster_columns);
 
@@ -57,6 +58,7 @@ static void put_cluster(const struct routing_cluster_facts *facts, void *arg)
 	result_int(result, (int64_t)facts->host_count);
 	result_int(result, replicas);
 	show_time(result, clock_now_us(), facts->since_us);
+	result_int(result, atomic_load(&pool_cluster_get(facts->name)->paused));
 	result_end(result);
 }
 
@@ -80,6 +82,9 @@ static const struct column host_columns[] = {
 	{ "lag_ms", COLUMN_INT8 },
 	{ "lag_bytes", COLUMN_INT8 },
 	{ "fresh_as_of_age_ms", COLUMN_INT8 },
+	{ "weight", COLUMN_INT8 },
+	{ "eligible", COLUMN_INT8 },
+	{ "reason", COLUMN_TEXT },
 	{ "last_error", COLUMN_TEXT },
 };
 const struct table hosts_table = TABLE(host_columns);
@@ -106,6 +111,9 @@ static void put_observed(struct result *result, const char *cluster, const struc
 	put_number(result, host->lag_us / 1000, host->measured);
 	put_number(result, host->lag_bytes, host->measured);
 	put_number(result, (now_us - host->fresh_as_of_us) / 1000, host->measured);
+	result_int(result, host->weight);
+	result_int(result, host->reads == READS_ALLOWED);
+	result_text(result, topology_reads_word(host->reads));
 	result_text(result, host->last_error[0] ? host->last_error : NULL);
 }
 

@@ -12,6 +12,8 @@
 #include "pgweir/routing.h"
 #include "pool_internal.h"
 
+enum { DOUBT_AGAIN_US = 100 * 1000 };
+
 /* NULL: nothing is known, or it does not matter which host it is. */
 static const struct topology_cluster *observed(const struct pool_share *share)
 {
@@ -83,6 +85,20 @@ bool pool_is_standby(const struct pool_share *share, const struct server *server
 
 	return share->database->cluster->host_count > 1 && share->database->routing == ROUTING_PRIMARY && !share->replication
 		&& standby && strcmp(standby, "on") == 0;
+}
+
+/* Read only is what a transaction may have asked for; but it may also be all that can be had there by now. */
+void pool_note_error(const struct backend *backend, const char *sqlstate)
+{
+	struct pool_share *share = backend->share;
+	const struct topology_cluster *cluster = strcmp(sqlstate, "25006") == 0 ? observed(share) : NULL;
+	const struct config_host *host = backend->server->target->host;
+	const struct topology_host *known = cluster ? topology_find_host(cluster, host->host, host->port) : NULL;
+
+	if (!known || known->standing != HOST_PRIMARY || share->worker->now_us < share->doubted_us + DOUBT_AGAIN_US)
+		return;
+	share->doubted_us = share->worker->now_us;
+	routing_suspect(cluster->name);
 }
 
 /* --- A new topology --- */

@@ -9,7 +9,8 @@
 
 bool pool_share_blocked(const struct pool_share *share)
 {
-	return atomic_load_explicit(&share->pool->database->paused, memory_order_relaxed);
+	return atomic_load_explicit(&share->pool->database->paused, memory_order_relaxed)
+		|| atomic_load_explicit(&share->cluster->paused, memory_order_relaxed);
 }
 
 static const char *dbname_of(const struct config_database *database, const char *asked)
@@ -116,6 +117,7 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 
 	share->config = config_ref(config);
 	share->database = database;
+	share->cluster = pool_cluster_get(database->cluster->name);
 	share->host_at = NULL;
 	share->opened_as = hash_of_connection(database);
 	config_unref(&old);
@@ -314,12 +316,12 @@ void pool_worker_adopt_secrets(struct worker *worker, void *unused)
 	pool_worker_retry(worker, NULL);
 }
 
-void pool_worker_close_idle(struct worker *worker, struct pool_database *database)
+void pool_worker_close_idle(struct worker *worker, struct pool_database *database, struct pool_cluster *cluster)
 {
 	LIST_FOREACH(link, next, &worker->shares) {
 		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 
-		if (database && share->pool->database != database)
+		if ((database && share->pool->database != database) || (cluster && share->cluster != cluster))
 			continue;
 		pool_close_idle(share, CLOSE_SERVER_RECONNECT);
 	}

@@ -8,7 +8,7 @@
 #include "pool_internal.h"
 
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct map pools, databases, users;
+static struct map pools, databases, users, clusters;
 static bool all_paused;                 /* Under the mutex. */
 
 struct pool_database *pool_database_find(const char *name)
@@ -39,6 +39,56 @@ struct pool_database *pool_database_get(const char *name)
 	struct pool_database *database = database_get_locked(name);
 	pthread_mutex_unlock(&table_mutex);
 	return database;
+}
+
+struct pool_cluster *pool_cluster_get(const char *name)
+{
+	pthread_mutex_lock(&table_mutex);
+	struct pool_cluster *cluster = map_get_text(&clusters, name);
+
+	if (!cluster) {
+		cluster = NEW(struct pool_cluster);
+		cluster->name = mem_strdup(name);
+		map_put_text(&clusters, name, cluster);
+	}
+	pthread_mutex_unlock(&table_mutex);
+	return cluster;
+}
+
+static bool resume_cluster(const void *key, size_t size, void *value, void *arg)
+{
+	struct pool_cluster *cluster = value;
+
+	(void)key, (void)size, (void)arg;
+	atomic_store(&cluster->paused, false);
+	return true;
+}
+
+void pool_cluster_resume_all(void)
+{
+	pthread_mutex_lock(&table_mutex);
+	map_foreach(&clusters, resume_cluster, NULL);
+	pthread_mutex_unlock(&table_mutex);
+}
+
+static bool note_paused_cluster(const void *key, size_t size, void *value, void *arg)
+{
+	const struct pool_cluster *cluster = value;
+	bool *any = arg;
+
+	(void)key, (void)size;
+	*any |= atomic_load(&cluster->paused);
+	return true;
+}
+
+bool pool_any_cluster_paused(void)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&table_mutex);
+	map_foreach(&clusters, note_paused_cluster, &any);
+	pthread_mutex_unlock(&table_mutex);
+	return any;
 }
 
 static struct pool_user *user_get_locked(const char *name)
@@ -202,7 +252,7 @@ static bool free_pool(const void *key, size_t size, void *value, void *arg)
 	return true;
 }
 
-/* Databases and users begin with their name. */
+/* Databases, users and clusters begin with their name. */
 static bool free_named(const void *key, size_t size, void *value, void *arg)
 {
 	(void)key, (void)size, (void)arg;
@@ -213,7 +263,7 @@ static bool free_named(const void *key, size_t size, void *value, void *arg)
 
 void pools_free(void)
 {
-	struct map *named[] = { &databases, &users };
+	struct map *named[] = { &databases, &users, &clusters };
 
 	map_foreach(&pools, free_pool, NULL);
 	map_fini(&pools);

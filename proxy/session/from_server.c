@@ -62,7 +62,10 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 {
 	struct session *session = owner;
 	struct buf rewritten = { 0 };
+	const char *sqlstate = wire_error_field(body, size, 'C');
 
+	if (sqlstate)
+		pool_note_error(session->backend, sqlstate);
 	if (request->flags & REQUEST_LISTEN) {
 		listen_error(session);
 		return true;

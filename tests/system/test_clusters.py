@@ -1,46 +1,16 @@
 """Clusters: roles are found out by probes, and connections go to the primary that was found, also after a failover."""
 import signal
 import threading
+import time
 
 import psycopg
 import pytest
 
-from harness.postgres import PASSWORD, PASSWORDS, Cluster
+from harness.clusters import address, host, own, row, sections  # noqa: F401 (own is a fixture)
+from harness.postgres import PASSWORD
 from harness.process import wait_until
 
 pytestmark = pytest.mark.ours
-
-PROBE = {"probe_user": "postgres", "probe_password": PASSWORD, "probe_interval": "50ms"}
-
-
-def address(server) -> str:
-    return f"{server.host}:{server.port}"
-
-
-def sections(*servers, **more) -> dict:
-    return {"pgweir": {"pool_mode": "transaction", "server_login_retry": "1s", "query_wait_timeout": "25s"},
-            "cluster main": {"hosts": ", ".join(address(server) for server in servers), **PROBE, **more},
-            "database app": {"cluster": "main"}}
-
-
-def row(proxy) -> dict:
-    return next((row for row in proxy.show("CLUSTERS") if row["cluster"] == "main"), {})
-
-
-def host(proxy, server) -> dict:
-    return next(row for row in proxy.show("HOSTS") if row["host"] == address(server))
-
-
-@pytest.fixture
-def own(request):
-    """A cluster with two replicas that a test may wreck."""
-    made = Cluster()
-    try:
-        made.start()
-        made.start_replicas(2)
-        yield made
-    finally:
-        made.stop()
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -261,3 +231,22 @@ def test_a_reload_goes_on_watching_what_has_not_changed(start_pgweir, cluster, r
     proxy.reload()
     wait_until(lambda: not row(proxy), 10, "nobody is watched")
     assert client.value("SELECT pg_is_in_recovery()") == "f"
+
+
+def test_a_primary_that_refuses_to_write_is_looked_at_at_once(start_pgweir, cluster, replicas):
+    proxy = start_pgweir(sections(cluster.primary, *replicas, probe_interval="1h"))
+    wait_until(lambda: row(proxy)["state"] == "served", 10, "every host has been looked at")
+    client = proxy.raw("app")
+    assert client.value("SELECT 1") == "1"
+
+    def looked_at():
+        return cluster.primary.sql("SELECT max(query_start) FROM pg_stat_activity WHERE query LIKE '%pg_control_system%'"
+                                   " AND pid <> pg_backend_pid()")[0][0]
+
+    # Until the haste of the start is over, looks come by themselves.
+    quiet_since = [looked_at()]
+    wait_until(lambda: (time.sleep(1.5), quiet_since.append(looked_at()), quiet_since[-1] == quiet_since[-2])[-1], 20, "nobody looks")
+    client.ask("BEGIN READ ONLY")
+    client.ask("CREATE TABLE not_here (n int)")
+    wait_until(lambda: looked_at() > quiet_since[-1], 10, "it is looked at")
+    client.ask("ROLLBACK")

@@ -162,14 +162,14 @@ static void malformed_hosts_are_errors(void **state)
 {
 	(void)state;
 	EXPECT_PROBLEMS("[cluster a]\nhosts = x, , y\n[cluster b]\nhosts = x y\n[cluster c]\nhosts = [::1\n"
-	                "[cluster d]\nhosts = [::1]x\n[cluster e]\nhosts = a, A:5432\n[cluster f]\nhosts = a*0\n"
+	                "[cluster d]\nhosts = [::1]x\n[cluster e]\nhosts = a, A:5432\n[cluster f]\nhosts = a*1001\n"
 	                "[cluster g]\nhosts =\n",
 		"t.ini:2: hosts: a host's name is empty",
 		"t.ini:4: hosts: \"x y\" is not a host: separate hosts by commas",
 		"t.ini:6: hosts: \"[::1\" lacks its closing bracket",
 		"t.ini:8: hosts: \"[::1]x\": only a port may follow the bracket",
 		"t.ini:10: hosts: host \"A\" stands twice in the list",
-		"t.ini:12: hosts: the weight of \"a*0\" is not a number from 1 to 1000",
+		"t.ini:12: hosts: the weight of \"a*1001\" is not a number from 0 to 1000",
 		"t.ini:14: hosts: there is no host");
 }
 

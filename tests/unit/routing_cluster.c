@@ -144,7 +144,7 @@ static void the_fence_survives_a_change_of_the_configuration(void **unused)
 	says(B, OBSERVED_PRIMARY, 2);
 	former = state;
 	cluster_state_init(&state, HOSTS, AGREEMENT);
-	cluster_state_remember(&state, &former);
+	cluster_state_remember(&state, former.system_identifier, former.newest_timeline);
 	cluster_state_fini(&former);
 	says(A, OBSERVED_PRIMARY, 1);
 	says(B, OBSERVED_DOWN, 0);
@@ -202,6 +202,20 @@ static void a_stranger_in_a_known_cluster_changes_nothing(void **unused)
 	expect(CLUSTER_WITHOUT_PRIMARY, HOST_DOWN, HOST_REPLICA, HOST_FOREIGN);
 }
 
+/* As after pg_upgrade. One old host that is left, or only cannot be seen, is enough to wait. */
+static void a_system_that_has_been_replaced_as_a_whole_is_followed(void **unused)
+{
+	(void)unused;
+	settle();
+	foreign_says(A, OBSERVED_PRIMARY, 1);
+	foreign_says(B, OBSERVED_REPLICA, 1);
+	says_often(C, OBSERVED_DOWN, 0);
+	expect(CLUSTER_WITHOUT_PRIMARY, HOST_FOREIGN, HOST_FOREIGN, HOST_DOWN);
+	foreign_says(C, OBSERVED_REPLICA, 1);
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_REPLICA);
+	assert_int_equal(state.system_identifier, 99);
+}
+
 static void a_host_that_refuses_to_be_looked_at_stays_what_it_was(void **unused)
 {
 	(void)unused;
@@ -227,7 +241,7 @@ static const struct lag_wal wal = { 16 << 20, 8192 };
 static void stands_at(size_t host, enum observed what, uint64_t asked_us, uint64_t position)
 {
 	cluster_state_observe(&state, host, &(struct observation){ .what = what, .timeline = 1, .system_identifier = 77,
-		.asked_us = asked_us, .position = position, .wal = wal });
+		.asked_us = asked_us, .now_us = asked_us, .position = position, .wal = wal });
 }
 
 static void a_replica_is_as_fresh_as_the_last_position_it_has_passed(void **unused)
@@ -285,6 +299,120 @@ static void old_samples_are_thinned_out_and_the_newest_stay(void **unused)
 	assert_int_equal(lag_fresh_as_of(&samples, 10000), 1001);
 }
 
+/* A primary that is gone has written no more: how old its replicas are goes on being told. */
+static void samples_of_a_primary_that_is_down_hold_until_there_is_another(void **unused)
+{
+	(void)unused;
+	settle();
+	stands_at(A, OBSERVED_PRIMARY, 100, 5000);
+	says_often(A, OBSERVED_DOWN, 0);
+	stands_at(B, OBSERVED_REPLICA, 110, 5000);
+	assert_int_equal(state.hosts[B].fresh_as_of_us, 100);
+	stands_at(C, OBSERVED_REPLICA, 110, 5000);
+	says(B, OBSERVED_PRIMARY, 2);
+	assert_int_equal(state.hosts[C].fresh_as_of_us, 0);
+}
+
+static void a_replica_that_has_replayed_all_gets_fresher_with_each_look_at_the_primary(void **unused)
+{
+	(void)unused;
+	settle();
+	stands_at(A, OBSERVED_PRIMARY, 100, 5000);
+	stands_at(B, OBSERVED_REPLICA, 110, 5000);
+	stands_at(A, OBSERVED_PRIMARY, 200, 5000);
+	assert_int_equal(state.hosts[B].fresh_as_of_us, 200);
+	stands_at(A, OBSERVED_PRIMARY, 300, 5001);
+	assert_int_equal(state.hosts[B].fresh_as_of_us, 200);
+}
+
+/* --- Reads --- */
+
+static void reads(size_t host, uint64_t now_us, uint64_t position, enum topology_reads expected)
+{
+	stands_at(A, OBSERVED_PRIMARY, now_us - 1, 5000);
+	stands_at(host, OBSERVED_REPLICA, now_us, position);
+	assert_int_equal(state.hosts[host].reads, expected);
+}
+
+static void settle_with_limits(uint64_t max_lag_us, uint64_t max_lag_bytes)
+{
+	settle();
+	state.limits = (struct cluster_limits){ max_lag_us, max_lag_bytes, 300 };
+	stands_at(A, OBSERVED_PRIMARY, 1000, 4000);
+}
+
+static void a_replica_beyond_the_limit_leaves_at_once_and_returns_when_it_has_been_well_for_a_while(void **unused)
+{
+	(void)unused;
+	settle_with_limits(100, 0);
+	assert_int_equal(state.hosts[B].reads, READS_UNMEASURED);
+	reads(B, 1010, 4000, READS_ALLOWED);
+	reads(B, 1100, 4000, READS_ALLOWED);
+	reads(B, 1101, 4000, READS_LAG);
+	reads(B, 1110, 5000, READS_RETURNING);
+	reads(B, 1120, 5000, READS_RETURNING);
+	reads(B, 1130, 5000, READS_ALLOWED);
+	assert_int_equal(state.barred[READS_LAG], 1);
+}
+
+/* Else it would come and go with every look. */
+static void a_replica_that_is_only_just_within_the_limit_does_not_return(void **unused)
+{
+	(void)unused;
+	settle_with_limits(100, 0);
+	reads(B, 1101, 4000, READS_LAG);
+	lag_add(&state.samples, 1200, 4999);
+	for (uint64_t now_us = 1260; now_us < 1300; now_us += 10)
+		reads(B, now_us, 4999, READS_RETURNING);
+}
+
+static void bytes_are_a_limit_of_their_own(void **unused)
+{
+	(void)unused;
+	settle_with_limits(0, 1000);
+	reads(B, 1010, 4000, READS_ALLOWED);
+	reads(B, 1020, 3999, READS_LAG_BYTES);
+	reads(B, 1030, 4501, READS_RETURNING);
+}
+
+/* It may have been restarted, with less replayed than before. */
+static void a_lost_connection_or_an_old_look_takes_the_reads_away(void **unused)
+{
+	(void)unused;
+	settle_with_limits(0, 0);
+	reads(B, 1010, 5000, READS_ALLOWED);
+	cluster_state_observe(&state, B, &(struct observation){ .what = OBSERVED_LOST, .now_us = 1011 });
+	assert_int_equal(state.hosts[B].reads, READS_UNMEASURED);
+	assert_int_equal(state.hosts[B].standing, HOST_REPLICA);
+	reads(B, 1020, 5000, READS_ALLOWED);
+	stands_at(A, OBSERVED_PRIMARY, 1320, 5000);
+	assert_int_equal(state.hosts[B].reads, READS_ALLOWED);
+	stands_at(A, OBSERVED_PRIMARY, 1321, 5000);
+	assert_int_equal(state.hosts[B].reads, READS_UNMEASURED);
+}
+
+static void weight_nothing_and_other_roles_get_no_reads(void **unused)
+{
+	(void)unused;
+	settle_with_limits(0, 0);
+	state.hosts[B].weight = 0;
+	reads(B, 1010, 5000, READS_UNWEIGHTED);
+	assert_int_equal(state.hosts[A].reads, READS_NOT_REPLICA);
+}
+
+static void a_reader_may_bear_less_than_the_cluster_allows(void **unused)
+{
+	struct topology_host host = { .fresh_as_of_us = 1000, .good_until_us = 1200, .eligible = true };
+
+	(void)unused;
+	assert_true(topology_may_read(&host, 0, 1200));
+	assert_false(topology_may_read(&host, 0, 1201));
+	assert_true(topology_may_read(&host, 100, 1100));
+	assert_false(topology_may_read(&host, 100, 1101));
+	host.eligible = false;
+	assert_false(topology_may_read(&host, 0, 1100));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -302,12 +430,21 @@ int main(void)
 		TEST(two_primaries_on_one_timeline_are_undecided),
 		TEST(hosts_of_different_systems_are_undecided),
 		TEST(a_stranger_in_a_known_cluster_changes_nothing),
+		TEST(a_system_that_has_been_replaced_as_a_whole_is_followed),
 		TEST(a_host_that_refuses_to_be_looked_at_stays_what_it_was),
 		TEST(a_cluster_that_cannot_be_looked_at_is_unobserved),
 		TEST(a_replica_is_as_fresh_as_the_last_position_it_has_passed),
 		TEST(behind_a_page_header_nothing_is_left_to_replay),
 		TEST(samples_of_another_history_are_dropped),
 		TEST(old_samples_are_thinned_out_and_the_newest_stay),
+		TEST(samples_of_a_primary_that_is_down_hold_until_there_is_another),
+		TEST(a_replica_that_has_replayed_all_gets_fresher_with_each_look_at_the_primary),
+		TEST(a_replica_beyond_the_limit_leaves_at_once_and_returns_when_it_has_been_well_for_a_while),
+		TEST(a_replica_that_is_only_just_within_the_limit_does_not_return),
+		TEST(bytes_are_a_limit_of_their_own),
+		TEST(a_lost_connection_or_an_old_look_takes_the_reads_away),
+		TEST(weight_nothing_and_other_roles_get_no_reads),
+		TEST(a_reader_may_bear_less_than_the_cluster_allows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

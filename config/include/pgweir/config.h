@@ -56,7 +56,7 @@ struct config_tls {
 struct config_host {
 	char *host;                                 /* A name, an address, or a socket's folder (starts with '/' or '@'). */
 	uint16_t port;
-	unsigned weight;                            /* 1 unless written as host:port*weight. */
+	unsigned weight;                            /* 1 unless written as host:port*weight; 0: no reads. */
 };
 
 struct config_cluster {
@@ -101,6 +101,7 @@ struct config_database {
 	int query_wait_timeout_ms, query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms; /* CONFIG_INHERIT or ms. */
 	enum routing_mode routing;
 	enum read_your_writes read_your_writes;
+	uint64_t max_lag_ms;                        /* The cluster's where it is not set; both hold. */
 	int state_audit;                            /* enum state_audit or CONFIG_INHERIT. */
 	int state_policy[STATE_KIND_COUNT];         /* enum state_policy or CONFIG_INHERIT. */
 	uint64_t server_lifetime_ms;
@@ -185,6 +186,7 @@ struct config {
 	int tcp_keepcnt, tcp_keepidle, tcp_keepintvl, tcp_user_timeout, tcp_defer_accept;
 	char *http_listen, *health_listen;
 	char *logfile, *pidfile;                    /* NULL: standard error, none. */
+	char *state_dir;                            /* Empty: none. */
 	enum log_format log_format;
 	enum log_level log_level;
 	bool log_connections, log_disconnections, log_pooler_errors;

@@ -1,7 +1,7 @@
 /* Watching the clusters: which of their hosts is the primary, and how far the others are behind.
  *
  * Every [cluster] with a probe_user is watched by one connection per host, from the control loop; what is found out goes
- * out as a snapshot (topology.h) whenever it has changed. Of other clusters nothing is known. All but routing_suspect()
+ * out as a snapshot (topology.h) whenever it has changed; how fresh replicas are is written into it. Of other clusters nothing is known. All but routing_suspect()
  * belongs to the control thread. */
 #ifndef PGWEIR_ROUTING_H
 #define PGWEIR_ROUTING_H
@@ -28,6 +28,9 @@ void routing_suspect(const char *cluster);
 
 /* --- For people --- */
 
+/* How often since the start a replica has lost its reads, by reason. */
+uint64_t routing_barred(enum topology_reads reads);
+
 struct routing_host_facts {
 	const char *host;
 	uint16_t port;
@@ -38,6 +41,8 @@ struct routing_host_facts {
 	uint64_t lag_us, lag_bytes;
 	uint64_t fresh_as_of_us;
 	const char *last_error;         /* "": the last look went well. */
+	unsigned weight;
+	enum topology_reads reads;
 };
 
 struct routing_cluster_facts {

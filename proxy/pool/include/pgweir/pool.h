@@ -51,6 +51,9 @@ void pool_release(struct backend *backend);
 void pool_abandon(struct backend *backend, bool cut);
 void pool_close(struct backend *backend, enum close_reason reason);
 
+/* An error that the server has given to whoever has it on loan: some are a reason to look at the hosts. */
+void pool_note_error(const struct backend *backend, const char *sqlstate);
+
 /* A cancel to what runs on `backend`, which is not lent to anybody else before it has arrived. */
 void pool_cancel(struct backend *backend);
 
@@ -70,7 +73,7 @@ void pool_worker_follow(struct worker *worker);
 /* Serves waiters again, after something has changed that they may have waited for. */
 void pool_worker_retry(struct worker *worker, void *unused);
 /* Closes idle connections of the database (NULL: all). */
-void pool_worker_close_idle(struct worker *worker, struct pool_database *database);
+void pool_worker_close_idle(struct worker *worker, struct pool_database *database, struct pool_cluster *cluster);
 /* True if it goes as soon as it is released: after RECONNECT, a change of what it was opened with, or too long a life. */
 bool pool_outdated(const struct backend *backend);
 

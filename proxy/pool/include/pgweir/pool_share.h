@@ -51,6 +51,7 @@ struct pool_share {
 	struct list link;               /* In the worker. */
 	struct worker *worker;
 	struct pool *pool;
+	struct pool_cluster *cluster;
 	char *key;
 	struct config *config;          /* A reference: `database` lives in it. */
 	const struct config_database *database;
@@ -72,6 +73,7 @@ struct pool_share {
 	struct pool_host *host;
 	uint64_t look_for_room_us;      /* Not before: it was in vain. */
 	uint64_t retry_at_us;           /* After a failed login: not before. */
+	uint64_t doubted_us;            /* When the primary last refused to write. */
 	uint64_t vacant_until_us;       /* Until then none is opened without need: the database is to be idle. */
 	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */
 	struct buf last_error_body;

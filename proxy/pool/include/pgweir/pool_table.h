@@ -25,6 +25,12 @@ struct pool_database {
 	struct quota quota;             /* max_db_connections */
 };
 
+/* What all workers share of a cluster's name. */
+struct pool_cluster {
+	char *name;
+	_Atomic bool paused;
+};
+
 struct pool_user {
 	char *name;
 	struct quota quota;             /* max_user_connections */
@@ -68,6 +74,9 @@ struct pool_database *pool_database_find(const char *name);
 struct pool_database *pool_database_get(const char *name);
 typedef void pool_database_cb(struct pool_database *database, void *arg);
 void pool_database_foreach(pool_database_cb *visit, void *arg);
+struct pool_cluster *pool_cluster_get(const char *name);
+void pool_cluster_resume_all(void);     /* Wakes nobody. */
+bool pool_any_cluster_paused(void);
 typedef void pool_host_cb(struct pool_host *host, void *arg);
 void pool_host_foreach(pool_host_cb *visit, void *arg);
 /* Pauses or resumes every database, those whose names are used later too; wakes nobody. */

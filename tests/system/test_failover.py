@@ -1,0 +1,186 @@
+"""What clients meet when another host becomes the primary, and what an old one never gets."""
+import contextlib
+import signal
+import threading
+import time
+
+import psycopg
+import psycopg2.errors
+import pytest
+
+from harness.clusters import address, command, follow, host, own, row, sections  # noqa: F401 (own is a fixture)
+from harness.process import free_port, wait_until
+
+pytestmark = pytest.mark.ours
+
+
+class Writer(threading.Thread):
+    """Writes key after key, each in a transaction of its own and once only, over one connection as long as it lasts."""
+
+    def __init__(self, proxy, name):
+        super().__init__(daemon=True)
+        self.proxy, self.name, self.over = proxy, name, threading.Event()
+        self.written, self.errors, self.times = [], [], []
+
+    def run(self):
+        number = 0
+        while not self.over.is_set():
+            try:
+                with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
+                    while not self.over.is_set():
+                        number += 1
+                        connection.execute("INSERT INTO numbers VALUES (%s)", [f"{self.name}-{number}"])
+                        self.written.append(f"{self.name}-{number}")
+                        self.times.append(time.monotonic())
+            except psycopg.Error as error:
+                self.errors.append((error.sqlstate, str(error)))
+
+
+@contextlib.contextmanager
+def writers(proxy, count):
+    """So many at work, all of whom have written something."""
+    started = [Writer(proxy, f"w{number}") for number in range(count)]
+    try:
+        for writer in started:
+            writer.start()
+        wait_until(lambda: all(writer.written for writer in started), 30, "everybody has written")
+        yield started
+    finally:
+        end(started)
+
+
+def end(started):
+    for writer in started:
+        writer.over.set()
+    for writer in started:
+        writer.join(30)
+
+
+def keys_on(server):
+    """As a list, since one that is there twice was written twice."""
+    return [key for (key,) in server.sql("SELECT key FROM numbers", "app")]
+
+
+def make_table(own):
+    own.primary.sql("CREATE TABLE numbers (key text)", "app")
+    own.primary.sql("GRANT ALL ON numbers TO app", "app")
+    wait_until(own.caught_up, 20, "the replicas have the table")
+
+
+def refused(proxy):
+    with pytest.raises(psycopg.OperationalError) as caught:
+        with proxy.connect("app", autocommit=True, sslmode="prefer") as connection:
+            connection.execute("CREATE TABLE must_not_be (n int)")
+    return str(caught.value)
+
+
+def test_an_old_primary_that_is_cut_off_from_its_cluster_gets_no_write_also_after_a_restart(start_pgweir, own, tmp_path):
+    """The proxy sees the old primary and a replica, but not the new primary: the replica's timeline tells."""
+    old, (new, other) = own.primary, own.replicas
+    settings = sections(old, f"127.0.0.1:{free_port()}", other)
+    settings["pgweir"].update(query_wait_timeout="1s", state_dir=tmp_path)
+    proxy = start_pgweir(settings)
+    assert proxy.raw("app").value("SELECT inet_server_port()") == str(old.port)
+    wait_until(own.caught_up, 20, "nobody is ahead of the new primary")
+    new.sql("SELECT pg_promote()")
+    follow(other, new)
+    wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "the replica shows the newer timeline")
+    assert row(proxy)["state"] == "without primary" and host(proxy, other)["timeline"] == 2
+    assert 'no primary is known in cluster "main"' in refused(proxy)
+
+    # Nobody is left to tell but the file.
+    proxy.stop()
+    other.stop()
+    record = tmp_path / "cluster-main"
+    assert "timeline 2\n" in record.read_text()
+    proxy = start_pgweir(settings)
+    wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "it is known")
+    assert 'no primary is known in cluster "main"' in refused(proxy)
+    assert old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0
+    proxy.stop()
+
+    record.write_text(record.read_text().replace("timeline 2", "timeline 3"))
+    proxy = start_pgweir(settings)
+    wait_until(lambda: row(proxy)["primary"] == address(old), 20, "a damaged file is none")
+    assert "the record of a cluster is damaged" in proxy.log()
+    wait_until(lambda: "timeline 1\n" in record.read_text(), 10, "and is written anew")
+
+
+def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
+    """PAUSE CLUSTER, stop, promote, RESUME CLUSTER: every write is there once, and no client gets an error."""
+    make_table(own)
+    old, (new, other) = own.primary, own.replicas
+    proxy = start_pgweir(sections(old, new, other))
+    with writers(proxy, 8) as at_work:
+        busy = proxy.raw("app")
+        busy.ask("BEGIN")
+        busy.ask("INSERT INTO numbers VALUES ('busy')")
+        console = threading.Thread(target=lambda: command(proxy, "PAUSE CLUSTER main"))
+        console.start()
+        wait_until(lambda: row(proxy)["paused"] == 1 and proxy.pool("app")["cl_waiting"] == 8, 20, "new transactions wait")
+        assert console.is_alive()                       # For the transaction that is open.
+        busy.ask("COMMIT")
+        console.join(20)
+        assert not console.is_alive()
+        assert old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0
+        old.stop()                                      # Whoever streams from it gets the rest before it ends.
+        new.sql("SELECT pg_promote()")
+        follow(other, new)
+        before = {writer: len(writer.written) for writer in at_work}
+        command(proxy, "RESUME CLUSTER main")
+        wait_until(lambda: all(len(writer.written) > before[writer] + 3 for writer in at_work), 20, "everybody goes on")
+        end(at_work)
+    assert [writer.errors for writer in at_work] == [[]] * 8
+    written = [key for writer in at_work for key in writer.written]
+    assert sorted(keys_on(new)) == sorted(written + ["busy"])
+    assert busy.value("SELECT inet_server_port()") == str(new.port)
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
+        command(proxy, "RESUME CLUSTER main")
+    with pytest.raises(psycopg2.errors.UndefinedObject):
+        command(proxy, "PAUSE CLUSTER nobody")
+
+
+CLIENTS = 64
+
+
+def replayed_all(replica):
+    return replica.sql("SELECT pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() AND NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")[0][0]
+
+
+def test_a_crash_under_load_loses_and_repeats_nothing_and_the_old_primary_gets_no_write(start_pgweir, own):
+    make_table(own)
+    old, (new, other) = own.primary, own.replicas
+    proxy = start_pgweir(sections(old, new, other))
+    idle = [proxy.raw("app") for _ in range(8)]
+    assert [client.value("SELECT 1") for client in idle] == ["1"] * 8
+    with writers(proxy, CLIENTS) as at_work:
+        old.stop(signal.SIGKILL)
+        wait_until(lambda: replayed_all(new), 20, "the replica has replayed what it has got")
+        had = keys_on(new)
+        promoted_at = time.monotonic()
+        new.sql("SELECT pg_promote()")
+        promotion = time.monotonic() - promoted_at
+        follow(other, new)
+        before = {writer: len(writer.written) for writer in at_work}
+        wait_until(lambda: all(len(writer.written) > before[writer] + 1 for writer in at_work), 40, "everybody goes on")
+        # As it was: a primary of timeline 1.
+        old.start()
+        wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "it is seen, and fenced")
+        left = keys_on(old)
+        further = {writer: len(writer.written) for writer in at_work}
+        wait_until(lambda: all(len(writer.written) > further[writer] + 1 for writer in at_work), 20, "everybody goes on")
+        end(at_work)
+    assert keys_on(old) == left
+    there = keys_on(new)
+    assert len(set(there)) == len(there), "a write was done twice"
+    assert set(had) <= set(there)
+    assert {key for writer in at_work for key in writer.written[before[writer]:]} <= set(there)
+    # What was under way when the server died is in doubt, and its client was told; nobody else noticed.
+    assert max(len(writer.errors) for writer in at_work) <= 1, [writer.errors for writer in at_work if len(writer.errors) > 1]
+    assert sum(len(writer.errors) for writer in at_work) <= 20          # The pool's size.
+    assert [client.value("SELECT inet_server_port()") for client in idle] == [str(new.port)] * 8
+    lost = {key for writer in at_work for key in writer.written[:before[writer]]} - set(there)
+    assert not lost & set(had)
+    times = sorted(at for writer in at_work for at in writer.times)
+    print(f"\nfailover: {max(later - sooner for sooner, later in zip(times, times[1:])):.2f} s without writes, of which pg_promote() took {promotion:.2f} s; "
+          f"{len(there)} writes, {len(lost)} acknowledged by the old primary alone, {sum(len(w.errors) for w in at_work)} in doubt")
