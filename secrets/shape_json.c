@@ -1,44 +1,12 @@
 /* JSON, read with jansson. What it allocates is wiped when it is freed; what it says about errors is not repeated, since
  * it quotes the text. */
 #include <jansson.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pgweir/mem.h"
 #include "shape.h"
-
-/* In front of each piece of memory that jansson asks for: how much there is to wipe. */
-struct piece {
-	_Alignas(max_align_t) size_t size;
-};
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void *allocate(size_t size)
-{
-	if (size > SIZE_MAX - sizeof(struct piece))
-		return NULL;
-	struct piece *piece = mem_alloc(sizeof(struct piece) + size);
-
-	piece->size = size;
-	return piece + 1;
-}
-
-static void release(void *memory)
-{
-	struct piece *piece = memory ? (struct piece *)memory - 1 : NULL;
-
-	if (!piece)
-		return;
-	mem_wipe(memory, piece->size);
-	mem_free(piece);
-}
-
-static void set_allocator(void)
-{
-	json_set_alloc_funcs(allocate, release);
-}
+#include "wiped_memory.h"
 
 /* --- Members --- */
 
@@ -139,7 +107,7 @@ bool shape_take_json(struct lease_value *value, const char *text, size_t size, c
 {
 	json_error_t where;
 
-	pthread_once(&once, set_allocator);
+	wiped_memory_install();
 	json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
 	bool good = root != NULL;
 
