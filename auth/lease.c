@@ -22,7 +22,15 @@ void lease_value_fini(struct lease_value *value)
 	mem_secret_free(value->password);
 	mem_secret_free(value->host);
 	mem_secret_free(value->dbname);
+	mem_free(value->version_id);
 	*value = (struct lease_value){ 0 };
+}
+
+void lease_values_fini(struct lease_values *values)
+{
+	lease_value_fini(&values->current);
+	lease_value_fini(&values->pending);
+	lease_value_fini(&values->previous);
 }
 
 static void copy_value(struct lease_value *to, const struct lease_value *from)
@@ -32,6 +40,7 @@ static void copy_value(struct lease_value *to, const struct lease_value *from)
 		.password = mem_secret_dup(from->password),
 		.host = mem_secret_dup(from->host),
 		.dbname = mem_secret_dup(from->dbname),
+		.version_id = mem_strdup(from->version_id),
 		.port = from->port,
 	};
 }
@@ -69,6 +78,7 @@ void lease_unref(struct lease **lease)
 		return;
 	lease_value_fini(&gone->value);
 	lease_value_fini(&gone->previous);
+	lease_value_fini(&gone->pending);
 	mem_free(gone->problem);
 	mem_free(gone->name);
 	mem_free(gone);
@@ -85,6 +95,7 @@ static struct lease *lease_new(const char *name, const struct lease *former)
 		return lease;
 	copy_value(&lease->value, &former->value);
 	copy_value(&lease->previous, &former->previous);
+	copy_value(&lease->pending, &former->pending);
 	lease->stage = former->stage;
 	lease->version = former->version;
 	lease->serial = former->serial;
@@ -93,21 +104,27 @@ static struct lease *lease_new(const char *name, const struct lease *former)
 	return lease;
 }
 
+/* What is in `to` goes, what is in `from` moves there. */
+static void move_value(struct lease_value *to, struct lease_value *from)
+{
+	lease_value_fini(to);
+	*to = *from;
+	*from = (struct lease_value){ 0 };
+}
+
 /* True: another login than before. */
-static bool take_value(struct lease *lease, struct lease_value *value, uint64_t now_us)
+static bool take_values(struct lease *lease, struct lease_values *values, uint64_t now_us)
 {
 	bool had = lease->value.password != NULL;
-	bool changed = !had || !same_login(&lease->value, value);
+	bool changed = !had || !same_login(&lease->value, &values->current);
 
 	lease->fetched_us = now_us;
-	if (changed && had) {
-		lease_value_fini(&lease->previous);
-		lease->previous = lease->value;
-		lease->value = (struct lease_value){ 0 };
-	}
-	lease_value_fini(&lease->value);
-	lease->value = *value;
-	*value = (struct lease_value){ 0 };
+	if (values->previous.password)
+		move_value(&lease->previous, &values->previous);
+	else if (changed && had)
+		move_value(&lease->previous, &lease->value);
+	move_value(&lease->value, &values->current);
+	move_value(&lease->pending, &values->pending);
 	lease->stage = "current";
 	if (changed) {
 		lease->version++;
@@ -116,7 +133,7 @@ static bool take_value(struct lease *lease, struct lease_value *value, uint64_t 
 	return changed;
 }
 
-bool lease_publish(const char *name, struct lease_value *value, char *problem)
+bool lease_publish(const char *name, struct lease_values *values, char *problem)
 {
 	bool changed = false;
 
@@ -124,15 +141,15 @@ bool lease_publish(const char *name, struct lease_value *value, char *problem)
 	struct lease *former = map_get_text(&published.leases, name);
 	struct lease *lease = lease_new(name, former);
 
-	if (value->password)
-		changed = take_value(lease, value, clock_now_us());
+	if (values->current.password)
+		changed = take_values(lease, values, clock_now_us());
 	if (changed)
 		lease->serial = ++published.serial;
 	lease->problem = problem;
 	map_put_text(&published.leases, name, lease);
 	pthread_mutex_unlock(&published.mutex);
 	lease_unref(&former);
-	lease_value_fini(value);
+	lease_values_fini(values);
 	return changed;
 }
 

@@ -74,8 +74,10 @@ static void log_value(const char *name)
 static void publish(struct source *source, struct lease_value *value, const char *problem)
 {
 	const char *name = source->section->name;
+	struct lease_values values = { .current = *value };
 
-	if (!lease_publish(name, value, mem_strdup(problem)))
+	*value = (struct lease_value){ 0 };
+	if (!lease_publish(name, &values, mem_strdup(problem)))
 		return;
 	log_value(name);
 	service.changed(service.arg);

@@ -39,9 +39,11 @@ static int tear_down(void **state)
 /* True: another login. `password` NULL: the reading brought nothing. */
 static bool publish(const char *username, const char *password)
 {
-	struct lease_value value = { .username = mem_secret_dup(username), .password = mem_secret_dup(password) };
+	struct lease_values values = {
+		.current = { .username = mem_secret_dup(username), .password = mem_secret_dup(password) },
+	};
 
-	return lease_publish("s", &value, password ? NULL : mem_strdup("why"));
+	return lease_publish("s", &values, password ? NULL : mem_strdup("why"));
 }
 
 static void a_changed_value_keeps_the_former_as_previous(void **state)
@@ -114,15 +116,45 @@ static void servers_get_the_secrets_value_and_its_user(void **state)
 	credentials_unref(&renewed);
 }
 
+static void stages_that_the_source_knows_are_taken_as_they_are(void **state)
+{
+	(void)state;
+	assert_true(publish(NULL, "one"));
+	struct lease_values values = {
+		.current = { .password = mem_secret_dup("two"), .version_id = mem_strdup("v2") },
+		.pending = { .password = mem_secret_dup("three") },
+		.previous = { .password = mem_secret_dup("nought") },
+	};
+
+	assert_true(lease_publish("s", &values, NULL));
+	struct lease *lease = lease_find("s");
+
+	assert_string_equal(lease->value.version_id, "v2");
+	assert_string_equal(lease->pending.password, "three");
+	assert_string_equal(lease->previous.password, "nought");
+	lease_unref(&lease);
+	/* A reading that failed leaves all of it. */
+	assert_false(publish(NULL, NULL));
+	lease = lease_find("s");
+	assert_string_equal(lease->pending.password, "three");
+	lease_unref(&lease);
+	/* The rotation has ended, and the source no longer says what was before. */
+	assert_true(publish(NULL, "three"));
+	lease = lease_find("s");
+	assert_null(lease->pending.password);
+	assert_string_equal(lease->previous.password, "two");
+	lease_unref(&lease);
+}
+
 static void a_databases_secret_wins_over_the_users(void **state)
 {
 	(void)state;
-	struct lease_value value = { .password = mem_secret_dup("of the database") };
+	struct lease_values values = { .current = { .password = mem_secret_dup("of the database") } };
 
 	database.user = (char *)"forced";
 	database.secret = (char *)"d";
 	assert_true(publish(NULL, "one"));
-	assert_true(lease_publish("d", &value, NULL));
+	assert_true(lease_publish("d", &values, NULL));
 	struct credentials *credentials = credentials_for_server(&fixture_config, &database, "app", NULL);
 
 	assert_string_equal(credentials->user, "forced");
@@ -204,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_changed_value_keeps_the_former_as_previous),
 		TEST(the_same_value_again_changes_nothing),
+		TEST(stages_that_the_source_knows_are_taken_as_they_are),
 		TEST(a_failed_reading_leaves_the_value_in_force),
 		TEST(servers_get_the_secrets_value_and_its_user),
 		TEST(a_databases_secret_wins_over_the_users),

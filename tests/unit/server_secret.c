@@ -12,9 +12,11 @@ static const char *put_after_refusal;   /* What the secret says once the server 
 
 static void publish(const char *username, const char *password)
 {
-	struct lease_value value = { .username = mem_secret_dup(username), .password = mem_secret_dup(password) };
+	struct lease_values values = {
+		.current = { .username = mem_secret_dup(username), .password = mem_secret_dup(password) },
+	};
 
-	(void)lease_publish("s", &value, password ? NULL : mem_strdup("why"));
+	(void)lease_publish("s", &values, password ? NULL : mem_strdup("why"));
 }
 
 static void refuse(int fd)

@@ -15,11 +15,19 @@
 /* What a secret says, whatever its shape. Each may be NULL but for the password of a value that is complete. */
 struct lease_value {
 	char *username, *password, *host, *dbname;
+	char *version_id;               /* What its source calls this version, or NULL: for people, and to tell the same again. */
 	uint16_t port;                  /* 0: not said. */
 };
 
+/* What a source says at one time. Where it knows no stages, `current` alone. */
+struct lease_values {
+	struct lease_value current, pending, previous;
+};
+
+void lease_values_fini(struct lease_values *values);    /* Wipes. */
+
 void lease_value_fini(struct lease_value *value);       /* Wipes. */
-/* The same contents? In constant time where passwords are compared. */
+/* The same contents, whatever their version ids? In constant time where passwords are compared. */
 bool lease_value_equal(const struct lease_value *a, const struct lease_value *b) MUST_USE;
 
 struct lease {
@@ -27,6 +35,7 @@ struct lease {
 	char *name;                     /* Of the section. */
 	struct lease_value value;       /* No password: there has never been a value yet. */
 	struct lease_value previous;    /* No password: there has been no other. */
+	struct lease_value pending;     /* What a rotation under way will make current. No password: none is known of. */
 	const char *stage;              /* "current", or "" without a value. */
 	uint64_t version;               /* Counts values of this process, 1 is the first: says nothing about them. 0: none. */
 	uint64_t serial;                /* Grows with each publication of any secret: the greater one is the newer. */
@@ -40,10 +49,11 @@ void lease_unref(struct lease **lease);                 /* NULL is fine. */
 
 /* --- Publishing: the control plane only --- */
 
-/* In place of the secret's former one: `next` becomes the published lease, and the value of the former one the previous
- * if it differs. Takes over what `value` and `problem` hold; without a password the former value stays. True: there is
- * another value to log in with than before. */
-bool lease_publish(const char *name, struct lease_value *value, char *problem);
+/* In place of the secret's former one. Takes over what `values` and `problem` hold. Without a password in `current` all
+ * former values stay. Else `current` and `pending` are what counts, empty or not, and the previous value is what `values`
+ * say, or, where they say none, the former `current` once that differs. True: there is another current value to log in
+ * with than before. */
+bool lease_publish(const char *name, struct lease_values *values, char *problem);
 void lease_forget(const char *name);                    /* The section is gone. */
 void lease_forget_all(void);
 
