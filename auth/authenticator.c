@@ -11,6 +11,7 @@
 #include "credentials_internal.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
+#include "pgweir/trials.h"
 #include "throttle.h"
 
 /* A client that came in through an IPv6 socket over IPv4 is an IPv4 client to every rule. */
@@ -297,4 +298,5 @@ void auth_stop(void)
 	lookup_service_stop();
 	auth_state_forget();
 	scram_cache_wipe();
+	trials_forget_all();
 }

@@ -100,13 +100,13 @@ static void servers_get_the_secrets_value_and_its_user(void **state)
 	assert_true(publish("other", "one"));
 	assert_true(publish("other", "two"));
 	struct credentials *now = credentials_for_server(&fixture_config, &database, "app", NULL);
-	struct credentials *before = credentials_previous(now);
+	struct credentials *before = credentials_of_stage(now, SECRET_PREVIOUS);
 
 	assert_string_equal(now->user, "other");
 	assert_string_equal(now->password, "two");
 	assert_string_equal(before->password, "one");
 	assert_true(publish(NULL, "three"));
-	struct credentials *renewed = credentials_renewed(now);
+	struct credentials *renewed = credentials_of_stage(now, SECRET_CURRENT);
 
 	assert_string_equal(renewed->user, "app");
 	assert_string_equal(renewed->password, "three");
@@ -170,7 +170,7 @@ static void without_a_value_there_is_nothing_to_log_in_with(void **state)
 
 	assert_true(credentials->missing);
 	assert_false(credentials_can_prove(credentials));
-	assert_null(credentials_previous(credentials));
+	assert_null(credentials_of_stage(credentials, SECRET_PREVIOUS));
 	credentials_unref(&credentials);
 }
 
@@ -181,7 +181,7 @@ static void a_secret_without_effect_is_as_none(void **state)
 
 	assert_string_equal(credentials->password, "in the file");
 	assert_null(credentials->secret);
-	assert_null(credentials_renewed(credentials));
+	assert_null(credentials_of_stage(credentials, SECRET_CURRENT));
 	credentials_unref(&credentials);
 }
 
