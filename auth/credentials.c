@@ -143,11 +143,13 @@ const char *const secret_stage_words[SECRET_STAGES] = {
 
 static const struct lease_value *value_of(const struct lease *lease, enum secret_stage stage)
 {
+	static const struct lease_value none;
+
 	switch (stage) {
 	case SECRET_PENDING:
 		return &lease->pending;
 	case SECRET_PREVIOUS:
-		return &lease->previous;
+		return lease->revoked ? &none : &lease->previous;
 	default:
 		return &lease->value;
 	}
@@ -194,6 +196,7 @@ static struct credentials *of_value(const struct lease *lease, enum secret_stage
 	credentials->role = mem_strdup(role);
 	credentials->acts_as = original_of(lease, user, role);
 	credentials->stage = stage;
+	credentials->secret_version = lease->version + (stage == SECRET_PENDING) - (stage == SECRET_PREVIOUS);
 	credentials->secret_serial = lease->serial;
 	credentials->missing = !stored;
 	return credentials;
@@ -216,6 +219,19 @@ struct credentials *credentials_of_stage(const struct credentials *credentials, 
 	struct credentials *found = there ? of_value(lease, stage, credentials->role) : NULL;
 
 	lease_unref(&lease);
+	return found;
+}
+
+bool credentials_in_force(const struct credentials *credentials)
+{
+	bool found = false;
+
+	for (int stage = SECRET_CURRENT; stage <= SECRET_PENDING && !found; stage++) {
+		struct credentials *now = credentials_of_stage(credentials, (enum secret_stage)stage);
+
+		found = now && now->fingerprint == credentials->fingerprint;
+		credentials_unref(&now);
+	}
 	return found;
 }
 

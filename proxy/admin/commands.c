@@ -55,6 +55,7 @@ static const struct command commands[] = {
 	ACTS("REFRESH SECRET", ARGUMENTS_ONE, act_refresh_secret, "name", "read a secret again, now"),
 	ACTS("RELOAD", ARGUMENTS_NONE, act_reload, NULL, "read the configuration again"),
 	ACTS("RESUME", ARGUMENTS_MAYBE_ONE, act_resume, "[db]", "undo PAUSE and KILL"),
+	ACTS("REVOKE SECRET", ARGUMENTS_ONE, act_revoke_secret, "name", "end the grace of its previous value, close what logged in with it"),
 	ACTS("SET", ARGUMENTS_SETTING, act_set, "key = value", "change a setting until the next reload"),
 	ACTS("SHOW FDS", ARGUMENTS_NONE, act_show_fds, NULL, "not available; SHOW SOCKETS lists the connections"),
 	ACTS("SHUTDOWN", ARGUMENTS_NONE, act_shutdown, NULL, "end at once"),

@@ -29,6 +29,7 @@ struct credentials {
 	char *role;                     /* With a secret: whom to log in as where it names no user. */
 	char *acts_as;                  /* The role to take after the login, as whose stand-in `user` was made; or NULL. */
 	enum secret_stage stage;        /* With a secret. */
+	uint64_t secret_version;        /* Which of its versions they are, counted as a lease does. */
 	uint64_t secret_serial;         /* struct lease's: of two, the newer counts. 0: not of a secret. */
 	bool missing;                   /* The secret has no value yet: there is no logging in. */
 };
@@ -45,6 +46,8 @@ struct credentials *credentials_for_server(const struct config *config, const st
 
 /* For credentials of a secret: what it says now for that stage. NULL: nothing. */
 struct credentials *credentials_of_stage(const struct credentials *credentials, enum secret_stage stage) MUST_USE;
+/* For credentials of a secret: does it still say so, for now or for soon? */
+bool credentials_in_force(const struct credentials *credentials) MUST_USE;
 
 /* True if they hold more than the role's name. */
 bool credentials_can_prove(const struct credentials *credentials);
