@@ -129,6 +129,7 @@ static bool verify_plain(struct authenticator *authenticator)
 
 		if (!fits[stored_secret_kind(secret)](authenticator->answer, authenticator->user, secret))
 			continue;
+		authenticator->matched = i;
 		authenticator->proved = credentials_make(authenticator->user, authenticator->answer, NULL, NULL);
 		return true;
 	}
@@ -172,6 +173,7 @@ static bool verify_md5(struct authenticator *authenticator)
 
 		if (kind == STORED_SCRAM || !md5_fits(authenticator, kind, secret))
 			continue;
+		authenticator->matched = i;
 		authenticator->proved = credentials_make(authenticator->user, plain ? secret : NULL, plain ? NULL : secret, NULL);
 		return true;
 	}
@@ -279,6 +281,7 @@ static bool verify_scram(struct authenticator *authenticator)
 	for (size_t i = 0; i < secrets->count; i++) {
 		if (!scram_fits(authenticator, stored_secret_kind(secrets->texts[i]), secrets->texts[i]))
 			continue;
+		authenticator->matched = i;
 		authenticator->code = AUTH_CODE_SASL_FINAL;
 		return true;
 	}

@@ -7,6 +7,7 @@
 #include "hba.h"
 #include "lookup.h"
 #include "md5.h"
+#include "pgweir/renewal.h"
 #include "pgweir/authenticator.h"
 #include "scram.h"
 #include "stored_secret.h"
@@ -25,6 +26,7 @@ enum authenticator_phase {
 	PHASE_LOOKUP,           /* For the secrets, before the first challenge. */
 	PHASE_CHALLENGED,
 	PHASE_LOOKUP_ANEW,      /* The answer fitted no secret that was cached. */
+	PHASE_REREAD,           /* The answer fitted no value of a secret: it is read again, now or in a moment. */
 	PHASE_DONE,
 };
 
@@ -53,11 +55,17 @@ struct authenticator {
 	authenticator_cb *callback;
 	void *arg;
 	struct lookup *lookup;
+	struct reread *reread;
+	struct loop_timer reread_timer; /* Until it may be read again. */
+	bool reread_timed;              /* The timer runs. */
+	unsigned reread_waits;
+	uint64_t judged_us;             /* When the answer fitted nothing. */
 
 	const struct auth_method *method;
 	struct client_secrets secrets;
 	bool secrets_cached;            /* From auth_query's cache. */
 	bool doomed;                    /* The secret is made up: nothing fits. */
+	size_t matched;                 /* Which of `secrets` the answer fitted. */
 	const char *detail;             /* For the log only. */
 	char *answer;                   /* The password, or the hash of it, that the client sent. */
 	unsigned char md5_salt[MD5_SALT_SIZE];

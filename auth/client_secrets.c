@@ -17,7 +17,15 @@ void client_secrets_add(struct client_secrets *secrets, const char *text)
 		secrets->texts[secrets->count++] = mem_secret_dup(text);
 }
 
-/* The value of now, and for a while the one before it. False: no such secret is published. */
+static void add_value(struct client_secrets *secrets, const struct lease_value *value, uint64_t version)
+{
+	if (secrets->count < CLIENT_SECRETS_MAX)
+		secrets->versions[secrets->count] = version;
+	client_secrets_add(secrets, value->password);
+}
+
+/* The value of now, for a while the one before it, and the one to come: who reads the secret's service may be ahead of us.
+ * False: no such secret is published. */
 static bool add_of_secret(struct client_secrets *secrets, const struct config *config, const char *name)
 {
 	struct lease *lease = name ? lease_find(name) : NULL;
@@ -25,9 +33,12 @@ static bool add_of_secret(struct client_secrets *secrets, const struct config *c
 
 	if (!lease)
 		return false;
-	client_secrets_add(secrets, lease->value.password);
+	add_value(secrets, &lease->value, lease->version);
 	if (section && lease_in_grace(lease, section->rotation_grace_ms))
-		client_secrets_add(secrets, lease->previous.password);
+		add_value(secrets, &lease->previous, lease->version - 1);
+	if (!lease_value_equal(&lease->pending, &lease->value))
+		add_value(secrets, &lease->pending, lease->version + 1);
+	secrets->secret = section ? section->name : NULL;
 	secrets->missing = !lease->value.password;
 	lease_unref(&lease);
 	return true;

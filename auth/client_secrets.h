@@ -1,12 +1,13 @@
 /* What a user must know: the secrets that a login may prove.
  *
  * A user mostly has one. Several are there for secrets that rotate, where the previous value is still taken for a
- * while: they are plain passwords, and any of them will do. */
+ * while, and the pending one is taken already: they are plain passwords, and any of them will do. */
 #ifndef PGWEIR_CLIENT_SECRETS_H
 #define PGWEIR_CLIENT_SECRETS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pgweir/check.h"
 #include "pgweir/config.h"
@@ -16,7 +17,9 @@ enum { CLIENT_SECRETS_MAX = 4 };
 struct client_secrets {
 	size_t count;                   /* 0: no such user, or one without a password. */
 	bool missing;                   /* It is in a [secret] that has no value yet. */
+	const char *secret;             /* The [secret] that they are of, as the configuration names it; or NULL. */
 	char *texts[CLIENT_SECRETS_MAX];       /* Owned. */
+	uint64_t versions[CLIENT_SECRETS_MAX]; /* With `secret`: struct lease's. */
 };
 
 struct auth_state;

@@ -84,6 +84,7 @@ void credentials_unref(struct credentials **credentials)
 	mem_free(gone->user);
 	mem_free(gone->secret);
 	mem_free(gone->role);
+	mem_free(gone->acts_as);
 	mem_secret_free(gone->password);
 	mem_secret_free(gone->md5);
 	mem_wipe(gone, sizeof(*gone));
@@ -134,8 +135,58 @@ static struct credentials *combine(const char *user, const char *stored, const s
 
 /* --- Of secrets --- */
 
-static struct credentials *of_value(const struct lease *lease, const struct lease_value *value, const char *role)
+const char *const secret_stage_words[SECRET_STAGES] = {
+	[SECRET_CURRENT] = "current",
+	[SECRET_PENDING] = "pending",
+	[SECRET_PREVIOUS] = "previous",
+};
+
+static const struct lease_value *value_of(const struct lease *lease, enum secret_stage stage)
 {
+	static const struct lease_value none;
+
+	switch (stage) {
+	case SECRET_PENDING:
+		return &lease->pending;
+	case SECRET_PREVIOUS:
+		return lease->revoked ? &none : &lease->previous;
+	default:
+		return &lease->value;
+	}
+}
+
+/* Is `name` the login of some value of the secret? */
+static bool is_named(const struct lease *lease, const char *name, const char *role)
+{
+	for (int stage = 0; stage < SECRET_STAGES; stage++) {
+		const struct lease_value *value = value_of(lease, (enum secret_stage)stage);
+
+		if (value->password && strcmp(value->username ? value->username : role, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whose stand-in `user` is: where two users take turns one is the other's name with "_clone", as AWS's rotation makes
+ * them. A name that only ends so is nobody's: the secret or the configuration must know the original too. NULL: nobody's. */
+static char *original_of(const struct lease *lease, const char *user, const char *role)
+{
+	static const char suffix[] = "_clone";
+	size_t size = strlen(user), without = size - strlen(suffix);
+
+	if (size > strlen(suffix) && strcmp(user + without, suffix) == 0) {
+		char *original = mem_strndup(user, without);
+
+		if (strcmp(original, role) == 0 || is_named(lease, original, role))
+			return original;
+		mem_free(original);
+	}
+	return NULL;
+}
+
+static struct credentials *of_value(const struct lease *lease, enum secret_stage stage, const char *role)
+{
+	const struct lease_value *value = value_of(lease, stage);
 	const char *user = value->username ? value->username : role;
 	const char *stored = value->password;
 	bool hashed = stored && stored_secret_kind(stored) == STORED_MD5;
@@ -143,6 +194,9 @@ static struct credentials *of_value(const struct lease *lease, const struct leas
 
 	credentials->secret = mem_strdup(lease->name);
 	credentials->role = mem_strdup(role);
+	credentials->acts_as = original_of(lease, user, role);
+	credentials->stage = stage;
+	credentials->secret_version = lease->version + (stage == SECRET_PENDING) - (stage == SECRET_PREVIOUS);
 	credentials->secret_serial = lease->serial;
 	credentials->missing = !stored;
 	return credentials;
@@ -152,25 +206,33 @@ static struct credentials *of_value(const struct lease *lease, const struct leas
 static struct credentials *of_secret(const char *name, const char *role)
 {
 	struct lease *lease = name ? lease_find(name) : NULL;
-	struct credentials *credentials = lease ? of_value(lease, &lease->value, role) : NULL;
+	struct credentials *credentials = lease ? of_value(lease, SECRET_CURRENT, role) : NULL;
 
 	lease_unref(&lease);
 	return credentials;
 }
 
-struct credentials *credentials_renewed(const struct credentials *credentials)
-{
-	return of_secret(credentials->secret, credentials->role);
-}
-
-struct credentials *credentials_previous(const struct credentials *credentials)
+struct credentials *credentials_of_stage(const struct credentials *credentials, enum secret_stage stage)
 {
 	struct lease *lease = credentials->secret ? lease_find(credentials->secret) : NULL;
-	struct credentials *previous = lease && lease->previous.password
-		? of_value(lease, &lease->previous, credentials->role) : NULL;
+	bool there = lease && value_of(lease, stage)->password;
+	struct credentials *found = there ? of_value(lease, stage, credentials->role) : NULL;
 
 	lease_unref(&lease);
-	return previous;
+	return found;
+}
+
+bool credentials_in_force(const struct credentials *credentials)
+{
+	bool found = false;
+
+	for (int stage = SECRET_CURRENT; stage <= SECRET_PENDING && !found; stage++) {
+		struct credentials *now = credentials_of_stage(credentials, (enum secret_stage)stage);
+
+		found = now && now->fingerprint == credentials->fingerprint;
+		credentials_unref(&now);
+	}
+	return found;
 }
 
 /* --- The choice --- */

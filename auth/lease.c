@@ -97,6 +97,7 @@ static struct lease *lease_new(const char *name, const struct lease *former)
 	copy_value(&lease->previous, &former->previous);
 	copy_value(&lease->pending, &former->pending);
 	lease->stage = former->stage;
+	lease->revoked = former->revoked;
 	lease->version = former->version;
 	lease->serial = former->serial;
 	lease->fetched_us = former->fetched_us;
@@ -127,6 +128,7 @@ static bool take_values(struct lease *lease, struct lease_values *values, uint64
 	move_value(&lease->pending, &values->pending);
 	lease->stage = "current";
 	if (changed) {
+		lease->revoked = false;
 		lease->version++;
 		lease->changed_us = now_us;
 	}
@@ -151,6 +153,23 @@ bool lease_publish(const char *name, struct lease_values *values, char *problem)
 	lease_unref(&former);
 	lease_values_fini(values);
 	return changed;
+}
+
+bool lease_revoke(const char *name)
+{
+	pthread_mutex_lock(&published.mutex);
+	struct lease *former = map_get_text(&published.leases, name);
+	struct lease *lease = former ? lease_new(name, former) : NULL;
+
+	if (lease) {
+		lease->revoked = true;
+		lease->serial = ++published.serial;
+		lease->problem = mem_strdup(former->problem);
+		map_put_text(&published.leases, name, lease);
+	}
+	pthread_mutex_unlock(&published.mutex);
+	lease_unref(&former);
+	return lease != NULL;
 }
 
 void lease_forget(const char *name)
@@ -193,5 +212,5 @@ struct lease *lease_find(const char *name)
 
 bool lease_in_grace(const struct lease *lease, uint64_t grace_ms)
 {
-	return lease->previous.password && clock_now_us() - lease->changed_us < grace_ms * 1000;
+	return lease->previous.password && !lease->revoked && clock_now_us() - lease->changed_us < grace_ms * 1000;
 }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "pgweir/mem.h"
+#include "pgweir/renewal.h"
 #include "pgweir/secrets.h"
 
 struct reread {
@@ -99,9 +100,12 @@ static void set_control(struct loop *control)
 	pthread_mutex_unlock(&service.mutex);
 }
 
+static const struct renewal_source source = { .start = reread_start, .cancel = reread_cancel };
+
 void reread_service_start(struct loop *control)
 {
 	set_control(control);
+	renewal_provide(&source);
 }
 
 void reread_service_stop(void)

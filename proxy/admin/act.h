@@ -12,6 +12,8 @@ job_cb act_pause_cluster, act_resume_cluster;
 job_cb act_kill, act_kill_client, act_reconnect, act_wait_close, act_show_fds;
 /* show_secrets.c */
 job_cb act_refresh_secret;
+/* act_secret.c */
+job_cb act_revoke_secret;
 /* act_control.c */
 job_cb act_reload, act_set, act_shutdown, act_shutdown_for_servers, act_shutdown_for_clients;
 

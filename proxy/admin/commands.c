@@ -60,6 +60,7 @@ static const struct command commands[] = {
 	ACTS("RELOAD", ARGUMENTS_NONE, act_reload, NULL, "read the configuration again"),
 	ACTS("RESUME", ARGUMENTS_MAYBE_ONE, act_resume, "[db]", "undo PAUSE and KILL"),
 	ACTS("RESUME CLUSTER", ARGUMENTS_ONE, act_resume_cluster, "name", "undo PAUSE CLUSTER"),
+	ACTS("REVOKE SECRET", ARGUMENTS_ONE, act_revoke_secret, "name", "end the grace of its previous value, close what logged in with it"),
 	ACTS("SET", ARGUMENTS_SETTING, act_set, "key = value", "change a setting until the next reload"),
 	ACTS("SHOW FDS", ARGUMENTS_NONE, act_show_fds, NULL, "not available; SHOW SOCKETS lists the connections"),
 	ACTS("SHUTDOWN", ARGUMENTS_NONE, act_shutdown, NULL, "end at once"),

@@ -2,7 +2,10 @@
 #include "act.h"
 #include "pgweir/clock.h"
 #include "pgweir/control.h"
+#include "pgweir/mem.h"
+#include "pgweir/secret_uses.h"
 #include "pgweir/secrets.h"
+#include "pgweir/trials.h"
 #include "show.h"
 
 enum { US_PER_S = 1000 * 1000 };
@@ -19,6 +22,12 @@ static const struct column columns[] = {
 	{ "age", COLUMN_INT8 },                 /* Seconds that the value has been in force, */
 	{ "fetched", COLUMN_INT8 },             /* and since it was last read. */
 	{ "previous", COLUMN_TEXT },            /* What the value before it is still good for. */
+	{ "pending", COLUMN_TEXT },             /* Whether there is a value to come. */
+	{ "client_logins", COLUMN_TEXT },       /* By user and version. */
+	{ "servers", COLUMN_INT8 },             /* Connections that it has opened and that live. */
+	{ "trials", COLUMN_INT8 },              /* Logins with a value of which it was not known whether it works there, */
+	{ "refused", COLUMN_INT8 },             /* and how many logins servers have refused. */
+	{ "hosts_refusing", COLUMN_INT8 },
 	{ "problem", COLUMN_TEXT },
 };
 const struct table secrets_table = TABLE(columns);
@@ -35,7 +44,26 @@ static const char *previous_use(const struct lease *lease, const struct config_s
 {
 	if (!lease->previous.password)
 		return "none";
+	if (lease->revoked)
+		return "revoked";
 	return lease_in_grace(lease, secret->rotation_grace_ms) ? "clients and servers" : "servers";
+}
+
+static void put_uses(struct result *result, const char *name)
+{
+	struct trials_sum sum;
+	struct buf logins = { 0 };
+
+	trials_count(name, &sum);
+	secret_uses_describe(name, &logins);
+	char *text = buf_take_text(&logins);
+
+	result_text(result, text);
+	result_int(result, sum.open);
+	result_int(result, (int64_t)sum.trials);
+	result_int(result, (int64_t)sum.refusals);
+	result_int(result, sum.hosts_refusing);
+	mem_free(text);
 }
 
 static void put_lease(struct result *result, const struct lease *lease, const struct config_secret *secret)
@@ -54,6 +82,8 @@ static void put_lease(struct result *result, const struct lease *lease, const st
 	put_since(result, lease->changed_us);
 	put_since(result, lease->fetched_us);
 	result_text(result, previous_use(lease, secret));
+	result_text(result, lease->pending.password && !lease_value_equal(&lease->pending, value) ? "yes" : "no");
+	put_uses(result, secret->name);
 	result_text(result, lease->problem);
 }
 

@@ -41,6 +41,10 @@ void login_hand_over_session(struct login *login, struct credentials *proved)
 	session->accepted_us = login->accepted_us;
 	if (session->database)
 		session->credentials = credentials_for_server(session->config, session->database, session->user, proved);
+	if (proved && proved->secret) {
+		session->secret = mem_strdup(proved->secret);
+		session->secret_version = proved->secret_version;
+	}
 	/* The session owns these now. */
 	login->slot = NULL;
 	login->in = (struct buf){ 0 };
@@ -60,6 +64,7 @@ void login_session_free(struct login_session **session)
 	conn_close(&gone->conn);
 	client_slot_release(&gone->slot);
 	credentials_unref(&gone->credentials);
+	mem_free(gone->secret);
 	state_unref(&gone->settings);
 	state_unref(&gone->login_settings);
 	buf_fini_secret(&gone->early);

@@ -19,6 +19,8 @@ static const struct close_reason_row rows[CLOSE_REASON_COUNT] = {
 	[CLOSE_CLIENT_WAIT_TIMEOUT] = { "query_wait_timeout", LOG_LEVEL_WARNING, "53300",
 		"no server connection became free within query_wait_timeout" },
 	[CLOSE_CLIENT_KILLED] = { "client_killed", LOG_LEVEL_INFO, "57P01", "terminating connection due to administrator command" },
+	[CLOSE_CLIENT_REVOKED] = { "client_revoked", LOG_LEVEL_INFO, "57P01",
+		"terminating connection because the password it has logged in with is revoked" },
 	[CLOSE_CLIENT_SHUTDOWN] = { "client_shutdown", LOG_LEVEL_INFO, "57P01",
 		"terminating connection due to administrator command" },
 	[CLOSE_CLIENT_SERVER_LOST] = { "server_lost", LOG_LEVEL_WARNING, "08006",
@@ -50,6 +52,7 @@ static const struct close_reason_row rows[CLOSE_REASON_COUNT] = {
 	[CLOSE_SERVER_VACATED] = { "vacated", LOG_LEVEL_INFO, NULL, NULL },
 	[CLOSE_SERVER_STATE_REMAINS] = { "state_remains", LOG_LEVEL_INFO, NULL, NULL },
 	[CLOSE_SERVER_KILLED] = { "killed", LOG_LEVEL_INFO, NULL, NULL },
+	[CLOSE_SERVER_REVOKED] = { "revoked", LOG_LEVEL_INFO, NULL, NULL },
 };
 
 const struct close_reason_row *close_reason_row(enum close_reason reason)

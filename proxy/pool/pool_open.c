@@ -3,21 +3,15 @@
  * Failure story: a server that cannot be reached, or that says "too many connections" or "starting up", may get better:
  * waiters go on waiting, and the next attempt comes after server_login_retry. A server that refuses the login itself
  * will not: if the pool has no connection that works, waiters are told so in the server's own words. But for a password
- * that is being rotated: that is tried again each second, while waiters go on waiting. */
+ * that seems to be under rotation: that is tried again (trials.h says when), while waiters go on waiting. */
 #include <stdatomic.h>
 #include <string.h>
 
-#include "pgweir/lease.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pool_internal.h"
 
 enum { LOOK_FOR_ROOM_US = 5000 };
-
-enum {
-	ROTATION_MS = 2 * 60 * 1000,    /* How long after a secret's change a refused password is expected to pass. */
-	ROTATION_RETRY_US = 1000 * 1000,
-};
 
 struct pool_opening {
 	struct list link;
@@ -57,27 +51,16 @@ void pool_forget_openings(struct pool_share *share)
 		opening_free(LIST_MEMBER(link, struct pool_opening, link));
 }
 
-/* A secret that has just got another value is evidence of a rotation: the server will follow, or has followed between
- * the trial of the one value and of the other. */
-static bool is_rotating(const struct pool_share *share)
-{
-	struct lease *lease = share->credentials->secret ? lease_find(share->credentials->secret) : NULL;
-	bool rotating = lease && lease_in_grace(lease, ROTATION_MS);
-
-	lease_unref(&lease);
-	return rotating;
-}
-
-static uint64_t retry_after_us(const struct pool_share *share, bool rotating)
+static uint64_t retry_after_us(const struct pool_share *share, const struct server_opened *opened)
 {
 	uint64_t most_us = share->settings.server_login_retry_us;
 
-	if (rotating && most_us > ROTATION_RETRY_US)
-		return ROTATION_RETRY_US;
+	if (opened->hopeful)
+		return opened->after_us < most_us ? opened->after_us : most_us;
 	/* While connections of the pool still serve, wrong passwords are not thrown at a server that counts them. */
 	bool later = !share->refused || (share->password_refused && atomic_load(&share->pool->live) > 0);
 
-	return later ? most_us : 0;
+	return later ? most_us : opened->after_us;
 }
 
 static void note_failure(struct pool_share *share, struct server_opened *opened, const struct state *login_state)
@@ -89,13 +72,11 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 	buf_fini(&share->last_error_body);
 	share->last_error_body = opened->error_body;
 	opened->error_body = (struct buf){ 0 };
-	share->password_refused = opened->from_server && strcmp(opened->error.sqlstate, "28P01") == 0;
-	bool rotating = share->password_refused && is_rotating(share);
-
-	share->refused = opened->from_server && !may_get_better(opened->error.sqlstate) && !rotating;
+	share->password_refused = opened->password_refused;
+	share->refused = opened->from_server && !may_get_better(opened->error.sqlstate) && !opened->hopeful;
 	if (opened->from_server)
 		atomic_store(&share->pool->password_refused, share->password_refused);
-	uint64_t after_us = retry_after_us(share, rotating);
+	uint64_t after_us = retry_after_us(share, opened);
 
 	share->retry_at_us = after_us ? worker_now(share->worker) + after_us : 0;
 	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pgweir/mem.h"
+#include "pgweir/trials.h"
 #include "pool_internal.h"
 
 enum { TICKS_PER_SECOND = 1000 / WORKER_TICK_MS };
@@ -31,6 +32,15 @@ static void time_out_cleaning(struct pool_share *share, uint64_t now_us)
 	}
 }
 
+/* Whoever changes a password on the server first leaves those that are open as the only ones that work. */
+static bool is_precious(const struct backend *backend)
+{
+	const struct server *server = backend->server;
+
+	return atomic_load_explicit(&backend->share->pool->password_refused, memory_order_relaxed)
+		|| (server->trials && trials_refusing(server->trials));
+}
+
 /* Why an idle connection should go, or CLOSE_REASON_COUNT. */
 static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 {
@@ -40,8 +50,7 @@ static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 
 	if (pool_outdated(backend))
 		return CLOSE_SERVER_RECONNECT;
-	/* Whoever changes a password on the server first leaves these as the only ones that work. */
-	if (atomic_load_explicit(&share->pool->password_refused, memory_order_relaxed))
+	if (is_precious(backend))
 		return CLOSE_REASON_COUNT;
 	if (backend->expires_us && backend->expires_us < now_us)
 		return CLOSE_SERVER_LIFETIME;
@@ -78,11 +87,11 @@ static void look_after_idle(struct pool_share *share, uint64_t now_us)
 
 static void retire_old_ones(struct pool_share *share, uint64_t now_us)
 {
-	if (atomic_load_explicit(&share->pool->password_refused, memory_order_relaxed))
-		return;
 	LIST_FOREACH(link, next, &share->lent) {
 		struct backend *backend = LIST_MEMBER(link, struct backend, link);
 
+		if (is_precious(backend))
+			continue;
 		if (!backend->retire && backend->expires_us && backend->expires_us < now_us) {
 			backend->retire = true;
 			backend->retire_reason = CLOSE_SERVER_LIFETIME;

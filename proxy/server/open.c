@@ -19,14 +19,6 @@
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
 
-struct reply {
-	struct loop_letter letter;
-	struct loop *loop;
-	server_opened_cb *callback;
-	void *arg;
-	struct server_opened opened;
-};
-
 #define BIT(state) (1u << (state))
 
 static const struct {
@@ -36,12 +28,14 @@ static const struct {
 	[ATTEMPT_QUEUED] = { "waiting for a login thread", 0 },
 	[ATTEMPT_RESOLVE] = { "looking up the name", BIT(ATTEMPT_QUEUED) },
 	[ATTEMPT_DIAL] = { "connecting",
-		BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) | BIT(ATTEMPT_REREAD) },
+		BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) | BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_TURN) },
 	[ATTEMPT_AUTH] = { "authenticating", BIT(ATTEMPT_DIAL) },
 	[ATTEMPT_PARAMS] = { "waiting for ReadyForQuery", BIT(ATTEMPT_AUTH) },
 	[ATTEMPT_ALLOWED] = { "asking for max_connections", BIT(ATTEMPT_PARAMS) },
 	[ATTEMPT_CONNECT_QUERY] = { "running connect_query", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_ALLOWED) },
-	[ATTEMPT_REREAD] = { "reading the secret again", BIT(ATTEMPT_AUTH) },
+	[ATTEMPT_TURN] = { "waiting for what another login with the secret comes to",
+		BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_AUTH) | BIT(ATTEMPT_REREAD) },
+	[ATTEMPT_REREAD] = { "reading the secret again", BIT(ATTEMPT_TURN) },
 	[ATTEMPT_READY] = { "ready", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_ALLOWED) | BIT(ATTEMPT_CONNECT_QUERY) },
 	[ATTEMPT_ABANDONED] = { "abandoned", BIT(ATTEMPT_RESOLVE) },
 };
@@ -129,6 +123,7 @@ void attempt_end(struct attempt *attempt)
 	loop_timer_stop(&attempt->timer);
 	loop_timer_stop(&attempt->address_timer);
 	attempt_close_login(attempt);
+	attempt_secret_ended(attempt);
 	attempt->reply = NULL;
 	if (attempt->state == ATTEMPT_RESOLVE) {
 		attempt_enter(attempt, ATTEMPT_ABANDONED);
@@ -148,6 +143,7 @@ static void drop(struct login_work *work)
 		loop_timer_stop(&attempt->address_timer);
 	}
 	attempt_close_login(attempt);
+	attempt_secret_ended(attempt);
 	free_attempt(attempt);
 }
 
@@ -164,6 +160,9 @@ void attempt_succeed(struct attempt *attempt)
 	if (!server->early.size)
 		buf_fini(&server->early);
 	server->opened_us = clock_now_us();
+	if (attempt->trials)
+		trials_opened(attempt->trials);
+	server->trials = attempt->trials;
 	/* The first of sslmode's two ways may have left an error. */
 	buf_fini(&opened->error_body);
 	*opened = (struct server_opened){ .server = server };
@@ -253,8 +252,14 @@ void attempt_refused(struct attempt *attempt, const char *body, size_t size)
 	/* invalid_authorization_specification: no line of pg_hba.conf for this kind of connection, among others. */
 	if (attempt->state == ATTEMPT_AUTH && strcmp(opened->error.sqlstate, "28000") == 0 && fall_back(attempt))
 		return;
-	/* invalid_password */
-	if (attempt->state == ATTEMPT_AUTH && strcmp(opened->error.sqlstate, "28P01") == 0 && attempt_try_other_value(attempt))
+	if (attempt->state == ATTEMPT_PARAMS && attempt_may_do_without_role(attempt)) {
+		attempt_close_login(attempt);
+		attempt_enter(attempt, ATTEMPT_DIAL);
+		attempt_dial(attempt);
+		return;
+	}
+	opened->password_refused = attempt->state == ATTEMPT_AUTH && attempt_is_password_refusal(&opened->error);
+	if (opened->password_refused && attempt_try_other_value(attempt))
 		return;
 	attempt_end(attempt);
 }
@@ -294,10 +299,14 @@ static void dialled(enum dial_outcome outcome, void *arg)
 	login_start_on(attempt);
 }
 
-static void address_took_too_long(void *arg)
+static void address_timer_fired(void *arg)
 {
 	struct attempt *attempt = arg;
 
+	if (attempt->state == ATTEMPT_TURN) {
+		attempt_login_with_secret(attempt);
+		return;
+	}
 	if (attempt->state != ATTEMPT_DIAL || attempt->dial.state != DIAL_CONNECTING)
 		return;
 	dial_close(&attempt->dial);
@@ -344,13 +353,18 @@ static void resolved(const struct resolver_answer *found, void *arg)
 		free_attempt(attempt);
 		return;
 	}
-	attempt_enter(attempt, ATTEMPT_DIAL);
 	if (!found->count) {
+		attempt_enter(attempt, ATTEMPT_DIAL);
 		error_set(&error, "08001", "%s", found->error_text);
 		attempt_fail(attempt, &error);
 		return;
 	}
 	attempt->addresses = *found;
+	if (attempt->target->credentials->secret) {
+		attempt_begin_with_secret(attempt);
+		return;
+	}
+	attempt_enter(attempt, ATTEMPT_DIAL);
 	attempt_dial(attempt);
 }
 
@@ -380,7 +394,7 @@ static void begin(struct login_work *work)
 	const struct server_target *target = attempt->target;
 
 	loop_timer_init(&attempt->timer, work->loop, took_too_long, attempt);
-	loop_timer_init(&attempt->address_timer, work->loop, address_took_too_long, attempt);
+	loop_timer_init(&attempt->address_timer, work->loop, address_timer_fired, attempt);
 	attempt->started_us = clock_now_us();
 	if (target->config->server_connect_timeout_ms)
 		loop_timer_start(&attempt->timer, target->config->server_connect_timeout_ms);

@@ -8,6 +8,7 @@
 #include "pgweir/secrets.h"
 #include "pgweir/server.h"
 #include "pgweir/server_auth.h"
+#include "pgweir/trials.h"
 
 enum attempt_state {
 	ATTEMPT_QUEUED,
@@ -17,9 +18,19 @@ enum attempt_state {
 	ATTEMPT_PARAMS,                 /* AuthenticationOk has come. */
 	ATTEMPT_ALLOWED,                /* The server has been asked how many connections it allows. */
 	ATTEMPT_CONNECT_QUERY,
+	ATTEMPT_TURN,                   /* A value of a secret is being tried by somebody else; or about to be by us. */
 	ATTEMPT_REREAD,                 /* The server has refused what a secret says; it is read again. */
 	ATTEMPT_READY,
 	ATTEMPT_ABANDONED,              /* Answered already; waits for the resolver, which cannot be called off. */
+};
+
+/* What the attempt comes to, on its way to who asked. */
+struct reply {
+	struct loop_letter letter;
+	struct loop *loop;
+	server_opened_cb *callback;
+	void *arg;
+	struct server_opened opened;
 };
 
 struct attempt {
@@ -28,7 +39,7 @@ struct attempt {
 	struct server_target *target;   /* A reference. */
 	struct reply *reply;
 	struct loop_timer timer;        /* All of it. */
-	struct loop_timer address_timer;/* One address's share, where there are more. */
+	struct loop_timer address_timer;/* One address's share, where there are more; or until our turn is looked for again. */
 	uint64_t started_us;
 	struct resolver_answer addresses;
 	unsigned address;               /* The one in use. */
@@ -40,9 +51,13 @@ struct attempt {
 	struct buf in;                  /* Received and not yet taken; at most a message and a chunk. */
 	size_t received;
 	struct server *server;          /* Filled in as its values come. */
+	struct trials *trials;          /* With credentials of a secret, from ATTEMPT_TURN on. */
+	bool in_trial;                  /* Ours until trials_end(). */
 	struct reread *reread;
-	bool tried_renewed, tried_previous;     /* What the secret said when it was read again, and before. */
-	uint64_t refused;               /* The fingerprint of what it said at first. */
+	bool has_reread;
+	uint64_t refused[SECRET_STAGES * 2];    /* Fingerprints: of all it said before and after it was read again. */
+	unsigned refused_count;
+	bool refused_role;              /* The server does not let this user act as another. */
 };
 
 void attempt_enter(struct attempt *attempt, enum attempt_state state);
@@ -53,9 +68,18 @@ void attempt_fail(struct attempt *attempt, const struct error *error);  /* Adds 
 void attempt_refused(struct attempt *attempt, const char *body, size_t size);   /* An ErrorResponse; or falls back. */
 void attempt_auth_failed(struct attempt *attempt, const struct error *error);   /* The server is there, but no login. */
 
-/* Starts again with another value of the secret the refused credentials are from, now or once it has been read again.
- * False: there is none left to try. */
+/* --- With credentials of a secret (open_secret.c) --- */
+
+void attempt_begin_with_secret(struct attempt *attempt);        /* The addresses are known. */
+void attempt_login_with_secret(struct attempt *attempt);        /* As soon as it is our turn. */
+/* Starts again with another value, now or later. False: it was not of a secret, or there is none left to try. */
 bool attempt_try_other_value(struct attempt *attempt);
+void attempt_secret_worked(struct attempt *attempt);            /* The server has let us in. */
+/* True: it was the role to take that the server minded; from now on it is not asked for. */
+bool attempt_may_do_without_role(struct attempt *attempt);
+void attempt_secret_ended(struct attempt *attempt);             /* However it ended. */
+bool attempt_is_password_refusal(const struct error *error);
+
 void attempt_close_login(struct attempt *attempt);
 void attempt_dial(struct attempt *attempt);             /* The address at hand. */
 void attempt_end(struct attempt *attempt);              /* With what the reply says. */

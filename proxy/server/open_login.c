@@ -93,8 +93,18 @@ static void put_pair(struct buf *out, const char *name, const char *value)
 	buf_append_cstring(out, value);
 }
 
-static void make_startup(const struct server_target *target, struct buf *out)
+/* The role to take as soon as the login is done, or NULL. Given at startup, so that RESET ROLE and DISCARD ALL lead there. */
+static const char *role_to_take(const struct attempt *attempt)
 {
+	const struct server_target *target = attempt->target;
+	bool other = target->replication || attempt->refused_role || state_get(target->login_state, "role");
+
+	return other ? NULL : target->credentials->acts_as;
+}
+
+static void make_startup(const struct attempt *attempt, struct buf *out)
+{
+	const struct server_target *target = attempt->target;
 	const struct state_pair *pairs = state_pairs(target->login_state);
 	const char *application_name = target->config->application_name;
 
@@ -106,6 +116,8 @@ static void make_startup(const struct server_target *target, struct buf *out)
 		put_pair(out, "replication", target->replication);
 	if (application_name && application_name[0] && !state_get(target->login_state, "application_name"))
 		put_pair(out, "application_name", application_name);
+	if (role_to_take(attempt))
+		put_pair(out, "role", role_to_take(attempt));
 	for (size_t i = 0; i < state_count(target->login_state); i++)
 		put_pair(out, pairs[i].name, pairs[i].value);
 	buf_append_char(out, '\0');
@@ -118,7 +130,7 @@ static bool send_startup(struct attempt *attempt)
 	struct error error;
 	bool good;
 
-	make_startup(attempt->target, &out);
+	make_startup(attempt, &out);
 	if (out.size > WIRE_STARTUP_MAX) {
 		error_set(&error, "08P01", "the startup packet would have %zu bytes, servers take %d", out.size,
 			WIRE_STARTUP_MAX);
@@ -159,6 +171,7 @@ static bool take_authentication(struct attempt *attempt, const char *body, size_
 	case SERVER_AUTH_QUIET:
 		break;
 	case SERVER_AUTH_OK:
+		attempt_secret_worked(attempt);
 		attempt_enter(attempt, ATTEMPT_PARAMS);
 		break;
 	case SERVER_AUTH_FAILED:
@@ -200,6 +213,9 @@ static bool take_parameter(struct attempt *attempt, const char *body, size_t siz
 
 	if (!name_end || value == body + size || memchr(value, '\0', (size_t)(body + size - value)) != body + size - 1)
 		return unexpected(attempt);
+	/* To clients two users that take turns are one. */
+	if (attempt->server->acts_as && strcmp(body, "session_authorization") == 0)
+		value = attempt->server->acts_as;
 	parameters_set(&attempt->server->parameters, body, value);
 	return true;
 }
@@ -346,6 +362,7 @@ static struct server *new_server(struct attempt *attempt)
 	server->address = addresses->addresses[attempt->address];
 	server->address_size = addresses->sizes[attempt->address];
 	server->tls = attempt->tls;
+	server->acts_as = role_to_take(attempt);
 	return server;
 }
 

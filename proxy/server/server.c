@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "pgweir/mem.h"
+#include "pgweir/trials.h"
 
 struct server_target *server_target_ref(struct server_target *target)
 {
@@ -34,6 +35,8 @@ void server_free(struct server **server)
 	if (!gone)
 		return;
 	conn_close(&gone->conn);
+	if (gone->trials)
+		trials_closed(gone->trials);
 	server_target_unref(&gone->target);
 	parameters_fini(&gone->parameters);
 	buf_fini(&gone->early);

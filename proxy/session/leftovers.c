@@ -26,15 +26,13 @@ static const struct leftover_kind {
 	enum refusal refusal;
 	const char *sql;                /* NULL: the server does not tell, and nothing ends it. */
 } kinds[LEFTOVER_COUNT] = {
-	/* The login's own user comes behind it. */
+	/* The login's own role and user come behind it. */
 	[LEFTOVER_SETTINGS] = { 's', PIN_UNKNOWN, FOLLOWS, SCAN_SETS, 0, REFUSAL_NONE,
 		"SELECT 's', s.name, s.setting FROM pg_catalog.pg_settings s WHERE s.source OPERATOR(pg_catalog.=) 'session'"
 		" AND s.context OPERATOR(pg_catalog.<>) 'internal' AND s.name OPERATOR(pg_catalog.<>) ALL (ARRAY["
 		/* The transaction's own, whoever set them. */
 		"'transaction_isolation'::pg_catalog.text, 'transaction_read_only', 'transaction_deferrable']) UNION ALL SELECT 's', 'role', r"
-		" FROM pg_catalog.current_setting('role') r WHERE r OPERATOR(pg_catalog.<>) 'none'"
-		" UNION ALL SELECT 's', 'session_authorization', a FROM pg_catalog.current_setting('session_authorization') a"
-		" WHERE a OPERATOR(pg_catalog.<>) " },
+		" FROM pg_catalog.current_setting('role') r WHERE r OPERATOR(pg_catalog.<>) " },
 	/* One of the client's own name that SQL has not made went past our bookkeeping. */
 	[LEFTOVER_STATEMENTS] = { 'p', PIN_PREPARE, FOLLOWS, SCAN_PREPARES | SCAN_DEALLOCATES, 0, REFUSAL_NONE,
 		"SELECT 'p', p.name, CASE WHEN p.from_sql THEN p.statement ELSE '' END FROM pg_catalog.pg_prepared_statements p"
@@ -132,6 +130,15 @@ void leftovers_put_literal(struct buf *out, const char *text)
 	buf_append_char(out, '\'');
 }
 
+/* Of roles that is left behind which is not the login's own. */
+static void put_own_roles(const struct server *server, struct buf *sql)
+{
+	leftovers_put_literal(sql, server->acts_as ? server->acts_as : "none");
+	buf_append_text(sql, " UNION ALL SELECT 's', 'session_authorization', a"
+		" FROM pg_catalog.current_setting('session_authorization') a WHERE a OPERATOR(pg_catalog.<>) ");
+	leftovers_put_literal(sql, server->target->credentials->user);
+}
+
 static void put_question(const struct session *session, unsigned asked, struct buf *sql)
 {
 	for (unsigned i = 0; 1u << i < ALL_KINDS; i++) {
@@ -141,7 +148,7 @@ static void put_question(const struct session *session, unsigned asked, struct b
 			buf_append_text(sql, " UNION ALL ");
 		buf_append_text(sql, kinds[i].sql);
 		if (i == LEFTOVER_SETTINGS) {
-			leftovers_put_literal(sql, session->backend->server->target->credentials->user);
+			put_own_roles(session->backend->server, sql);
 			custom_put_question(session, sql);
 		}
 	}
@@ -242,6 +249,9 @@ static struct state *with_startup_values(const struct state *now, const struct s
 	struct state_builder builder = { 0 };
 
 	state_builder_copy(&builder, now);
+	/* "None" is the login's own role, and that is what its login had taken (SET ROLE NONE on a stand-in's connection). */
+	if (state_get(now, "role") && strcmp(state_get(now, "role"), "none") == 0)
+		state_builder_unset(&builder, "role");
 	for (size_t i = 0; i < state_count(startup); i++)
 		if (!state_get(now, state_pairs(startup)[i].name))
 			state_builder_set(&builder, state_pairs(startup)[i].name, state_pairs(startup)[i].value);

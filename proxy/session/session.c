@@ -69,6 +69,9 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->mode = (uint8_t)(login->replication ? POOL_MODE_SESSION : session->guest->settings.mode);
 	session->pins = session->mode == POOL_MODE_SESSION ? PIN_BIT(PIN_SESSION_MODE) : 0;
 	session->replication = login->replication;
+	session->secret = login->secret;
+	session->secret_version = login->secret_version;
+	login->secret = NULL;
 	session->slot = login->slot;
 	session->minor = login->minor;
 	session->tls = login->tls;
@@ -226,6 +229,7 @@ static void session_free(struct session *session)
 	state_unref(&session->custom);
 	state_unref(&session->parse_scope);
 	mem_free(session->replication);
+	mem_free(session->secret);
 	mem_free(session);
 }
 

@@ -194,3 +194,11 @@ def start_pgweir(cluster):
         except AssertionError as failure:
             failures.append(str(failure))
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def aws():
+    """A look-alike of AWS, empty: see harness/aws.py."""
+    from .aws import Aws                # Here, since botocore takes half a second to import.
+    with Aws() as running:
+        yield running

@@ -204,6 +204,62 @@ def test_the_previous_password_lets_clients_in_for_the_grace_only(start_pgweir, 
     assert proxy.raw("app", role, password=NEW).value("SELECT 1") == "1"
 
 
+@pytest.fixture
+def far_file(tmp_path):
+    """A file behind a link, so that changes are not seen until somebody looks; rewrites it, as if long ago."""
+    class FarFile:
+        path = tmp_path / "link"
+
+        def put(self, text: str) -> None:
+            target = tmp_path / "far" / "secret"
+            target.parent.mkdir(exist_ok=True)
+            write(target, text)
+            os.utime(target, (time.time() - 60,) * 2)
+
+    made = FarFile()
+    made.put(OLD)
+    made.path.symlink_to(tmp_path / "far" / "secret")
+    return made
+
+
+def test_a_client_that_knows_the_new_password_first_is_let_in(start_pgweir, cluster, role, far_file):
+    """It has read the secret, and pgweir has not: its proof has the secret read again."""
+    proxy = start_pgweir(sections(far_file.path))
+    assert proxy.raw("app", role, password=OLD).value("SELECT 1") == "1"
+    alter(cluster, NEW)
+    far_file.put(NEW)
+    assert secret_row(proxy)["version"] == 1
+    assert proxy.raw("app", role, password=NEW).value("SELECT 1") == "1"
+    assert proxy.raw("app", role, password=OLD).value("SELECT 1") == "1"
+    row = secret_row(proxy)
+    assert row["version"] == 2
+    assert sorted(row["client_logins"].split("; ")) == ["rotated: 1 with version 2", "rotated: 2 with version 1"]
+    assert_says_nothing(proxy, OLD, NEW)
+
+
+def test_revoke_ends_the_grace_and_what_came_in_by_it(start_pgweir, cluster, role, mount):
+    mount.put(password=OLD)
+    proxy = start_pgweir(sections(mount.folder))
+    old, idle = proxy.raw("app", role, password=OLD), proxy.raw("app", role, password=OLD)
+    old_pid = old.value("SELECT pg_backend_pid()")
+    alter(cluster, NEW)
+    mount.put(password=NEW)
+    has_version(proxy, 2)
+    late, new = proxy.raw("app", role, password=OLD), proxy.raw("app", role, password=NEW)
+    with contextlib.closing(proxy.admin()) as console:
+        console.cursor().execute("REVOKE SECRET rotated")
+        with pytest.raises(Exception, match="no such secret"):
+            console.cursor().execute("REVOKE SECRET nobody")
+    for client in (old, idle, late):
+        assert raw.error_of(client.read_to_end())["C"] == "57P01"
+    assert new.value("SELECT pg_backend_pid()") != old_pid
+    with pytest.raises(raw.ServerError) as caught:
+        proxy.raw("app", role, password=OLD)
+    assert caught.value.sqlstate == "28P01"
+    assert secret_row(proxy)["previous"] == "revoked"
+    assert proxy.raw("app", role, password=NEW).value("SELECT 1") == "1"
+
+
 def test_established_connections_live_on(start_pgweir, cluster, role, mount):
     mount.put(password=OLD)
     proxy = start_pgweir(sections(mount.folder))

@@ -8,6 +8,7 @@
 #include "pgweir/clock.h"
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
+#include "pgweir/secret_uses.h"
 
 enum { NOW_US = 1000 * 1000, GRACE_MS = 60 * 1000 };
 
@@ -100,13 +101,13 @@ static void servers_get_the_secrets_value_and_its_user(void **state)
 	assert_true(publish("other", "one"));
 	assert_true(publish("other", "two"));
 	struct credentials *now = credentials_for_server(&fixture_config, &database, "app", NULL);
-	struct credentials *before = credentials_previous(now);
+	struct credentials *before = credentials_of_stage(now, SECRET_PREVIOUS);
 
 	assert_string_equal(now->user, "other");
 	assert_string_equal(now->password, "two");
 	assert_string_equal(before->password, "one");
 	assert_true(publish(NULL, "three"));
-	struct credentials *renewed = credentials_renewed(now);
+	struct credentials *renewed = credentials_of_stage(now, SECRET_CURRENT);
 
 	assert_string_equal(renewed->user, "app");
 	assert_string_equal(renewed->password, "three");
@@ -170,7 +171,7 @@ static void without_a_value_there_is_nothing_to_log_in_with(void **state)
 
 	assert_true(credentials->missing);
 	assert_false(credentials_can_prove(credentials));
-	assert_null(credentials_previous(credentials));
+	assert_null(credentials_of_stage(credentials, SECRET_PREVIOUS));
 	credentials_unref(&credentials);
 }
 
@@ -181,7 +182,7 @@ static void a_secret_without_effect_is_as_none(void **state)
 
 	assert_string_equal(credentials->password, "in the file");
 	assert_null(credentials->secret);
-	assert_null(credentials_renewed(credentials));
+	assert_null(credentials_of_stage(credentials, SECRET_CURRENT));
 	credentials_unref(&credentials);
 }
 
@@ -214,6 +215,78 @@ static void clients_may_know_the_previous_value_within_the_grace(void **state)
 	assert_clients_may_know((const char *[]){ "two", NULL });
 }
 
+static void clients_may_know_the_pending_value(void **state)
+{
+	struct lease_values values = {
+		.current = { .password = mem_secret_dup("two") },
+		.pending = { .password = mem_secret_dup("three") },
+	};
+
+	(void)state;
+	assert_true(publish(NULL, "one"));
+	assert_true(lease_publish("s", &values, NULL));
+	assert_clients_may_know((const char *[]){ "two", "one", "three", NULL });
+	/* A rotation that has ended may leave the label where the current one is. */
+	values = (struct lease_values){
+		.current = { .password = mem_secret_dup("three") },
+		.pending = { .password = mem_secret_dup("three") },
+	};
+	assert_true(lease_publish("s", &values, NULL));
+	assert_clients_may_know((const char *[]){ "three", "two", NULL });
+}
+
+static void a_revoked_value_is_good_for_nobody(void **state)
+{
+	(void)state;
+	assert_false(lease_revoke("s"));
+	assert_true(publish(NULL, "one"));
+	struct credentials *first = credentials_for_server(&fixture_config, &database, "app", NULL);
+
+	assert_true(publish(NULL, "two"));
+	assert_true(lease_revoke("s"));
+	assert_clients_may_know((const char *[]){ "two", NULL });
+	assert_null(credentials_of_stage(first, SECRET_PREVIOUS));
+	assert_false(credentials_in_force(first));
+	/* The next rotation has a grace of its own. */
+	assert_true(publish(NULL, "three"));
+	assert_clients_may_know((const char *[]){ "three", "two", NULL });
+	credentials_unref(&first);
+}
+
+static void a_secret_is_read_again_once_a_second_at_most(void **state)
+{
+	(void)state;
+	assert_int_equal(secret_uses_reread_after_ms("s"), 0);
+	assert_int_equal(secret_uses_reread_after_ms("s"), 1000);
+	assert_int_equal(secret_uses_reread_after_ms("another"), 0);
+	clock_fake(NOW_US + 999 * 1000);
+	assert_int_equal(secret_uses_reread_after_ms("s"), 1);
+	clock_fake(NOW_US + 1000 * 1000);
+	assert_int_equal(secret_uses_reread_after_ms("s"), 0);
+}
+
+static void logins_are_counted_by_user_and_version(void **state)
+{
+	struct buf text = { 0 };
+
+	(void)state;
+	secret_uses_count("s", "app", 1);
+	secret_uses_count("s", "app", 2);
+	secret_uses_count("s", "app", 2);
+	secret_uses_count("s", "other", 2);
+	secret_uses_describe("s", &text);
+	char *described = buf_take_text(&text);
+
+	assert_string_equal(described, "app: 1 with version 1; app: 2 with version 2; other: 1 with version 2");
+	mem_free(described);
+	/* However many there are, some are kept. */
+	for (unsigned i = 0; i < 1000; i++)
+		secret_uses_count("s", "app", i);
+	secret_uses_describe("s", &text);
+	assert_in_range(text.size, 100, 2000);
+	buf_fini(&text);
+}
+
 static void what_is_said_for_clients_wins(void **state)
 {
 	(void)state;
@@ -243,6 +316,10 @@ int main(void)
 		TEST(without_a_value_there_is_nothing_to_log_in_with),
 		TEST(a_secret_without_effect_is_as_none),
 		TEST(clients_may_know_the_previous_value_within_the_grace),
+		TEST(clients_may_know_the_pending_value),
+		TEST(a_revoked_value_is_good_for_nobody),
+		TEST(a_secret_is_read_again_once_a_second_at_most),
+		TEST(logins_are_counted_by_user_and_version),
 		TEST(what_is_said_for_clients_wins),
 		TEST(clients_of_a_missing_value_know_nothing),
 	};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pgweir/lease.h"
+#include "pgweir/trials.h"
 
 static const char *wanted;              /* The password that lets in. */
 static const char *put_after_refusal;   /* What the secret says once the server has refused one; NULL: nothing new. */
@@ -70,6 +71,7 @@ static void stop(void)
 {
 	fixture_stop();
 	lease_forget_all();
+	trials_forget_all();
 	put_after_refusal = NULL;
 }
 
@@ -153,6 +155,23 @@ static void no_value_is_tried_twice(void **state)
 	stop();
 }
 
+/* In the middle of a rotation: the server has the value that the secret will have. */
+static void the_pending_value_is_tried_before_the_previous(void **state)
+{
+	struct lease_values values = {
+		.current = { .password = mem_secret_dup("one") },
+		.pending = { .password = mem_secret_dup("two") },
+		.previous = { .password = mem_secret_dup("nought") },
+	};
+
+	(void)state;
+	(void)lease_publish("s", &values, NULL);
+	wanted = "two";
+	start();
+	assert_opened_with("two", 2);
+	stop();
+}
+
 static void without_a_value_the_server_is_left_alone(void **state)
 {
 	(void)state;
@@ -174,6 +193,7 @@ int main(void)
 		cmocka_unit_test(the_previous_value_is_tried_when_the_current_is_refused),
 		cmocka_unit_test(what_the_secret_says_by_now_is_tried),
 		cmocka_unit_test(no_value_is_tried_twice),
+		cmocka_unit_test(the_pending_value_is_tried_before_the_previous),
 		cmocka_unit_test(without_a_value_the_server_is_left_alone),
 	};
 

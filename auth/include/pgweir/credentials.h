@@ -12,6 +12,10 @@
 
 enum { SCRAM_KEY_SIZE = 32 };
 
+/* The values that a secret may have at one time. */
+enum secret_stage { SECRET_CURRENT, SECRET_PENDING, SECRET_PREVIOUS, SECRET_STAGES };
+extern const char *const secret_stage_words[SECRET_STAGES];
+
 struct credentials {
 	_Atomic unsigned references;
 	char *user;
@@ -23,6 +27,9 @@ struct credentials {
 	uint64_t fingerprint;           /* Equal for equal contents; says nothing about them. */
 	char *secret;                   /* The [secret] they are a value of, or NULL. */
 	char *role;                     /* With a secret: whom to log in as where it names no user. */
+	char *acts_as;                  /* The role to take after the login, as whose stand-in `user` was made; or NULL. */
+	enum secret_stage stage;        /* With a secret. */
+	uint64_t secret_version;        /* Which of its versions they are, counted as a lease does. */
 	uint64_t secret_serial;         /* struct lease's: of two, the newer counts. 0: not of a secret. */
 	bool missing;                   /* The secret has no value yet: there is no logging in. */
 };
@@ -37,9 +44,10 @@ void credentials_unref(struct credentials **credentials);       /* NULL is fine.
 struct credentials *credentials_for_server(const struct config *config, const struct config_database *database,
 	const char *user, const struct credentials *proved) MUST_USE;
 
-/* For credentials of a secret: what it says now, or said before (NULL: there was no other value). */
-struct credentials *credentials_renewed(const struct credentials *credentials) MUST_USE;
-struct credentials *credentials_previous(const struct credentials *credentials) MUST_USE;
+/* For credentials of a secret: what it says now for that stage. NULL: nothing. */
+struct credentials *credentials_of_stage(const struct credentials *credentials, enum secret_stage stage) MUST_USE;
+/* For credentials of a secret: does it still say so, for now or for soon? */
+bool credentials_in_force(const struct credentials *credentials) MUST_USE;
 
 /* True if they hold more than the role's name. */
 bool credentials_can_prove(const struct credentials *credentials);

@@ -37,6 +37,7 @@ struct lease {
 	struct lease_value previous;    /* No password: there has been no other. */
 	struct lease_value pending;     /* What a rotation under way will make current. No password: none is known of. */
 	const char *stage;              /* "current", or "" without a value. */
+	bool revoked;                   /* Nobody is to log in with what was in force before the value of now. */
 	uint64_t version;               /* Counts values of this process, 1 is the first: says nothing about them. 0: none. */
 	uint64_t serial;                /* Grows with each publication of any secret: the greater one is the newer. */
 	uint64_t fetched_us;            /* clock_now_us() of the last good reading, */
@@ -54,6 +55,8 @@ void lease_unref(struct lease **lease);                 /* NULL is fine. */
  * say, or, where they say none, the former `current` once that differs. True: there is another current value to log in
  * with than before. */
 bool lease_publish(const char *name, struct lease_values *values, char *problem);
+/* Ends what the previous value is good for at once, until there is another current value. False: no such secret. */
+bool lease_revoke(const char *name) MUST_USE;
 void lease_forget(const char *name);                    /* The section is gone. */
 void lease_forget_all(void);
 

@@ -35,6 +35,8 @@ struct login_session {
 	char *database_name, *user;             /* As the client gave them. */
 	char *replication;                      /* The startup parameter if it asks for a replication connection, else NULL. */
 	struct credentials *credentials;        /* For the server (credentials_for_server()); NULL for the admin console. */
+	char *secret;                           /* The [secret] whose value the client proved to know, or NULL; */
+	uint64_t secret_version;                /* and which of its versions. */
 	struct state *settings;                 /* Startup parameters and `options` that a session can also SET. */
 	struct state *login_settings;           /* Those that only a startup packet can set; switches we do not know, as "options". */
 	uint32_t minor;                         /* Of the protocol in force: 0 or 2. */

@@ -15,6 +15,7 @@ enum close_reason {
 	CLOSE_CLIENT_QUERY_TIMEOUT,
 	CLOSE_CLIENT_WAIT_TIMEOUT,
 	CLOSE_CLIENT_KILLED,
+	CLOSE_CLIENT_REVOKED,
 	CLOSE_CLIENT_SHUTDOWN,
 	CLOSE_CLIENT_SERVER_LOST,
 	CLOSE_CLIENT_SERVER_FATAL,
@@ -41,6 +42,7 @@ enum close_reason {
 	CLOSE_SERVER_VACATED,           /* Its database is to be dropped, renamed, moved or copied. */
 	CLOSE_SERVER_STATE_REMAINS,     /* That nothing can take away: a library was loaded, the random seed set. */
 	CLOSE_SERVER_KILLED,
+	CLOSE_SERVER_REVOKED,
 	CLOSE_REASON_COUNT,
 };
 

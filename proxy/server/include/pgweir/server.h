@@ -44,6 +44,8 @@ struct server {
 	uint16_t key_size;
 	bool tls;
 	int allowed;                            /* Connections the server allows ordinary roles; 0: not asked, or not said. */
+	const char *acts_as;                    /* The role it has taken with its login, of its target's credentials; or NULL. */
+	struct trials *trials;                  /* Where it counts as opened with a secret, or NULL. */
 	uint64_t opened_us;
 	struct buf early;                       /* Bytes that came after the first ReadyForQuery; normally empty. */
 };
@@ -55,6 +57,9 @@ struct server_opened {
 	struct error error;                     /* SQLSTATE and text, the server's own where it gave one. */
 	struct buf error_body;                  /* The body of the server's ErrorResponse if there was one, else empty. The callee may take it. */
 	bool from_server;                       /* The server answered and refused, as opposed to: could not be reached. */
+	bool password_refused;                  /* And it was the password, or the token, that it minded. */
+	bool hopeful;                           /* … which is a secret's, and seems to be changing: waiting may help. */
+	uint64_t after_us;                      /* … Not before that is another login worth it. */
 };
 
 /* Called once, on the loop given as `reply_loop`, never from within server_open(). */

@@ -72,6 +72,8 @@ struct session {
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication;
+	char *secret;                   /* The [secret] that it has logged in with, or NULL; */
+	uint64_t secret_version;        /* and which version of it. */
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
 	uint32_t pid, minor;
 	unsigned char key[32];

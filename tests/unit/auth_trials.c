@@ -1,0 +1,274 @@
+/* Which value of a secret a host is tried with, by how many at a time, and for how long. */
+#include "auth_fixture.h"
+
+#include "pgweir/clock.h"
+#include "pgweir/credentials.h"
+#include "pgweir/lease.h"
+#include "pgweir/mem.h"
+#include "pgweir/trials.h"
+
+enum { SECOND_US = 1000 * 1000 };
+
+static struct config config;
+static struct config_database database;
+
+static int set_up(void **state)
+{
+	(void)state;
+	database = (struct config_database){ .name = (char *)"app", .secret = (char *)"s" };
+	clock_fake(SECOND_US);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	clock_fake(0);
+	lease_forget_all();
+	trials_forget_all();
+	return 0;
+}
+
+/* "user:password", or the password alone. */
+static void put(struct lease_value *value, const char *text)
+{
+	const char *colon = text ? strchr(text, ':') : NULL;
+
+	if (!text)
+		return;
+	value->username = colon ? mem_strndup(text, (size_t)(colon - text)) : NULL;
+	value->password = mem_secret_dup(colon ? colon + 1 : text);
+}
+
+static void publish(const char *current, const char *pending, const char *previous)
+{
+	struct lease_values values = { 0 };
+
+	put(&values.current, current);
+	put(&values.pending, pending);
+	put(&values.previous, previous);
+	(void)lease_publish("s", &values, NULL);
+}
+
+static struct credentials *wanted(const char *user)
+{
+	return credentials_for_server(&config, &database, user, NULL);
+}
+
+static struct trials *trials_of(const char *host)
+{
+	struct credentials *credentials = wanted("app");
+	struct trials *trials = trials_get(credentials, host, 5432);
+
+	credentials_unref(&credentials);
+	return trials;
+}
+
+/* The choice is `password`; what becomes of the login comes with `then`. */
+static void assert_chosen(struct trials *trials, const char *password,
+	void (*then)(struct trials *trials, const struct credentials *credentials))
+{
+	struct credentials *now = wanted("app"), *chosen = trials_choose(trials, now, NULL, 0);
+
+	assert_string_equal(chosen->password, password);
+	if (then)
+		then(trials, chosen);
+	credentials_unref(&chosen);
+	credentials_unref(&now);
+}
+
+static void values_are_tried_current_pending_previous(void **state)
+{
+	(void)state;
+	publish("two", "three", "one");
+	struct trials *trials = trials_of("a");
+	struct credentials *now = wanted("app");
+	const char *const order[] = { "two", "three", "one" };
+	uint64_t refused[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct credentials *chosen = trials_choose(trials, now, refused, i);
+
+		assert_string_equal(chosen->password, order[i]);
+		refused[i] = chosen->fingerprint;
+		credentials_unref(&chosen);
+	}
+	assert_null(trials_choose(trials, now, refused, 3));
+	credentials_unref(&now);
+}
+
+/* Replicas get a new password later. */
+static void each_host_keeps_what_worked_there(void **state)
+{
+	(void)state;
+	publish("two", NULL, "one");
+	struct credentials *now = wanted("app"), *previous = credentials_of_stage(now, SECRET_PREVIOUS);
+
+	trials_worked(trials_of("replica"), previous);
+	assert_chosen(trials_of("replica"), "one", NULL);
+	assert_chosen(trials_of("primary"), "two", NULL);
+	trials_refused(trials_of("replica"), previous);
+	assert_chosen(trials_of("replica"), "two", NULL);
+	credentials_unref(&previous);
+	credentials_unref(&now);
+}
+
+/* Who changes a secret changes the server first, or soon. */
+static void a_changed_secret_is_believed_before_what_worked(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	assert_chosen(trials_of("a"), "one", trials_worked);
+	publish("two", NULL, NULL);
+	assert_chosen(trials_of("a"), "two", NULL);
+}
+
+static void one_trial_is_under_way_at_a_time(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	struct trials *trials = trials_of("a");
+	struct credentials *now = wanted("app");
+	struct error error;
+
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_BEGUN);
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_BUSY);
+	assert_int_equal(trials_begin(trials_of("b"), now, &error), TRIALS_BEGUN);
+	trials_worked(trials, now);
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_KNOWN);
+	trials_end(trials);
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_KNOWN);
+	credentials_unref(&now);
+}
+
+static void refuse_all(struct trials *trials, const struct credentials *credentials)
+{
+	struct error error;
+
+	error_set(&error, "28P01", "no");
+	trials_refused(trials, credentials);
+	trials_exhausted(trials, &error);
+}
+
+static void what_is_refused_all_around_is_tried_ever_later(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	struct trials *trials = trials_of("a");
+	struct credentials *now = wanted("app");
+	uint64_t now_us = SECOND_US;
+	struct error error;
+	unsigned tried = 0;
+
+	for (unsigned i = 0; i < 60 * 10; i++, now_us += SECOND_US / 10) {
+		clock_fake(now_us);
+		if (trials_begin(trials, now, &error) != TRIALS_BEGUN) {
+			assert_string_equal(error.text, "no");
+			continue;
+		}
+		tried++;
+		refuse_all(trials, now);
+		trials_end(trials);
+	}
+	assert_in_range(tried, 12, 18);         /* In a minute: a few at first, then one in five seconds. */
+	/* Another value is tried at once. */
+	publish("two", NULL, NULL);
+	struct credentials *another = wanted("app");
+
+	assert_int_equal(trials_begin(trials, another, &error), TRIALS_BEGUN);
+	credentials_unref(&another);
+	credentials_unref(&now);
+}
+
+static bool is_hopeful_at(unsigned seconds)
+{
+	clock_fake((1 + (uint64_t)seconds) * SECOND_US);
+	return trials_outlook(trials_of("a")).hopeful;
+}
+
+static void without_evidence_hope_is_short(void **state)
+{
+	(void)state;
+	publish("one", NULL, "nought");
+	assert_chosen(trials_of("a"), "one", refuse_all);
+	assert_true(is_hopeful_at(1));
+	assert_false(is_hopeful_at(3));
+}
+
+static void a_change_or_a_pending_value_is_evidence(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	publish("two", NULL, NULL);
+	assert_chosen(trials_of("a"), "two", refuse_all);
+	assert_true(is_hopeful_at(119));
+	assert_false(is_hopeful_at(121));
+	lease_forget_all();
+	publish("two", "three", NULL);
+	assert_true(is_hopeful_at(119));
+	assert_false(is_hopeful_at(121));               /* The label of a rotation that failed stays. */
+	lease_forget_all();
+	publish("two", "two", NULL);                    /* That of one that has ended too. */
+	assert_false(is_hopeful_at(60));
+}
+
+/* An operator may change the server and the secret minutes later. */
+static void connections_that_live_are_evidence(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	trials_opened(trials_of("a"));
+	assert_false(trials_refusing(trials_of("a")));
+	assert_chosen(trials_of("a"), "one", refuse_all);
+	assert_true(trials_refusing(trials_of("a")));
+	assert_true(is_hopeful_at(7 * 60));
+	trials_closed(trials_of("a"));
+	assert_false(is_hopeful_at(7 * 60));
+	assert_chosen(trials_of("a"), "one", trials_worked);
+	assert_false(trials_refusing(trials_of("a")));
+}
+
+static void assert_acts_as(const char *role, const char *original)
+{
+	struct credentials *credentials = wanted(role);
+
+	if (original)
+		assert_string_equal(credentials->acts_as, original);
+	else
+		assert_null(credentials->acts_as);
+	credentials_unref(&credentials);
+}
+
+static void a_clone_acts_as_the_user_it_takes_turns_with(void **state)
+{
+	(void)state;
+	publish("app_clone:one", NULL, NULL);
+	assert_acts_as("app", "app");
+	assert_acts_as("service", NULL);                /* That ends so, and nobody knows an original. */
+	publish("app:two", NULL, NULL);
+	assert_acts_as("service", NULL);
+	publish("app_clone:three", NULL, NULL);
+	assert_acts_as("service", "app");
+	assert_acts_as("app_clone", "app");
+	publish("other:four", NULL, NULL);
+	assert_acts_as("app", NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(values_are_tried_current_pending_previous),
+		TEST(each_host_keeps_what_worked_there),
+		TEST(a_changed_secret_is_believed_before_what_worked),
+		TEST(one_trial_is_under_way_at_a_time),
+		TEST(what_is_refused_all_around_is_tried_ever_later),
+		TEST(without_evidence_hope_is_short),
+		TEST(a_change_or_a_pending_value_is_evidence),
+		TEST(connections_that_live_are_evidence),
+		TEST(a_clone_acts_as_the_user_it_takes_turns_with),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
