@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pgweir/mem.h"
+#include "pgweir/secrets.h"
 #include "shape.h"
 
 /* In front of each piece of memory that jansson asks for: how much there is to wipe. */
@@ -38,6 +39,11 @@ static void release(void *memory)
 static void set_allocator(void)
 {
 	json_set_alloc_funcs(allocate, release);
+}
+
+void secrets_json_prepare(void)
+{
+	pthread_once(&once, set_allocator);
 }
 
 /* --- Members --- */
@@ -139,7 +145,7 @@ bool shape_take_json(struct lease_value *value, const char *text, size_t size, c
 {
 	json_error_t where;
 
-	pthread_once(&once, set_allocator);
+	secrets_json_prepare();
 	json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
 	bool good = root != NULL;
 
