@@ -24,16 +24,16 @@ static const char role_sql[] =
 	" coalesce(r.rolvaliduntil, 'infinity') <> 'infinity', r.rolconnlimit,"
 	" CASE WHEN isfinite(r.rolvaliduntil) THEN floor(extract(epoch FROM r.rolvaliduntil))::bigint END,"
 	" shobj_description(r.oid, 'pg_authid')"
-	" FROM pg_roles r WHERE r.rolname = $1";
+	" FROM pg_roles r WHERE r.rolname = $1::text";
 
 static const char memberships_sql[] =
 	"SELECT DISTINCT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member"
-	" WHERE r.rolname = $1 ORDER BY 1";
+	" WHERE r.rolname = $1::text ORDER BY 1";
 
 /* What holds in one database only is told apart by its name in front, and is never declared. */
 static const char settings_sql[] =
 	"SELECT coalesce(d.datname || ': ', '') || c FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
-	" LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c WHERE r.rolname = $1 ORDER BY 1";
+	" LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c WHERE r.rolname = $1::text ORDER BY 1";
 
 static const char owners_sql[] =
 	"SELECT o.rolname, " REACH " FROM pg_roles o, " ME " me WHERE o.rolname = ANY ($1::text[])";
@@ -43,7 +43,7 @@ static const char others_sql[] =
 	"SELECT DISTINCT CASE WHEN s.dbid <> 0 THEN 'has privileges or objects in database ' || quote_ident(d.datname)"
 	" ELSE 'has privileges on ' || pg_describe_object(s.classid, s.objid, s.objsubid) END"
 	" FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid LEFT JOIN pg_database d ON d.oid = s.dbid"
-	" WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = $1 AND s.deptype IN ('a', 'o')"
+	" WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = $1::text AND s.deptype IN ('a', 'o')"
 	" AND s.classid <> 'pg_database'::regclass AND NOT coalesce(d.datname = ANY ($2::text[]), false)"
 	" AND (s.dbid <> 0 OR s.deptype = 'a') ORDER BY 1";
 
@@ -53,7 +53,7 @@ static const char others_sql[] =
 	" (SELECT string_agg(a.privilege_type, ',') FROM aclexplode(x.acl) a" \
 	"  WHERE a.is_grantable AND a.grantee <> 0 AND pg_has_role(me.oid, a.grantee, 'USAGE')), " REACH ", x.declared"
 #define OBJECT_FILTER \
-	" JOIN pg_roles o ON o.oid = x.owner LEFT JOIN pg_roles r ON r.rolname = $1, " ME " me" \
+	" JOIN pg_roles o ON o.oid = x.owner LEFT JOIN pg_roles r ON r.rolname = $1::text, " ME " me" \
 	" WHERE (x.declared OR EXISTS (SELECT FROM aclexplode(x.acl) a WHERE a.grantee = r.oid))" \
 	" ORDER BY x.kind, x.schema, x.name"
 
@@ -78,12 +78,12 @@ static const char objects_sql[] = OBJECT_COLUMNS
 
 static const char details_sql[] =
 	"SELECT 'has privileges on columns of ' || s.objid::regclass FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid"
-	" JOIN pg_database d ON d.oid = s.dbid WHERE r.rolname = $1 AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a'"
+	" JOIN pg_database d ON d.oid = s.dbid WHERE r.rolname = $1::text AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a'"
 	" AND d.datname = current_database() AND s.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_attribute t,"
 	"  aclexplode(t.attacl) a WHERE t.attrelid = s.objid AND a.grantee = r.oid)"
 	" UNION SELECT 'has privileges on ' || pg_describe_object(s.classid, s.objid, s.objsubid)"
 	" FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid JOIN pg_database d ON d.oid = s.dbid"
-	" WHERE r.rolname = $1 AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a' AND d.datname = current_database()"
+	" WHERE r.rolname = $1::text AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a' AND d.datname = current_database()"
 	" AND s.classid NOT IN ('pg_class'::regclass, 'pg_namespace'::regclass, 'pg_default_acl'::regclass) ORDER BY 1";
 
 /* --- Asking --- */

@@ -85,7 +85,7 @@ bool planning_add(struct planning *planning, enum step_kind kind, char *what, co
 
 enum step_kind planning_extra(const struct planning *planning)
 {
-	bool revoke = planning->request->declaration->section->extra == PROVISION_EXTRA_REVOKE;
+	bool revoke = planning->request->revoke || planning->request->declaration->section->extra == PROVISION_EXTRA_REVOKE;
 
 	return revoke ? STEP_CHANGE : STEP_EXTRA;
 }
@@ -140,7 +140,9 @@ static bool plan_attributes(struct planning *planning)
 	const struct catalog *catalog = planning->catalog;
 	const char *role = request->role;
 
-	if (request->login == LOGIN_WRONG_PASSWORD && !planning_add(planning, STEP_CHANGE,
+	bool expired = catalog->has_expiry && catalog->expires_s < clock_wall_us() / 1000000;
+
+	if (request->login == LOGIN_WRONG_PASSWORD && !expired && !planning_add(planning, STEP_CHANGE,
 		mem_printf("role %s does not have the password of the secret", role), "ALTER ROLE %I PASSWORD " PLAN_MASK, role))
 		return false;
 	if (!catalog->login && !planning_add(planning, STEP_CHANGE, mem_printf("role %s may not log in", role),
@@ -206,7 +208,7 @@ static bool may_grant(const struct catalog *catalog, const struct place *place, 
 	if (catalog->we_are_super || (place->version < 160000 && catalog->we_create_roles))
 		return true;
 	struct pgclient_result *result = pgclient_sync_query(place->home,
-		"SELECT 1 FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')", parameters, 1, error);
+		"SELECT 1 FROM pg_roles WHERE rolname = $1::text AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')", parameters, 1, error);
 	bool may = result && pgclient_rows(result);
 
 	pgclient_sync_result_free(&result);
@@ -216,7 +218,7 @@ static bool may_grant(const struct catalog *catalog, const struct place *place, 
 static bool role_exists(const struct place *place, const char *name, bool *exists, struct error *error)
 {
 	const char *parameters[] = { name };
-	struct pgclient_result *result = pgclient_sync_query(place->home, "SELECT 1 FROM pg_roles WHERE rolname = $1", parameters, 1,
+	struct pgclient_result *result = pgclient_sync_query(place->home, "SELECT 1 FROM pg_roles WHERE rolname = $1::text", parameters, 1,
 		error);
 
 	*exists = result && pgclient_rows(result);
@@ -379,6 +381,8 @@ static bool plan_at_home(struct planning *planning)
 	const struct catalog *catalog = planning->catalog;
 
 	planning->database = "";
+	if (planning->request->privileges_only)
+		return planning_databases(planning) && planning_return_borrowed(planning);
 	if (!(catalog->exists ? plan_attributes(planning) : plan_creation(planning)))
 		return false;
 	return plan_powers(planning) && plan_comment(planning) && plan_memberships(planning) && plan_replication(planning)
@@ -426,7 +430,7 @@ bool plan_add_role(const struct plan_request *request, struct plan *plan, struct
 
 	for (size_t i = 0; i < request->declaration->databases.count && good; i++)
 		good = plan_in_database(&planning, request->declaration->databases.items[i]);
-	if (good && !request->clone_of)
+	if (good && !request->clone_of && !request->privileges_only)
 		add_warnings(&planning);
 	names_fini(&planning.borrowed);
 	catalog_fini(&catalog);

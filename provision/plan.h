@@ -19,6 +19,8 @@ struct plan_request {
 	const char *role;
 	const char *clone_of;           /* NULL: it is the role itself. */
 	enum login_state login;
+	bool privileges_only;           /* Nothing about the role itself. */
+	bool revoke;                    /* What is beyond the declaration goes, whatever the section says. */
 };
 
 /* Adds to `plan`. */

@@ -140,7 +140,7 @@ static bool read_versions(struct work *work, struct error *error)
 
 	if (!work->stored.pending || !read_value(work, STORE_PENDING, &work->pending, NULL, &ignored))
 		lease_value_fini(&work->pending);
-	if (!work->stored.previous || !read_value(work, STORE_PREVIOUS, &work->previous, &work->previous_since_s, &ignored))
+	if (!work->stored.previous || !read_value(work, STORE_PREVIOUS, &work->previous, NULL, &ignored))
 		lease_value_fini(&work->previous);
 	return check_user(work, &work->current, error) && check_user(work, &work->pending, error);
 }

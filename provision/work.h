@@ -20,7 +20,8 @@ struct work {
 	struct stored stored;
 	char *role;                     /* The one that the section is about; NULL: its name is not chosen yet. */
 	struct lease_value current, pending, previous;  /* Without a password: there is none. */
-	int64_t current_since_s, previous_since_s;
+	int64_t current_since_s;
+	const struct lease_value *setting;      /* Whose password is about to be set; NULL: the current one's. */
 };
 
 /* False: `error`; `work` is to be closed either way. */
@@ -37,6 +38,10 @@ const char *work_user_of(const struct work *work, const struct lease_value *valu
 char *work_clone_name(const struct work *work) MUST_USE;
 /* A login on the primary, in the first of the databases. */
 enum login_state work_try_login(struct work *work, const char *user, const char *password, struct error *error) MUST_USE;
+bool work_role_exists(struct work *work, const char *role, bool *exists, struct error *error) MUST_USE;
+/* The steps for one role as declared; `clone_of` as in plan.h. */
+bool work_plan_one(struct work *work, const char *role, const char *clone_of, enum login_state login, struct plan *plan,
+	struct error *error) MUST_USE;
 /* The steps for the role, and for its clone if there is one. */
 bool work_plan(struct work *work, struct plan *plan, struct error *error) MUST_USE;
 /* Runs the changes of a plan, in one transaction for each database. */

@@ -15,7 +15,7 @@ enum { ATTEMPTS = 10, PAUSE_MS = 100 };
 
 /* --- Planning --- */
 
-static bool plan_one(struct work *work, const char *role, const char *clone_of, enum login_state login, struct plan *plan,
+bool work_plan_one(struct work *work, const char *role, const char *clone_of, enum login_state login, struct plan *plan,
 	struct error *error)
 {
 	struct plan_request request = { .place = &work->place, .declaration = &work->declaration, .role = role,
@@ -24,10 +24,10 @@ static bool plan_one(struct work *work, const char *role, const char *clone_of, 
 	return plan_add_role(&request, plan, error);
 }
 
-static bool role_exists(struct work *work, const char *role, bool *exists, struct error *error)
+bool work_role_exists(struct work *work, const char *role, bool *exists, struct error *error)
 {
 	const char *parameters[] = { role };
-	struct pgclient_result *result = pgclient_sync_query(work->place.home, "SELECT 1 FROM pg_roles WHERE rolname = $1", parameters,
+	struct pgclient_result *result = pgclient_sync_query(work->place.home, "SELECT 1 FROM pg_roles WHERE rolname = $1::text", parameters,
 		1, error);
 
 	*exists = result && pgclient_rows(result);
@@ -56,10 +56,10 @@ static enum login_state try_current(struct work *work, const char *role, bool ex
 static bool plan_clone(struct work *work, struct plan *plan, struct error *error)
 {
 	char *clone = work_clone_name(work);
-	bool exists = false, good = role_exists(work, clone, &exists, error);
+	bool exists = false, good = work_role_exists(work, clone, &exists, error);
 
 	if (good && exists)
-		good = plan_one(work, clone, work->role, try_current(work, clone, true, plan), plan, error);
+		good = work_plan_one(work, clone, work->role, try_current(work, clone, true, plan), plan, error);
 	mem_free(clone);
 	return good;
 }
@@ -86,7 +86,7 @@ bool work_plan(struct work *work, struct plan *plan, struct error *error)
 {
 	/* A name that is not chosen yet is of no role. */
 	char *role = work->role ? mem_strdup(work->role) : mem_printf("%s????????", work->section->user_prefix);
-	bool exists = false, good = role_exists(work, role, &exists, error);
+	bool exists = false, good = work_role_exists(work, role, &exists, error);
 
 	if (good) {
 		plan_secret(work, plan);
@@ -96,7 +96,7 @@ bool work_plan(struct work *work, struct plan *plan, struct error *error)
 
 		if (exists && work->stored.state != STORED_GOOD)
 			login = LOGIN_WRONG_PASSWORD;
-		good = plan_one(work, role, NULL, login, plan, error);
+		good = work_plan_one(work, role, NULL, login, plan, error);
 	}
 	if (good && work->section->strategy == PROVISION_STRATEGY_ALTERNATING)
 		good = plan_clone(work, plan, error);
@@ -109,10 +109,10 @@ bool work_plan(struct work *work, struct plan *plan, struct error *error)
 /* The password that a role is to have: that of the newest version which is about it. */
 static const char *password_for(const struct work *work, const char *role)
 {
-	const struct lease_value *const values[] = { &work->current, &work->previous, &work->pending };
+	const struct lease_value *const values[] = { work->setting, &work->current, &work->previous, &work->pending };
 
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
-		if (values[i]->password && strcmp(work_user_of(work, values[i]), role) == 0)
+		if (values[i] && values[i]->password && strcmp(work_user_of(work, values[i]), role) == 0)
 			return values[i]->password;
 	return NULL;
 }

@@ -28,6 +28,21 @@ static void act_apply(const struct provision_run *run, const struct provision_co
 	provision_apply(run, section, report);
 }
 
+static void act_rotate(const struct provision_run *run, const struct provision_command *command,
+	const struct config_provision *section, struct provision_report *report)
+{
+	(void)command;
+	provision_rotate(run, section, report);
+}
+
+static void act_drop(const struct provision_run *run, const struct provision_command *command,
+	const struct config_provision *section, struct provision_report *report)
+{
+	provision_drop(run, section, command->yes, report);
+	if (!command->yes && report->outcome == PROVISION_DRIFTED)
+		fprintf(stderr, "pgweir: nothing was changed; with --yes this is done\n");
+}
+
 static const struct act {
 	const char *word;
 	act_cb *run;
@@ -40,6 +55,8 @@ static const struct act {
 	{ .word = "apply", .run = act_apply, .differences_fail = true, .changes = true },
 	{ .word = "check", .run = act_plan, .differences_fail = true },
 	{ .word = "show", .run = act_plan, .brief = true },
+	{ .word = "rotate", .run = act_rotate, .changes = true, .wants_names = true },
+	{ .word = "drop", .run = act_drop, .differences_fail = true, .changes = true, .wants_names = true },
 };
 
 static const struct act *find_act(const char *word)

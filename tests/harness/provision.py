@@ -89,6 +89,12 @@ def run(folder: pathlib.Path, sections: dict, act: str, *arguments: str, timeout
                           timeout=timeout_s, env=environment, preexec_fn=die_with_parent(9))
 
 
+def start(folder: pathlib.Path, act: str, *arguments: str) -> subprocess.Popen:
+    """One run, with the provision.ini of the last one, whose end is not waited for."""
+    return subprocess.Popen([binary(), "provision", act, "-c", folder / "provision.ini", *arguments], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent(9))
+
+
 def report(folder: pathlib.Path, sections: dict, act: str, *arguments: str, **more) -> dict:
     """The same with --json, of one section; `status` is how the command ended."""
     done = run(folder, sections, act, "--json", *arguments, **more)
