@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pgclient_internal.h"
 #include "pgweir/buf.h"
 #include "pgweir/list.h"
 #include "pgweir/mem.h"
@@ -24,10 +25,6 @@ struct query {
 	uint64_t timeout_ms;
 	pgclient_result_cb *callback;
 	void *arg;
-};
-
-struct pgclient_result {
-	PGresult *rows;
 };
 
 enum pgclient_state { STATE_RESOLVING, STATE_CONNECTING, STATE_IDLE, STATE_BUSY, STATE_DEAD };
@@ -149,7 +146,7 @@ static void give_up(struct pgclient *client, const struct error *error)
 }
 
 /* libpq's texts end with a newline and may have several lines. */
-static void take_text(struct error *error, const char *sqlstate, const char *text)
+void pgclient_take_text(struct error *error, const char *sqlstate, const char *text)
 {
 	error_set(error, sqlstate, "%s", text && text[0] ? text : "the connection was lost");
 	size_t size = strlen(error->text);
@@ -166,7 +163,7 @@ static bool is_sqlstate(const char *text)
 
 /* A server that refuses the login says why in a code that libpq keeps to itself; but with verbose errors it stands in the
  * text, as in `FATAL:  28P01: password authentication failed…`, and the place in the server's source after it. */
-static void take_sqlstate(struct error *error)
+void pgclient_take_sqlstate(struct error *error)
 {
 	for (char *at = error->text; (at = strstr(at, ":  ")); at++) {
 		char *code = at + strlen(":  ");
@@ -187,9 +184,9 @@ static void give_up_as_libpq_says(struct pgclient *client)
 {
 	struct error error;
 
-	take_text(&error, "08006", PQerrorMessage(client->conn));
+	pgclient_take_text(&error, "08006", PQerrorMessage(client->conn));
 	if (client->state == STATE_CONNECTING)
-		take_sqlstate(&error);
+		pgclient_take_sqlstate(&error);
 	give_up(client, &error);
 }
 
@@ -257,7 +254,7 @@ static void connect_to(struct pgclient *client, const char *hosts, const char *a
 	client->conn = start_connection(client, hosts, addresses);
 	CHECK(client->conn);
 	if (PQstatus(client->conn) == CONNECTION_BAD) {
-		take_text(&client->failure, "08006", PQerrorMessage(client->conn));
+		pgclient_take_text(&client->failure, "08006", PQerrorMessage(client->conn));
 		fail_later(client);
 		return;
 	}
@@ -383,7 +380,7 @@ static void send_next(struct pgclient *client)
 		loop_timer_start(&client->timer, query->timeout_ms);
 	if (!PQsendQueryParams(client->conn, query->sql, (int)query->parameter_count, NULL,
 		(const char *const *)query->parameters, NULL, NULL, 0)) {
-		take_text(&client->failure, "08006", PQerrorMessage(client->conn));
+		pgclient_take_text(&client->failure, "08006", PQerrorMessage(client->conn));
 		fail_later(client);
 		return;
 	}
@@ -422,7 +419,7 @@ static void take_result(struct pgclient *client, PGresult *rows)
 	const char *primary = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
 
 	if (!client->query_failed)
-		take_text(&client->query_error, sqlstate ? sqlstate : "08006", primary ? primary : PQresultErrorMessage(rows));
+		pgclient_take_text(&client->query_error, sqlstate ? sqlstate : "08006", primary ? primary : PQresultErrorMessage(rows));
 	client->query_failed = true;
 	PQclear(rows);
 }

@@ -92,7 +92,7 @@ static void check_provision(const struct resolution *resolution, const struct se
 	if (provision->cluster && !provision->cluster->admin_user)
 		problems_error(problems, place_of(section, "cluster"), "[cluster %s] has no admin_user", provision->cluster_name);
 	if (provision->secret && provision->secret->provider
-	    && strcmp(provision->secret->provider, "aws-secrets-manager") != 0)
+	    && strcmp(provision->secret->provider, "aws-secrets-manager") != 0 && strcmp(provision->secret->provider, "file") != 0)
 		problems_error(problems, place_of(section, "secret"), "provider %s of [secret %s] cannot be written to",
 			provision->secret->provider, provision->secret_name);
 	if (provision->rotate_every_ms && provision->rotate_every_ms < rotate_least_ms)

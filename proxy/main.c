@@ -6,20 +6,24 @@
 #include "pgweir/config.h"
 #include "pgweir/control.h"
 #include "pgweir/settings.h"
+#include "provision_command.h"
 #include "secret_command.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct arguments {
 	const char *config_path;
-	const char *words[8];
+	const char *words[64];
 	int word_count;
+	bool json, yes;
+	const char *reassign_to, *crash_at;
 };
 
 static int command_run(const struct arguments *arguments);
 static int command_check(const struct arguments *arguments);
 static int command_describe(const struct arguments *arguments);
 static int command_secret(const struct arguments *arguments);
+static int command_provision(const struct arguments *arguments);
 
 static const struct {
 	const char *word;
@@ -33,6 +37,8 @@ static const struct {
 		command_describe },
 	{ "secret", "pgweir secret show|test -c FILE NAME", "say how a secret fares, or log in to its servers with it",
 		command_secret },
+	{ "provision", "pgweir provision plan|apply|check|show|rotate|drop -c FILE [NAME …] [--json] [--yes] [--reassign-to ROLE]",
+		"bring about the users that [provision] sections declare, and change their passwords", command_provision },
 };
 
 static void print_usage(FILE *to)
@@ -135,14 +141,60 @@ static int command_secret(const struct arguments *arguments)
 	return good ? EXIT_GOOD : EXIT_FAILED;
 }
 
+static int command_provision(const struct arguments *arguments)
+{
+	struct provision_command command = { .act = arguments->word_count > 1 ? arguments->words[1] : "",
+		.names = &arguments->words[2], .name_count = arguments->word_count > 2 ? (size_t)arguments->word_count - 2 : 0,
+		.json = arguments->json, .yes = arguments->yes, .reassign_to = arguments->reassign_to,
+		.crash_at = arguments->crash_at };
+
+	if (!provision_command_knows(command.act))
+		return usage_error("provision what? plan, apply, check, show, rotate or drop", NULL);
+	if (!arguments->config_path)
+		return usage_error("which configuration? Give it with -c FILE", NULL);
+	if (!command.name_count && provision_command_wants_names(command.act))
+		return usage_error("which provision? Give its name", NULL);
+	struct config *config = load(arguments);
+
+	if (!config)
+		return EXIT_FAILED;
+	command.config = config;
+	bool good = provision_command_run(&command);
+
+	config_unref(&config);
+	return good ? EXIT_GOOD : EXIT_FAILED;
+}
+
+/* Options with a value, and where it goes. --crash-at is for tests: kill -9 at a given point of an apply or a rotation. */
+static const char **option_value(const char *text, struct arguments *arguments)
+{
+	if (strcmp(text, "-c") == 0 || strcmp(text, "--config") == 0)
+		return &arguments->config_path;
+	if (strcmp(text, "--reassign-to") == 0)
+		return &arguments->reassign_to;
+	return strcmp(text, "--crash-at") == 0 ? &arguments->crash_at : NULL;
+}
+
+static bool *option_switch(const char *text, struct arguments *arguments)
+{
+	if (strcmp(text, "--json") == 0)
+		return &arguments->json;
+	return strcmp(text, "--yes") == 0 ? &arguments->yes : NULL;
+}
+
 /* Returns EXIT_GOOD, or the status to end with. */
 static int read_arguments(int count, char **texts, struct arguments *arguments)
 {
 	for (int i = 1; i < count; i++) {
-		if (strcmp(texts[i], "-c") == 0 || strcmp(texts[i], "--config") == 0) {
+		const char **value = option_value(texts[i], arguments);
+		bool *given = option_switch(texts[i], arguments);
+
+		if (value) {
 			if (++i == count)
-				return usage_error("-c wants a file", NULL);
-			arguments->config_path = texts[i];
+				return usage_error(texts[i - 1], "wants a value");
+			*value = texts[i];
+		} else if (given) {
+			*given = true;
 		} else if (texts[i][0] == '-' && texts[i][1]) {
 			return usage_error("unknown option", texts[i]);
 		} else if (arguments->word_count == (int)ARRAY_LEN(arguments->words)) {

@@ -10,6 +10,7 @@
 #include "pgweir/mem.h"
 #include "provider.h"
 #include "reread_internal.h"
+#include "shape.h"
 #include "watch.h"
 
 enum {
@@ -272,6 +273,15 @@ void secrets_read(const struct config_secret *secret, struct secrets_report *rep
 	else
 		lease_value_fini(&reading.value);
 	memcpy(report->warning, reading.warning, sizeof(report->warning));
+}
+
+bool secrets_parse(const char *text, size_t size, struct lease_value *value, struct error *error)
+{
+	bool good = shape_parse(text, size, NULL, value, error);
+
+	if (!good)
+		lease_value_fini(value);
+	return good;
 }
 
 void secrets_report_fini(struct secrets_report *report)

@@ -5,8 +5,14 @@
 #include <string.h>
 
 #include "pgweir/mem.h"
+#include "pgweir/secrets.h"
 #include "shape.h"
 #include "wiped_memory.h"
+
+void secrets_json_prepare(void)
+{
+	wiped_memory_install();
+}
 
 /* --- Members --- */
 

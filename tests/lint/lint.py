@@ -23,7 +23,7 @@ TEST_NAME_WORDS = 3
 
 # Who stands on whom: a folder includes headers of its own rank's folder or of lower ones, never sideways or up.
 RANKS = {
-    "base": 0, "config": 1, "auth": 2, "routing": 3, "secrets": 3, "proxy/scan": 1, "proxy/wire": 4, "proxy/net": 5,
+    "base": 0, "config": 1, "auth": 2, "routing": 3, "secrets": 3, "provision": 4, "proxy/scan": 1, "proxy/wire": 4, "proxy/net": 5,
     "proxy/server": 6, "proxy/login": 7, "proxy/pool": 7, "proxy/session": 8, "proxy/control": 9, "proxy/admin": 10,
 }
 
@@ -35,7 +35,7 @@ HOMES = [
     (r"libpq-fe\.h|postgres_ext\.h", ("base/pgclient", "base/include/pgweir/pgclient", "bench/")),
     (r"curl/.*", ("secrets/",)),
     (r"ini\.h", ("config/",)),
-    (r"jansson\.h", ("secrets/",)),
+    (r"jansson\.h", ("secrets/", "provision/", "proxy/provision_command")),
     (r"stringprep\.h|idna\.h", ("auth/",)),
 ]
 

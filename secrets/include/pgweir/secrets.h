@@ -46,5 +46,9 @@ struct secrets_report {
 };
 void secrets_read(const struct config_secret *secret, struct secrets_report *report);
 void secrets_report_fini(struct secrets_report *report);
+/* A text in any of the shapes that a secret may have. `value` is filled on true only. */
+bool secrets_parse(const char *text, size_t size, struct lease_value *value, struct error *error);
+/* Before anybody else's first use of jansson: its memory is wiped from then on, and json_dumps() gives such memory. */
+void secrets_json_prepare(void);
 
 #endif

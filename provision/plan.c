@@ -1,0 +1,438 @@
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pgweir/clock.h"
+#include "pgweir/mem.h"
+#include "plan_internal.h"
+#include "sql.h"
+
+enum { EXPIRY_SLACK_S = 300, EXPIRY_TEXT_MAX = 40 };
+
+/* --- Plans --- */
+
+void plan_add(struct plan *plan, enum step_kind kind, const char *database, char *what, char *sql)
+{
+	plan->steps = mem_realloc(plan->steps, (plan->count + 1) * sizeof(plan->steps[0]));
+	plan->steps[plan->count++] = (struct step){ .kind = kind, .database = mem_strdup(database), .what = what, .sql = sql };
+}
+
+/* The last one: what is in front of it may be a name that looks like it, what follows is ours. */
+static size_t find_mask(const char *sql)
+{
+	size_t found = 0;
+
+	for (const char *at = sql; (at = strstr(at, PLAN_MASK)); at++)
+		found = (size_t)(at - sql);
+	return found;
+}
+
+void plan_fini(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		mem_free(plan->steps[i].database);
+		mem_free(plan->steps[i].what);
+		mem_free(plan->steps[i].sql);
+	}
+	mem_free(plan->steps);
+	*plan = (struct plan){ 0 };
+}
+
+size_t plan_differences(const struct plan *plan)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		count += plan->steps[i].kind == STEP_CHANGE || plan->steps[i].kind == STEP_BLOCKED;
+	return count;
+}
+
+char *plan_expiry(uint64_t valid_for_ms)
+{
+	time_t expires_s = (time_t)(clock_wall_us() / 1000000 + (int64_t)(valid_for_ms / 1000));
+	char text[EXPIRY_TEXT_MAX];
+	struct tm utc;
+
+	CHECK(gmtime_r(&expires_s, &utc));
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S+00", &utc);
+	return mem_strdup(text);
+}
+
+bool planning_add(struct planning *planning, enum step_kind kind, char *what, const char *format, ...)
+{
+	struct buf sql = { 0 };
+	va_list args;
+	bool good = true;
+
+	va_start(args, format);
+	if (format)
+		good = sql_append_args(planning->request->place->home, &sql, planning->error, format, args);
+	va_end(args);
+	if (!good) {
+		mem_free(what);
+		buf_fini(&sql);
+		return false;
+	}
+	plan_add(planning->plan, kind, planning->database, what, format ? buf_take_text(&sql) : NULL);
+	struct step *step = &planning->plan->steps[planning->plan->count - 1];
+
+	if (format && strstr(format, PLAN_MASK))
+		step->mask_at = find_mask(step->sql);
+	return true;
+}
+
+enum step_kind planning_extra(const struct planning *planning)
+{
+	bool revoke = planning->request->revoke || planning->request->declaration->section->extra == PROVISION_EXTRA_REVOKE;
+
+	return revoke ? STEP_CHANGE : STEP_EXTRA;
+}
+
+/* --- The role's attributes --- */
+
+static bool plan_creation(struct planning *planning)
+{
+	const struct plan_request *request = planning->request;
+	const struct config_provision *section = request->declaration->section;
+	struct catalog *catalog = planning->catalog;
+	char *expiry = section->valid_for_ms ? plan_expiry(section->valid_for_ms) : mem_strdup("infinity");
+	bool good = planning_add(planning, STEP_CHANGE, mem_printf("role %s does not exist", request->role),
+		"CREATE ROLE %I LOGIN PASSWORD " PLAN_MASK " CONNECTION LIMIT %d VALID UNTIL %L", request->role,
+		section->connection_limit, expiry);
+
+	mem_free(expiry);
+	catalog->login = catalog->inherits = true;
+	catalog->connection_limit = section->connection_limit;
+	return good;
+}
+
+/* VALID UNTIL moves on when the password changes; otherwise it is only put right where it is not what was ever set. */
+static bool plan_expiry_of(struct planning *planning)
+{
+	const struct config_provision *section = planning->request->declaration->section;
+	const struct catalog *catalog = planning->catalog;
+	const char *role = planning->request->role;
+	long long now_s = clock_wall_us() / 1000000, longest_s = (long long)(section->valid_for_ms / 1000) + EXPIRY_SLACK_S;
+
+	if (!section->valid_for_ms && !catalog->has_expiry)
+		return true;
+	if (!section->valid_for_ms)
+		return planning_add(planning, STEP_CHANGE, mem_printf("role %s has a VALID UNTIL", role),
+			"ALTER ROLE %I VALID UNTIL 'infinity'", role);
+	if (catalog->has_expiry && catalog->expires_s < now_s)
+		return planning_add(planning, STEP_BLOCKED, mem_printf("the password of role %s has expired: rotate it", role), NULL);
+	if (catalog->has_expiry && catalog->expires_s - now_s <= longest_s)
+		return true;
+	char *expiry = plan_expiry(section->valid_for_ms);
+	bool good = planning_add(planning, STEP_CHANGE, mem_printf("VALID UNTIL of role %s is %s", role,
+		catalog->has_expiry ? "too far ahead" : "missing"), "ALTER ROLE %I VALID UNTIL %L", role, expiry);
+
+	mem_free(expiry);
+	return good;
+}
+
+static bool plan_attributes(struct planning *planning)
+{
+	const struct plan_request *request = planning->request;
+	const struct config_provision *section = request->declaration->section;
+	const struct catalog *catalog = planning->catalog;
+	const char *role = request->role;
+
+	bool expired = catalog->has_expiry && catalog->expires_s < clock_wall_us() / 1000000;
+
+	if (request->login == LOGIN_WRONG_PASSWORD && !expired && !planning_add(planning, STEP_CHANGE,
+		mem_printf("role %s does not have the password of the secret", role), "ALTER ROLE %I PASSWORD " PLAN_MASK, role))
+		return false;
+	if (!catalog->login && !planning_add(planning, STEP_CHANGE, mem_printf("role %s may not log in", role),
+		"ALTER ROLE %I LOGIN", role))
+		return false;
+	if (!catalog->inherits && !planning_add(planning, STEP_CHANGE, mem_printf("role %s does not inherit", role),
+		"ALTER ROLE %I INHERIT", role))
+		return false;
+	if (catalog->connection_limit != section->connection_limit && !planning_add(planning, STEP_CHANGE,
+		mem_printf("role %s has a connection limit of %d", role, catalog->connection_limit),
+		"ALTER ROLE %I CONNECTION LIMIT %d", role, section->connection_limit))
+		return false;
+	return plan_expiry_of(planning);
+}
+
+static bool plan_comment(struct planning *planning)
+{
+	const char *wanted = planning->request->declaration->section->comment, *role = planning->request->role;
+	const char *actual = planning->catalog->comment;
+
+	if (!wanted || (actual && strcmp(wanted, actual) == 0))
+		return true;
+	return planning_add(planning, STEP_CHANGE, mem_printf("role %s has %s comment", role, actual ? "another" : "no"),
+		"COMMENT ON ROLE %I IS %L", role, wanted);
+}
+
+/* Attributes that no section can ask for. A non-superuser may not even name most of them. */
+static bool plan_powers(struct planning *planning)
+{
+	const struct catalog *catalog = planning->catalog;
+	const struct {
+		bool has;
+		bool super_only;
+		const char *word, *sql;
+	} powers[] = {
+		{ catalog->super, true, "SUPERUSER", "ALTER ROLE %I NOSUPERUSER" },
+		{ catalog->bypasses_rls, true, "BYPASSRLS", "ALTER ROLE %I NOBYPASSRLS" },
+		{ catalog->creates_roles, false, "CREATEROLE", "ALTER ROLE %I NOCREATEROLE" },
+		{ catalog->creates_databases, false, "CREATEDB", "ALTER ROLE %I NOCREATEDB" },
+		{ catalog->replicates && !planning->request->declaration->replication, true, "REPLICATION",
+		  "ALTER ROLE %I NOREPLICATION" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(powers); i++) {
+		bool possible = catalog->we_are_super || !powers[i].super_only;
+
+		if (!powers[i].has)
+			continue;
+		if (!planning_add(planning, possible ? planning_extra(planning) : STEP_EXTRA,
+			mem_printf("role %s has the attribute %s", planning->request->role, powers[i].word),
+			possible ? powers[i].sql : NULL, planning->request->role))
+			return false;
+	}
+	return true;
+}
+
+/* --- Memberships, replication, settings --- */
+
+static bool may_grant(const struct catalog *catalog, const struct place *place, const char *group, struct error *error)
+{
+	const char *parameters[] = { group };
+
+	if (catalog->we_are_super || (place->version < 160000 && catalog->we_create_roles))
+		return true;
+	struct pgclient_result *result = pgclient_sync_query(place->home,
+		"SELECT 1 FROM pg_roles WHERE rolname = $1::text AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')", parameters, 1, error);
+	bool may = result && pgclient_rows(result);
+
+	pgclient_sync_result_free(&result);
+	return may;
+}
+
+static bool role_exists(const struct place *place, const char *name, bool *exists, struct error *error)
+{
+	const char *parameters[] = { name };
+	struct pgclient_result *result = pgclient_sync_query(place->home, "SELECT 1 FROM pg_roles WHERE rolname = $1::text", parameters, 1,
+		error);
+
+	*exists = result && pgclient_rows(result);
+	bool good = result;
+
+	pgclient_sync_result_free(&result);
+	return good;
+}
+
+static bool plan_membership(struct planning *planning, const char *group)
+{
+	const struct plan_request *request = planning->request;
+	bool exists;
+
+	if (names_have(&planning->catalog->member_of, group))
+		return true;
+	if (!role_exists(request->place, group, &exists, planning->error))
+		return false;
+	/* What this very plan creates is there by then, and we may grant what we create. */
+	bool coming = request->clone_of && strcmp(group, request->clone_of) == 0;
+
+	if (!exists && !coming)
+		return planning_add(planning, STEP_BLOCKED, mem_printf("role %s, of which %s is to be a member, does not exist", group,
+			request->role), NULL);
+	if (!coming && !may_grant(planning->catalog, request->place, group, planning->error))
+		return planning_add(planning, STEP_BLOCKED, mem_printf("role %s is not a member of %s, and %s may not grant that",
+			request->role, group, planning->catalog->we), NULL);
+	return planning_add(planning, STEP_CHANGE, mem_printf("role %s is not a member of %s", request->role, group),
+		"GRANT %I TO %I", group, request->role);
+}
+
+static bool plan_memberships(struct planning *planning)
+{
+	const struct declaration *declaration = planning->request->declaration;
+	const struct names *actual = &planning->catalog->member_of;
+	const char *clone_of = planning->request->clone_of, *role = planning->request->role;
+
+	for (size_t i = 0; i < declaration->member_of.count; i++)
+		if (!plan_membership(planning, declaration->member_of.items[i]))
+			return false;
+	if (clone_of && !plan_membership(planning, clone_of))
+		return false;
+	for (size_t i = 0; i < actual->count; i++) {
+		const char *group = actual->items[i];
+		bool wanted = names_have(&declaration->member_of, group) || (clone_of && strcmp(group, clone_of) == 0)
+			|| (declaration->replication && strcmp(group, "rds_replication") == 0);
+
+		if (!wanted && !planning_add(planning, planning_extra(planning), mem_printf("role %s is a member of %s", role, group),
+			"REVOKE %I FROM %I", group, role))
+			return false;
+	}
+	return true;
+}
+
+static bool plan_replication(struct planning *planning)
+{
+	const struct plan_request *request = planning->request;
+	const struct catalog *catalog = planning->catalog;
+
+	if (!request->declaration->replication)
+		return true;
+	if (!catalog->logical)
+		plan_add(planning->plan, STEP_WARNING, "",
+			mem_printf("wal_level is not logical%s: role %s cannot start logical replication",
+			catalog->rds ? " (rds.logical_replication = 1 in the parameter group)" : "", request->role), NULL);
+	plan_add(planning->plan, STEP_WARNING, "", mem_printf("with replication role %s can read every table of a database that it "
+		"may connect to, and with physical replication the whole cluster, whatever is granted to it", request->role), NULL);
+	if (catalog->exists && (catalog->replicates || catalog->rds_replicates))
+		return true;
+	char *what = mem_printf("role %s may not replicate", request->role);
+
+	if (catalog->rds && !catalog->we_are_super)
+		return planning_add(planning, STEP_CHANGE, what, "GRANT rds_replication TO %I", request->role);
+	if (catalog->we_are_super || (request->place->version >= 160000 && catalog->we_replicate))
+		return planning_add(planning, STEP_CHANGE, what, "ALTER ROLE %I REPLICATION", request->role);
+	mem_free(what);
+	return planning_add(planning, STEP_BLOCKED, mem_printf("role %s may not replicate, and only a superuser may change that",
+		request->role), NULL);
+}
+
+/* "search_path=app" and what the server makes of it, `search_path="app"`, are the same. */
+static bool same_setting(const char *wanted, const char *actual)
+{
+	size_t name = strcspn(wanted, "=") + 1, size = strlen(wanted + name);
+
+	if (strcmp(wanted, actual) == 0)
+		return true;
+	return strncmp(wanted, actual, name) == 0 && actual[name] == '"' && strncmp(actual + name + 1, wanted + name, size) == 0
+		&& strcmp(actual + name + 1 + size, "\"") == 0;
+}
+
+static bool has_setting(const struct names *settings, const char *one)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (same_setting(one, settings->items[i]) || same_setting(settings->items[i], one))
+			return true;
+	return false;
+}
+
+static bool same_name(const char *one, const char *other)
+{
+	size_t size = strcspn(one, "=");
+
+	return size == strcspn(other, "=") && strncasecmp(one, other, size) == 0;
+}
+
+static bool plan_setting(struct planning *planning, const char *setting)
+{
+	const char *role = planning->request->role, *value = strchr(setting, '=') + 1;
+
+	if (has_setting(&planning->catalog->settings, setting))
+		return true;
+	char *name = mem_strndup(setting, strcspn(setting, "="));
+	bool good = planning_add(planning, STEP_CHANGE, mem_printf("role %s does not have the setting %s", role, setting),
+		"ALTER ROLE %I SET %I = %L", role, name, value);
+
+	mem_free(name);
+	return good;
+}
+
+static bool plan_settings(struct planning *planning)
+{
+	const struct names *actual = &planning->catalog->settings;
+	const char *role = planning->request->role;
+	struct names wanted = { 0 };
+	bool good = true;
+
+	for (size_t i = 0; i < planning->request->declaration->settings.count; i++)
+		names_add(&wanted, planning->request->declaration->settings.items[i]);
+	if (planning->request->clone_of) {
+		char *as_original = mem_printf("role=%s", planning->request->clone_of);
+
+		names_add(&wanted, as_original);
+		mem_free(as_original);
+	}
+	for (size_t i = 0; i < wanted.count && good; i++)
+		good = plan_setting(planning, wanted.items[i]);
+	for (size_t i = 0; i < actual->count && good; i++) {
+		bool known = false, here_only = strstr(actual->items[i], ": ") && strstr(actual->items[i], ": ")
+			< actual->items[i] + strcspn(actual->items[i], "=");
+
+		for (size_t j = 0; j < wanted.count; j++)
+			known = known || same_name(wanted.items[j], actual->items[i]);
+		if (known)
+			continue;
+		char *name = mem_strndup(actual->items[i], strcspn(actual->items[i], "="));
+
+		good = planning_add(planning, here_only ? STEP_EXTRA : planning_extra(planning), mem_printf("role %s has the setting %s",
+			role, actual->items[i]), here_only ? NULL : "ALTER ROLE %I RESET %I", role, name);
+		mem_free(name);
+	}
+	names_fini(&wanted);
+	return good;
+}
+
+/* --- All of it --- */
+
+static bool plan_at_home(struct planning *planning)
+{
+	const struct catalog *catalog = planning->catalog;
+
+	planning->database = "";
+	if (planning->request->privileges_only)
+		return planning_databases(planning) && planning_return_borrowed(planning);
+	if (!(catalog->exists ? plan_attributes(planning) : plan_creation(planning)))
+		return false;
+	return plan_powers(planning) && plan_comment(planning) && plan_memberships(planning) && plan_replication(planning)
+		&& plan_settings(planning) && planning_databases(planning) && planning_return_borrowed(planning);
+}
+
+static bool plan_in_database(struct planning *planning, const char *database)
+{
+	const struct plan_request *request = planning->request;
+	struct pgclient_sync *client = place_connect(request->place, database, planning->error);
+	size_t first = planning->catalog->object_count;
+
+	planning->database = database;
+	if (!client && strcmp(planning->error->sqlstate, "3D000") == 0)
+		return planning_add(planning, STEP_BLOCKED, mem_printf("database %s does not exist", database), NULL);
+	bool good = client && catalog_read_database(client, request->declaration, request->role, database, planning->catalog,
+		planning->error) && planning_objects(planning, first) && planning_return_borrowed(planning);
+
+	pgclient_sync_close(&client);
+	return good || error_prepend(planning->error, "database \"%s\"", database);
+}
+
+static void add_warnings(const struct planning *planning)
+{
+	const struct declaration *declaration = planning->request->declaration;
+	const struct config_provision *section = declaration->section;
+
+	for (size_t i = 0; i < planning->catalog->others.count; i++)
+		plan_add(planning->plan, STEP_EXTRA, "", mem_printf("role %s %s", planning->request->role,
+			planning->catalog->others.items[i]), NULL);
+	if (declaration->privileges[OBJECT_TABLE] && !declaration->owners.count)
+		plan_add(planning->plan, STEP_WARNING, "", mem_printf("no owners are named: what they create later is not granted to %s "
+			"until the next apply", planning->request->role), NULL);
+	if (section->valid_for_ms && (!section->rotate_every_ms || section->rotate_every_ms >= section->valid_for_ms))
+		plan_add(planning->plan, STEP_WARNING, "", mem_printf("the password of %s expires before it is rotated: rotate_every must "
+			"be less than valid_for", planning->request->role), NULL);
+}
+
+bool plan_add_role(const struct plan_request *request, struct plan *plan, struct error *error)
+{
+	struct catalog catalog;
+	struct planning planning = { .request = request, .catalog = &catalog, .plan = plan, .error = error };
+	bool good = catalog_read_role(request->place, request->declaration, request->role, &catalog, error)
+		&& plan_at_home(&planning);
+
+	for (size_t i = 0; i < request->declaration->databases.count && good; i++)
+		good = plan_in_database(&planning, request->declaration->databases.items[i]);
+	if (good && !request->clone_of && !request->privileges_only)
+		add_warnings(&planning);
+	names_fini(&planning.borrowed);
+	catalog_fini(&catalog);
+	return good;
+}

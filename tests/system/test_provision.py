@@ -1,0 +1,218 @@
+"""`pgweir provision`: users that [provision] sections declare are created, checked, mended and dropped."""
+import re
+
+import psycopg
+import pytest
+
+from harness import provision
+from harness.provision import World, can_log_in, kinds, report, run, secret_value
+
+pytestmark = pytest.mark.ours
+
+REFERENCE = {"user_prefix": "prod_platform_api_db_", "profile": "read-only", "owners": "migrator, late owner",
+             "replication": 1, "comment": '"Read-only user for Hevo data pipeline operations"'}
+
+
+@pytest.fixture
+def world(cluster, tmp_path):
+    made = World(cluster.primary, tmp_path)
+    yield made
+    made.remove()
+
+
+def as_user(world, dbname: str = "shop"):
+    value = secret_value(world.folder / "hevo.json")
+    return psycopg.connect(host=world.server.host, port=world.server.port, user=value["username"], password=value["password"],
+                           dbname=dbname, autocommit=True)
+
+
+@pytest.mark.parametrize("admin", ["postgres", "master"])
+def test_the_reference_case_from_nothing_in_one_apply(world, admin):
+    sections = world.sections(admin, **REFERENCE)
+    planned = report(world.folder, sections, "plan")
+    assert (planned["status"], planned["state"], planned["role"]) == (0, "drifted", None)
+    assert "********" in str(planned) and not (world.folder / "hevo.json").exists()
+    applied = report(world.folder, sections, "apply")
+    assert (applied["status"], applied["state"], kinds(applied, "change", "blocked", "extra")) == (0, "clean", [])
+    value = secret_value(world.folder / "hevo.json")
+    assert re.fullmatch(r"prod_platform_api_db_[a-z0-9]{8}", value["username"]) and value["username"] == applied["role"]
+    assert len(value["password"]) == 24
+    assert all(re.search(kind, value["password"]) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^a-zA-Z0-9]"))
+    with as_user(world) as connection:
+        assert connection.execute("SELECT what FROM orders").fetchall() == [("a weir",)]
+        world.server.sql('SET ROLE "late owner"; CREATE TABLE public.later (id int)', "shop")
+        connection.execute('SELECT * FROM later, "odd ""name"')
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("INSERT INTO later VALUES (1)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM stock.items")
+    comment, = world.server.sql("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s",
+                                parameters=[applied["role"]])[0]
+    assert comment == "Read-only user for Hevo data pipeline operations"
+    checked = report(world.folder, sections, "check")
+    assert (checked["status"], checked["state"]) == (0, "clean")
+    again = report(world.folder, sections, "apply")
+    assert (again["status"], again["changed"], again["role"]) == (0, 0, applied["role"])
+    assert value["password"] not in world.server.log_file.read_text()
+
+
+FIXED = {"user": "hevo", "profile": "read-only", "owners": "migrator", "schemas": "public, stock", "connection_limit": 7,
+         "settings": "statement_timeout=5min, search_path=stock", "comment": "pipes", "member_of": "pg_monitor", "replication": 1}
+
+DRIFTS = {
+    "password": ("ALTER ROLE hevo PASSWORD 'by hand'", "does not have the password"),
+    "login": ("ALTER ROLE hevo NOLOGIN", "may not log in"),
+    "inherit": ("ALTER ROLE hevo NOINHERIT", "does not inherit"),
+    "limit": ("ALTER ROLE hevo CONNECTION LIMIT 1", "connection limit of 1"),
+    "expiry": ("ALTER ROLE hevo VALID UNTIL '2100-01-01'", "VALID UNTIL"),
+    "comment": ("COMMENT ON ROLE hevo IS 'mine'", "another comment"),
+    "setting": ("ALTER ROLE hevo RESET statement_timeout", "statement_timeout=5min"),
+    "other setting": ("ALTER ROLE hevo SET search_path = public", "search_path=stock"),
+    "membership": ("REVOKE pg_monitor FROM hevo", "not a member of pg_monitor"),
+    "connect": ("REVOKE CONNECT ON DATABASE shop FROM hevo", "lacks CONNECT on database shop"),
+    "schema": ("REVOKE USAGE ON SCHEMA stock FROM hevo", "lacks USAGE on schema stock"),
+    "table": ("REVOKE SELECT ON public.orders FROM hevo", "lacks SELECT on table public.orders"),
+    "sequence": ("REVOKE SELECT ON public.orders_id_seq FROM hevo", "lacks SELECT on sequence public.orders_id_seq"),
+    "future": ("ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA stock REVOKE SELECT ON TABLES FROM hevo",
+               "lacks SELECT on future tables of migrator in schema stock"),
+    "new table": ("CREATE TABLE stock.by_another (id int)", "lacks SELECT on table stock.by_another"),
+}
+EXTRAS = {
+    "GRANT INSERT ON public.orders TO hevo": "has INSERT on table public.orders",
+    "GRANT TEMPORARY ON DATABASE shop TO hevo": "has TEMPORARY on database shop",
+    "GRANT CREATE ON SCHEMA public TO hevo": "has CREATE on schema public",
+    "GRANT migrator TO hevo": "is a member of migrator",
+    "ALTER ROLE hevo SET work_mem = '9MB'": "has the setting work_mem=9MB",
+    "ALTER ROLE hevo CREATEDB": "has the attribute CREATEDB",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public GRANT DELETE ON TABLES TO hevo":
+        "has DELETE on future tables of migrator in schema public",
+}
+
+
+def test_drift_of_each_kind_is_found_explained_and_mended(world):
+    sections = world.sections(**FIXED)
+    applied = report(world.folder, sections, "apply")
+    assert applied["status"] == 0, applied
+    if world.version < 16:          # Otherwise the mended membership of the login is what decides, not the attribute.
+        world.server.sql("ALTER ROLE hevo NOREPLICATION")
+    found = kinds(report(world.folder, sections, "check"), "change")
+    assert world.version >= 16 or found == ["role hevo may not replicate"]
+    for statement, _ in DRIFTS.values():
+        world.server.sql(statement, "shop")
+    checked = report(world.folder, sections, "check")
+    assert checked["status"] == 1
+    for name, (_, explanation) in DRIFTS.items():
+        expired = name == "password"    # A password cannot be tried while the role may not log in: mended in a second round.
+        assert expired or any(explanation in what for what in kinds(checked, "change")), (name, kinds(checked, "change"))
+    mended = report(world.folder, sections, "apply")
+    assert (mended["status"], kinds(mended, "change", "blocked")) == (0, []), mended
+    assert report(world.folder, sections, "check")["status"] == 0
+    value = secret_value(world.folder / "hevo.json")
+    assert can_log_in(world.server, "hevo", value["password"]) and not can_log_in(world.server, "hevo", "by hand")
+
+
+def test_what_was_granted_by_hand_is_reported_and_stays_unless_told(world):
+    sections = world.sections(**FIXED)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    for statement in EXTRAS:
+        world.server.sql(statement, "shop")
+    world.server.sql("GRANT SELECT (id) ON stock.items TO hevo; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO hevo", "shop")
+    for act in ("check", "apply", "check"):
+        done = report(world.folder, sections, act)
+        said = kinds(done, "extra")
+        assert done["status"] == 0 and all(any(what in one for one in said) for what in EXTRAS.values()), said
+        assert any("columns of stock.items" in one for one in said) and any("pg_reload_conf" in one for one in said)
+    sections["provision hevo"]["extra"] = "revoke"
+    assert report(world.folder, sections, "check")["status"] == 1
+    done = report(world.folder, sections, "apply")
+    assert done["status"] == 0 and len(kinds(done, "extra")) == 2, done
+
+
+HOSTILE = ["o'hara \\ \"q\"; DROP ROLE master; --", "späße_" + "ü" * 20, "x" * 63, "x '********'"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_taken_exactly(world, name):
+    sections = world.sections(user=name, profile="read-only", owners="migrator", comment=name)
+    world.server.sql("ALTER SYSTEM SET log_statement = 'all'")
+    world.server.sql("SELECT pg_reload_conf()")
+    try:
+        assert report(world.folder, sections, "apply")["status"] == 0
+        value = secret_value(world.folder / "hevo.json")
+        assert value["username"] == name and can_log_in(world.server, name, value["password"])
+        rotated = report(world.folder, sections, "rotate", "hevo")
+        new = secret_value(world.folder / "hevo.json")
+        assert rotated["status"] == 0 and new["password"] != value["password"] and can_log_in(world.server, name, new["password"])
+        assert report(world.folder, sections, "check")["status"] == 0
+        dropped = report(world.folder, sections, "drop", "hevo", "--yes")
+        assert dropped["status"] == 0, dropped
+        assert world.server.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", parameters=[name]) == []
+        log = world.server.log_file.read_text()
+        assert "SCRAM-SHA-256$" in log and value["password"] not in log and new["password"] not in log
+    finally:
+        world.server.sql("ALTER SYSTEM RESET log_statement")
+        world.server.sql("SELECT pg_reload_conf()")
+
+
+def test_hostile_passwords_are_set_exactly(world):
+    """A secret that its owner has written by hand is what counts."""
+    sections = world.sections(**FIXED)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    path = world.folder / "hevo.json"
+    for password in ("it's \\ \"q\" %s $1 ÄÖ", "'********'"):
+        value = {**secret_value(path), "password": password}
+        path.write_text(provision.json.dumps(value))
+        assert report(world.folder, sections, "apply")["status"] == 0
+        assert can_log_in(world.server, "hevo", password)
+
+
+@pytest.mark.parametrize("admin", ["postgres", "master"])
+def test_drop_wants_to_be_sure_and_leaves_nothing(world, admin):
+    sections = world.sections(admin, user="hevo", profile="owner", owners="migrator", schemas="public, stock")
+    assert report(world.folder, sections, "apply")["status"] == 0
+    with as_user(world) as connection:
+        connection.execute("CREATE TABLE public.left_behind (id int)")
+        refused = report(world.folder, sections, "drop", "hevo", "--yes")
+        assert refused["status"] == 1 and any("left_behind" in what for what in kinds(refused, "blocked"))
+        asked = report(world.folder, sections, "drop", "hevo", "--reassign-to", "migrator")
+        assert asked["status"] == 1 and "with --yes" in asked["progress"]
+        assert any("a session of hevo is open" in what for what in kinds(asked, "warning"))
+        connection.execute("SELECT 1")
+        done = report(world.folder, sections, "drop", "hevo", "--yes", "--reassign-to", "migrator")
+        assert done["status"] == 0, done
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+    assert world.server.sql("SELECT rolname FROM pg_roles WHERE rolname = 'hevo'") == []
+    assert world.server.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'left_behind'", "shop") == [("migrator",)]
+    assert not (world.folder / "hevo.json").exists()
+    back = report(world.folder, sections, "apply")
+    assert back["status"] == 0 and secret_value(world.folder / "hevo.json")["username"] == "hevo"
+
+
+def test_what_cannot_be_done_is_said_and_the_rest_is_done(world):
+    world.server.sql("CREATE TABLE stock.of_the_superuser (id int)", "shop")
+    sections = world.sections("master", user="hevo", profile="read-only", schemas="public, stock, nowhere",
+                              owners="migrator, nobody", member_of="no_such_role", database="shop, no_such_database")
+    applied = report(world.folder, sections, "apply")
+    blocked = kinds(applied, "blocked")
+    assert applied["status"] == 1 and kinds(applied, "change") == []
+    for wanted in ("of_the_superuser", "schema nowhere", "owner nobody", "no_such_role", "no_such_database"):
+        assert any(wanted in what for what in blocked), (wanted, blocked)
+    with as_user(world) as connection:
+        connection.execute("SELECT * FROM stock.items")
+
+
+def test_bad_usage_and_bad_declarations_say_why(world):
+    sections = world.sections(user="hevo", privileges="SELECT, FLY")
+    assert '"FLY" is none of tables or sequences' in run(world.folder, sections, "plan").stdout
+    assert run(world.folder, sections, "fly").returncode == 2
+    assert run(world.folder, sections, "rotate").returncode == 2
+    assert run(world.folder, sections, "plan", "nobody").returncode == 1
+    sections = world.sections(user="postgres")
+    assert "is the admin_user" in run(world.folder, sections, "apply").stdout
+    sections = world.sections(user="hevo", strategy="alternating", secret_format="plain")
+    assert "needs secret_format = json" in run(world.folder, sections, "plan").stdout
+    (world.folder / "hevo.json").write_text("somebody else's")
+    refused = run(world.folder, world.sections(user="hevo"), "apply")
+    assert refused.returncode == 1 and "does not touch it" in refused.stdout
+    assert (world.folder / "hevo.json").read_text() == "somebody else's"

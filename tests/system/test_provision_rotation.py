@@ -1,0 +1,140 @@
+"""Passwords of provisioned users are rotated: in four steps, each of which may be the last one of a process."""
+import concurrent.futures
+
+import psycopg
+import pytest
+
+from harness import provision
+from harness.process import wait_until
+from harness.provision import World, can_log_in, kinds, report, secret_value
+
+pytestmark = pytest.mark.ours
+
+
+@pytest.fixture
+def world(cluster, tmp_path):
+    made = World(cluster.primary, tmp_path)
+    yield made
+    made.remove()
+
+
+SINGLE = {"user": "hevo", "profile": "read-only", "owners": "migrator", "valid_for": "90d"}
+ALTERNATING = {**SINGLE, "strategy": "alternating", "replication": 1, "settings": "work_mem=7MB", "member_of": "pg_monitor"}
+POINTS = ["after-pending", "in-transaction", "before-commit", "after-set", "after-test", "before-finish", "after-finish"]
+
+
+def values(world) -> list[dict]:
+    """The current version, and the pending one if there is one."""
+    path = world.folder / "hevo.json"
+    record = provision.json.loads((world.folder / "hevo.json.pgweir").read_text())
+    return [secret_value(path)] + [provision.json.loads(record[stage]["text"]) for stage in ("pending",) if stage in record]
+
+
+def logs_in(world, value: dict) -> bool:
+    return can_log_in(world.server, value["username"], value["password"])
+
+
+@pytest.mark.parametrize("admin", ["postgres", "master"])
+@pytest.mark.parametrize("strategy", [SINGLE, ALTERNATING], ids=["single", "alternating"])
+def test_a_rotation_that_is_killed_at_any_step_goes_on_and_locks_nobody_out(world, admin, strategy):
+    sections = world.sections(admin, **strategy)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    for point in POINTS:
+        before = secret_value(world.folder / "hevo.json")
+        killed = provision.run(world.folder, sections, "rotate", "hevo", "--crash-at", point)
+        assert killed.returncode == -9, (point, killed)
+        stored = values(world)
+        assert any(logs_in(world, value) for value in stored), point
+        if strategy is ALTERNATING:
+            assert logs_in(world, stored[0]), point
+        done = report(world.folder, sections, "rotate", "hevo")
+        after = secret_value(world.folder / "hevo.json")
+        assert done["status"] == 0 and done["rotated"] and logs_in(world, after), (point, done)
+        assert after["password"] != before["password"]
+        assert "going on" in done["progress"] or point == "after-finish"
+    checked = report(world.folder, sections, "check")
+    assert (checked["status"], kinds(checked, "change", "blocked")) == (0, []), checked
+
+
+@pytest.mark.parametrize("admin", ["postgres", "master"])
+@pytest.mark.parametrize("point", ["before-store", "after-store", "in-transaction", "before-commit", "after-role", "after-database"])
+def test_an_apply_that_is_killed_at_any_step_goes_on(world, admin, point):
+    sections = world.sections(admin, user_prefix="hevo_", profile="read-only", owners="migrator")
+    assert provision.run(world.folder, sections, "apply", "--crash-at", point).returncode == -9
+    done = report(world.folder, sections, "apply")
+    assert (done["status"], done["state"]) == (0, "clean"), done
+    assert logs_in(world, secret_value(world.folder / "hevo.json"))
+    assert len(world.server.sql("SELECT 1 FROM pg_roles WHERE rolname LIKE 'hevo\\_%'")) == 1
+
+
+def test_two_users_take_turns_and_have_the_same(world):
+    sections = world.sections("master", **ALTERNATING)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    seen = []
+    for _ in range(3):
+        assert report(world.folder, sections, "rotate", "hevo")["status"] == 0
+        value = secret_value(world.folder / "hevo.json")
+        seen.append(value["username"])
+        with psycopg.connect(host=world.server.host, port=world.server.port, user=value["username"], dbname="shop",
+                             password=value["password"]) as connection:
+            assert connection.execute("SELECT current_user::text").fetchone() == ("hevo",)
+            assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
+            connection.execute("SELECT * FROM orders")
+    assert seen == ["hevo_clone", "hevo", "hevo_clone"]
+    rows = world.server.sql("SELECT rolname::text, pg_has_role(oid, 'rds_replication', 'USAGE'), rolvaliduntil > now() FROM pg_roles"
+                            " WHERE rolname LIKE 'hevo%' ORDER BY 1")
+    assert rows == [("hevo", True, True), ("hevo_clone", True, True)]
+    world.server.sql("REVOKE SELECT ON public.orders FROM hevo_clone; ALTER ROLE hevo_clone RESET work_mem", "shop")
+    assert report(world.folder, sections, "check")["status"] == 1
+    assert report(world.folder, sections, "apply")["status"] == 0
+    assert report(world.folder, sections, "drop", "hevo", "--yes")["status"] == 0
+    assert world.server.sql("SELECT 1 FROM pg_roles WHERE rolname LIKE 'hevo%'") == []
+
+
+def test_many_at_once_take_turns(world):
+    """Applies and rotations of several processes: each waits for its turn, none fails, and the last value logs in."""
+    sections = world.sections(**SINGLE)
+    folders = [world.folder / f"process{number}" for number in range(4)]
+    for folder in folders:
+        folder.mkdir()
+    acts = ["apply", "apply", "rotate", "rotate"]
+    assert report(world.folder, sections, "apply")["status"] == 0
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda folder, act: report(folder, sections, act, "hevo"), folders, acts))
+    assert [one["status"] for one in done] == [0, 0, 0, 0], done
+    assert logs_in(world, secret_value(world.folder / "hevo.json"))
+    assert report(world.folder, sections, "check")["status"] == 0
+
+
+def test_a_rotation_waits_until_replicas_have_replayed(world, cluster, replicas):
+    sections = world.sections(servers=[*replicas, cluster.primary], **SINGLE, rotation_replica_wait="30s")
+    assert report(world.folder, sections, "apply")["status"] == 0
+    wait_until(cluster.caught_up, 20, "replicas have caught up")
+    replicas[0].sql("SELECT pg_wal_replay_pause()")
+    try:
+        running = provision.start(world.folder, "rotate", "hevo")
+        said = ""
+        while "waiting for replicas" not in said:
+            line = running.stderr.readline()
+            assert line, said
+            said += line
+        assert len(values(world)) == 2 and logs_in(world, values(world)[1])
+    finally:
+        replicas[0].sql("SELECT pg_wal_replay_resume()")
+    said += running.communicate(timeout=60)[1]
+    assert running.returncode == 0 and "has not replayed" not in said
+    value = secret_value(world.folder / "hevo.json")
+    assert all(can_log_in(server, "hevo", value["password"]) for server in (*replicas, cluster.primary))
+
+
+def test_a_promotion_that_loses_the_password_is_mended(world):
+    """What a rotation set is gone with the old primary's last changes: the old password is in force again."""
+    sections = world.sections(**SINGLE)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    lost = world.server.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'hevo'")[0][0]
+    assert report(world.folder, sections, "rotate", "hevo")["status"] == 0
+    world.server.sql(f"ALTER ROLE hevo PASSWORD '{lost}'")
+    found = report(world.folder, sections, "check")
+    assert found["status"] == 1 and kinds(found, "change") == ["role hevo does not have the password of the secret"]
+    assert report(world.folder, sections, "apply")["status"] == 0
+    assert logs_in(world, secret_value(world.folder / "hevo.json"))
