@@ -10,8 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pgweir/buf.h"
+#include "log_internal.h"
 #include "pgweir/clock.h"
+#include "pgweir/log_recent.h"
 
 static const struct {
 	const char *text;
@@ -30,6 +31,11 @@ static _Atomic int log_format_now = LOG_FORMAT_TEXT;
 static _Atomic int log_fd = STDERR_FILENO;
 static _Atomic uint64_t lines_lost;
 static _Atomic bool last_line_torn;
+
+const char *log_level_word(enum log_level level)
+{
+	return levels[level].json;
+}
 
 enum log_level log_threshold(void)
 {
@@ -120,12 +126,10 @@ static bool plain_word(const char *text)
 	return plain > 0 && text[plain] == '\0';
 }
 
-static void append_text_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
+void log_put_fields(struct buf *line, const struct log_field *fields, const char *but)
 {
-	buf_printf(line, "[%d] %s ", (int)getpid(), levels[level].text);
-	buf_append_text(line, event);
 	for (; fields->name; fields++) {
-		if (fields->is_text && !fields->text)
+		if ((fields->is_text && !fields->text) || (but && strcmp(fields->name, but) == 0))
 			continue;
 		buf_printf(line, " %s=", fields->name);
 		if (!fields->is_text)
@@ -135,6 +139,13 @@ static void append_text_line(struct buf *line, enum log_level level, const char 
 		else
 			append_quoted(line, fields->text);
 	}
+}
+
+static void append_text_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
+{
+	buf_printf(line, "[%d] %s ", (int)getpid(), levels[level].text);
+	buf_append_text(line, event);
+	log_put_fields(line, fields, NULL);
 	buf_append_char(line, '\n');
 }
 
@@ -195,6 +206,9 @@ static void format_line(struct buf *line, enum log_level level, const char *even
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
 	struct buf line = { 0 };
+
+	if (level >= LOG_LEVEL_WARNING)
+		log_recent_keep(level, event, fields);
 	uint64_t lost = atomic_exchange(&lines_lost, 0);
 
 	buf_reserve(&line, LINE_USUAL);
@@ -207,4 +221,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	if (!emit(&line))
 		atomic_fetch_add(&lines_lost, lost + 1);
 	buf_fini(&line);
+}
+
+void log_write_notable(const char *event, const struct log_field *fields)
+{
+	log_recent_keep(LOG_LEVEL_INFO, event, fields);
+	if (log_threshold() <= LOG_LEVEL_INFO)
+		log_write(LOG_LEVEL_INFO, event, fields);
 }

@@ -50,7 +50,7 @@ static void log_outcome(const struct source *source, const struct lease *former,
 		log_warning("secret cannot be read", LOG_TEXT("secret", name), LOG_TEXT("reason", problem),
 			LOG_TEXT("in_force", former && former->value.password ? "the former value" : "none"));
 	if (!problem && before)
-		log_info("secret can be read again", LOG_TEXT("secret", name));
+		log_notable("secret can be read again", LOG_TEXT("secret", name));
 }
 
 static void log_warning_once(struct source *source, const struct reading *reading)
@@ -66,7 +66,7 @@ static void log_value(const char *name)
 {
 	struct lease *lease = lease_find(name);
 
-	log_info("secret has a new value", LOG_TEXT("secret", name), LOG_INT("version", lease->version),
+	log_notable("secret has a new value", LOG_TEXT("secret", name), LOG_INT("version", lease->version),
 		LOG_TEXT("username", lease->value.username));
 	lease_unref(&lease);
 }

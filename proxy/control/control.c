@@ -64,7 +64,7 @@ static void note_change(const struct config_change *change, void *arg)
 	if (change->needs_restart)
 		log_warning("setting changed, takes effect after a restart", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
 	else
-		log_info("setting changed", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
+		log_notable("setting changed", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
 }
 
 static bool use_logging(const struct config *config)
@@ -111,7 +111,7 @@ bool control_reload(struct config_problems *problems)
 
 	log_problems(problems);
 	if (good)
-		log_info("configuration reloaded", LOG_TEXT("path", config->path));
+		log_notable("configuration reloaded", LOG_TEXT("path", config->path));
 	else
 		log_error("configuration not reloaded, the former one stays", LOG_TEXT("path", control.config->path));
 	config_unref(&config);
@@ -321,7 +321,7 @@ int control_run(struct config *config, const struct control_console *console)
 
 	if (started) {
 		watch_signals();
-		log_info("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
+		log_notable("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
 			LOG_INT("listen_port", config->listen_port), LOG_INT("workers", workers_count()));
 		loop_run(control.loop);
 		log_info("pgweir stops");

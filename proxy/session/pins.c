@@ -30,7 +30,20 @@ const char *session_pin_name(enum session_pin pin)
 void session_pin(struct session *session, enum session_pin reason)
 {
 	session->backend->touched = true;
+	session_relay(session)->pins[reason] += !(session->pins & PIN_BIT(reason));
 	session->pins |= PIN_BIT(reason);
+}
+
+uint64_t session_pins_counted(const struct worker *worker, enum session_pin reason)
+{
+	const struct relay *relay = worker->relay;
+
+	return relay->pins[reason];
+}
+
+uint32_t session_pins_of(const struct backend *backend)
+{
+	return backend->sink == &session_sink ? ((const struct session *)backend->owner)->pins : 0;
 }
 
 /* Nothing of the session is left, but its prepared statements' meaning may have been shared with it. */

@@ -11,6 +11,7 @@
 struct relay {
 	struct outbox to_client, to_server;
 	struct text_cache *texts;
+	uint64_t pins[PIN_COUNT];       /* How often there was that reason to keep a connection. */
 };
 
 static inline struct relay *session_relay(const struct session *session) { return session->worker->relay; }
