@@ -13,6 +13,7 @@
 #include "log_internal.h"
 #include "pgweir/clock.h"
 #include "pgweir/log_recent.h"
+#include "pgweir/utf8.h"
 
 static const struct {
 	const char *text;
@@ -73,28 +74,11 @@ int log_open(const char *path)
 	return failed;
 }
 
-/* Size and code point of the UTF-8 character at `at`; 0 if there is none (RFC 3629: shortest form, no surrogates). */
-static size_t utf8_char(const unsigned char *at, uint32_t *code)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t size = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 : *at >> 3 == 30 ? 4 : 0;
-
-	*code = size == 1 ? *at : *at & (0x7fu >> size);
-	for (size_t i = 1; i < size; i++) {
-		if (at[i] >> 6 != 2)    /* The final NUL ends up here as well. */
-			return 0;
-		*code = *code << 6 | (at[i] & 0x3f);
-	}
-	bool surrogate = *code >= 0xd800 && *code <= 0xdfff;
-
-	return *code < least[size] || *code > 0x10ffff || surrogate ? 0 : size;
-}
-
 /* Control characters, those beyond ASCII too (terminals obey U+009B), as \u; a byte that is not UTF-8 as U+FFFD, since
  * readers of JSON would refuse the whole line for it. */
 static void append_escaped(struct buf *line, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
+	const char *at = text;
 	uint32_t code;
 
 	while (*at) {

@@ -28,6 +28,7 @@ static struct {
 	struct listener *listener;
 	uint64_t generation, started_us;
 	const struct control_console *console;
+	const struct control_pages *pages;
 	struct event *signals[8];
 } control;
 
@@ -290,11 +291,11 @@ static bool start(struct config *config)
 	if (!good || !write_pidfile(config->pidfile))
 		return false;
 	control.listener = listener_open(config, control.loop, accepted, NULL, &error);
-	if (!control.listener) {
-		log_error("cannot listen", LOG_TEXT("reason", error.text));
-		return false;
-	}
-	return true;
+	/* Whoever asks whether it is ready hears so once it is. */
+	if (control.listener && control.pages->open(config, &error))
+		return true;
+	log_error("cannot listen", LOG_TEXT("reason", error.text));
+	return false;
 }
 
 static void stop(void)
@@ -307,6 +308,7 @@ static void stop(void)
 	routing_stop();
 	auth_stop();
 	control.console->stop();
+	control.pages->close();
 	drain_fini();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);
@@ -314,9 +316,10 @@ static void stop(void)
 	loop_free(&control.loop);
 }
 
-int control_run(struct config *config, const struct control_console *console)
+int control_run(struct config *config, const struct control_console *console, const struct control_pages *pages)
 {
 	control.console = console;
+	control.pages = pages;
 	bool started = start(config);
 
 	if (started) {

@@ -143,6 +143,7 @@ static COLD void note_waited(struct session *session, uint64_t server_us)
 
 	latency->waited.counts[histogram_bucket(server_us)]--;
 	histogram_note(&latency->waited, server_us + session->waiter.waited_us);
+	session->share->stats.query_waited_us += session->waiter.waited_us;
 	session->waiter.waited_us = 0;
 }
 

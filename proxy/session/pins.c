@@ -30,8 +30,16 @@ const char *session_pin_name(enum session_pin pin)
 void session_pin(struct session *session, enum session_pin reason)
 {
 	session->backend->touched = true;
-	session_relay(session)->pins[reason] += !(session->pins & PIN_BIT(reason));
-	session->pins |= PIN_BIT(reason);
+	session_set_pins(session, session->pins | PIN_BIT(reason));
+}
+
+void session_set_pins(struct session *session, uint32_t pins)
+{
+	uint32_t new = pins & ~session->pins;
+
+	session->pins = pins;
+	for (unsigned reason = 0; new; reason++, new >>= 1)
+		session_relay(session)->pins[reason] += new & 1;
 }
 
 uint64_t session_pins_counted(const struct worker *worker, enum session_pin reason)

@@ -82,6 +82,7 @@ void retry_start(struct session *session);
 
 /* pins.c */
 void session_pin(struct session *session, enum session_pin reason);
+void session_set_pins(struct session *session, uint32_t pins);  /* Counts those that are new. */
 void session_note_tag(struct session *session, const char *tag);
 
 /* cancel.c */

@@ -36,6 +36,7 @@ struct pool_stats {
 	uint64_t login_failures, servers_opened;
 	uint64_t audits, function_loads;                /* Questions to servers because of state_audit. */
 	uint64_t waited, waited_us, wait_timeouts;      /* Of assignments those that had to wait, and for how long. */
+	uint64_t query_waited_us;                       /* What of that came before a query. */
 	uint64_t login_us, server_login_us;             /* Clients until their first ReadyForQuery; servers_opened. */
 };
 
