@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pgweir/buf.h"
+#include "log_internal.h"
 #include "pgweir/clock.h"
+#include "pgweir/log_recent.h"
+#include "pgweir/utf8.h"
 
 static const struct {
 	const char *text;
@@ -30,6 +32,11 @@ static _Atomic int log_format_now = LOG_FORMAT_TEXT;
 static _Atomic int log_fd = STDERR_FILENO;
 static _Atomic uint64_t lines_lost;
 static _Atomic bool last_line_torn;
+
+const char *log_level_word(enum log_level level)
+{
+	return levels[level].json;
+}
 
 enum log_level log_threshold(void)
 {
@@ -67,28 +74,11 @@ int log_open(const char *path)
 	return failed;
 }
 
-/* Size and code point of the UTF-8 character at `at`; 0 if there is none (RFC 3629: shortest form, no surrogates). */
-static size_t utf8_char(const unsigned char *at, uint32_t *code)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t size = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 : *at >> 3 == 30 ? 4 : 0;
-
-	*code = size == 1 ? *at : *at & (0x7fu >> size);
-	for (size_t i = 1; i < size; i++) {
-		if (at[i] >> 6 != 2)    /* The final NUL ends up here as well. */
-			return 0;
-		*code = *code << 6 | (at[i] & 0x3f);
-	}
-	bool surrogate = *code >= 0xd800 && *code <= 0xdfff;
-
-	return *code < least[size] || *code > 0x10ffff || surrogate ? 0 : size;
-}
-
 /* Control characters, those beyond ASCII too (terminals obey U+009B), as \u; a byte that is not UTF-8 as U+FFFD, since
  * readers of JSON would refuse the whole line for it. */
 static void append_escaped(struct buf *line, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
+	const char *at = text;
 	uint32_t code;
 
 	while (*at) {
@@ -120,12 +110,10 @@ static bool plain_word(const char *text)
 	return plain > 0 && text[plain] == '\0';
 }
 
-static void append_text_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
+void log_put_fields(struct buf *line, const struct log_field *fields, const char *but)
 {
-	buf_printf(line, "[%d] %s ", (int)getpid(), levels[level].text);
-	buf_append_text(line, event);
 	for (; fields->name; fields++) {
-		if (fields->is_text && !fields->text)
+		if ((fields->is_text && !fields->text) || (but && strcmp(fields->name, but) == 0))
 			continue;
 		buf_printf(line, " %s=", fields->name);
 		if (!fields->is_text)
@@ -135,6 +123,13 @@ static void append_text_line(struct buf *line, enum log_level level, const char 
 		else
 			append_quoted(line, fields->text);
 	}
+}
+
+static void append_text_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
+{
+	buf_printf(line, "[%d] %s ", (int)getpid(), levels[level].text);
+	buf_append_text(line, event);
+	log_put_fields(line, fields, NULL);
 	buf_append_char(line, '\n');
 }
 
@@ -195,6 +190,9 @@ static void format_line(struct buf *line, enum log_level level, const char *even
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
 	struct buf line = { 0 };
+
+	if (level >= LOG_LEVEL_WARNING)
+		log_recent_keep(level, event, fields);
 	uint64_t lost = atomic_exchange(&lines_lost, 0);
 
 	buf_reserve(&line, LINE_USUAL);
@@ -207,4 +205,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	if (!emit(&line))
 		atomic_fetch_add(&lines_lost, lost + 1);
 	buf_fini(&line);
+}
+
+void log_write_notable(const char *event, const struct log_field *fields)
+{
+	log_recent_keep(LOG_LEVEL_INFO, event, fields);
+	if (log_threshold() <= LOG_LEVEL_INFO)
+		log_write(LOG_LEVEL_INFO, event, fields);
 }

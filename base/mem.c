@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void *checked(void *memory)
 {
@@ -110,4 +111,17 @@ bool mem_equal_secret_text(const char *a, const char *b)
 	size_t size = strlen(a);
 
 	return size == strlen(b) && mem_equal_secret(a, b, size);
+}
+
+uint64_t mem_resident_bytes(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	if (!statm)
+		return 0;
+	if (fscanf(statm, "%*s %lu", &pages) != 1)
+		pages = 0;
+	fclose(statm);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -127,6 +127,14 @@ static void check_process(const struct resolution *resolution, const struct sect
 		problems_error(problems, place_of(section, "auth_type"), "auth_type: hba needs auth_hba_file");
 	if (config->drain_timeout_ms < config->drain_delay_ms && config->drain_timeout_ms)
 		problems_error(problems, place_of(section, "drain_timeout"), "drain_timeout must not be less than drain_delay");
+	if (!config->http_user != !config->http_password)
+		problems_error(problems, place_of(section, config->http_user ? "http_user" : "http_password"),
+			"http_user and http_password go together");
+	if (config->http_user && strchr(config->http_user, ':'))
+		problems_error(problems, place_of(section, "http_user"), "http_user: a name with a colon cannot be sent");
+	if (*config->http_listen && strcmp(config->http_listen, config->health_listen) == 0)
+		problems_error(problems, place_of(section, "health_listen"), "health_listen must differ from http_listen, which has "
+			"the same pages too");
 	if (!*config->listen_addr && !*config->unix_socket_dir)
 		problems_error(problems, place_of(section, "listen_addr"), "neither listen_addr nor unix_socket_dir is set");
 	if (config->min_pool_size > config->default_pool_size)

@@ -5,6 +5,7 @@
 #include "pgweir/admin.h"
 #include "pgweir/config.h"
 #include "pgweir/control.h"
+#include "pgweir/http.h"
 #include "pgweir/settings.h"
 #include "provision_command.h"
 #include "secret_command.h"
@@ -33,7 +34,7 @@ static const struct {
 } commands[] = {
 	{ NULL, "pgweir -c FILE", "run in the foreground", command_run },
 	{ "check", "pgweir check -c FILE", "validate FILE and print the effective settings", command_check },
-	{ "describe", "pgweir describe settings|sample", "print the reference of all settings, or a commented pgweir.ini",
+	{ "describe", "pgweir describe settings|metrics|sample", "print the reference of all settings or metrics, or a commented pgweir.ini",
 		command_describe },
 	{ "secret", "pgweir secret show|test -c FILE NAME", "say how a secret fares, or log in to its servers with it",
 		command_secret },
@@ -45,7 +46,7 @@ static void print_usage(FILE *to)
 {
 	fputs("pgweir " PGWEIR_VERSION ", a connection-pooling proxy for PostgreSQL\n\nUsage:\n", to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-36s %s\n", commands[i].usage, commands[i].help);
+		fprintf(to, "  %-40s %s\n", commands[i].usage, commands[i].help);
 	fputs("  pgweir --help | --version\n\nExit status: 0 good, 1 failed, 2 wrong usage.\n", to);
 }
 
@@ -78,9 +79,10 @@ static int command_run(const struct arguments *arguments)
 	if (!arguments->config_path)
 		return usage_error("which configuration? Give it with -c FILE", NULL);
 	static const struct control_console console = { .receive = admin_receive, .stop = admin_stop };
+	static const struct control_pages pages = { .open = http_open, .close = http_close };
 	struct config *config = load(arguments);
 
-	return config ? control_run(config, &console) : EXIT_FAILED;
+	return config ? control_run(config, &console, &pages) : EXIT_FAILED;
 }
 
 static int command_check(const struct arguments *arguments)
@@ -103,10 +105,12 @@ static int command_describe(const struct arguments *arguments)
 
 	if (strcmp(what, "settings") == 0)
 		settings_describe(stdout);
+	else if (strcmp(what, "metrics") == 0)
+		metrics_describe(stdout);
 	else if (strcmp(what, "sample") == 0)
 		settings_sample(stdout);
 	else
-		return usage_error("describe what? settings or sample", NULL);
+		return usage_error("describe what? settings, metrics or sample", NULL);
 	return EXIT_GOOD;
 }
 

@@ -42,7 +42,7 @@ static void log_hosts(const struct watch *watch, const enum host_standing *befor
 		const struct host_state *host = &watch->state.hosts[i];
 
 		if (host->standing != before[i])
-			log_info("host changed", LOG_TEXT("cluster", watch->cluster->name),
+			log_notable("host changed", LOG_TEXT("cluster", watch->cluster->name),
 				LOG_TEXT("host", watch->cluster->hosts[i].host), LOG_INT("port", watch->cluster->hosts[i].port),
 				LOG_TEXT("state", topology_host_word(host->standing)),
 				LOG_TEXT("role", host->standing == HOST_PRIMARY ? "primary" : host->standing == HOST_REPLICA ? "replica" : NULL),
@@ -61,7 +61,7 @@ static void log_cluster(struct watch *watch, enum cluster_standing before)
 	if (primary) {
 		const struct config_host *host = &watch->cluster->hosts[primary - watch->state.hosts];
 
-		log_info("cluster has a primary", LOG_TEXT("cluster", watch->cluster->name), LOG_TEXT("host", host->host),
+		log_notable("cluster has a primary", LOG_TEXT("cluster", watch->cluster->name), LOG_TEXT("host", host->host),
 			LOG_INT("port", host->port), LOG_INT("timeline", primary->timeline));
 		return;
 	}

@@ -7,6 +7,7 @@
 
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
+#include "pgweir/map.h"
 #include "pgweir/mem.h"
 #include "provider.h"
 #include "reread_internal.h"
@@ -40,6 +41,40 @@ static struct {
 	struct watch watch;
 } service;
 
+/* --- Counting --- */
+
+struct reads {
+	uint64_t good, failed;
+};
+static struct map reads_by_name;        /* Of sections that have come and gone too, so that no count goes back. */
+
+static void count_reading(const char *name, bool good)
+{
+	struct reads *reads = map_get_text(&reads_by_name, name);
+
+	if (!reads) {
+		reads = NEW(struct reads);
+		map_put_text(&reads_by_name, name, reads);
+	}
+	reads->good += good;
+	reads->failed += !good;
+}
+
+void secrets_reads(const char *name, uint64_t *good, uint64_t *failed)
+{
+	const struct reads *reads = map_get_text(&reads_by_name, name);
+
+	*good = reads ? reads->good : 0;
+	*failed = reads ? reads->failed : 0;
+}
+
+static bool free_reads(const void *key, size_t size, void *value, void *arg)
+{
+	(void)key, (void)size, (void)arg;
+	mem_free(value);
+	return true;
+}
+
 /* --- Reading --- */
 
 static void log_outcome(const struct source *source, const struct lease *former, const char *problem)
@@ -51,7 +86,7 @@ static void log_outcome(const struct source *source, const struct lease *former,
 		log_warning("secret cannot be read", LOG_TEXT("secret", name), LOG_TEXT("reason", problem),
 			LOG_TEXT("in_force", former && former->value.password ? "the former value" : "none"));
 	if (!problem && before)
-		log_info("secret can be read again", LOG_TEXT("secret", name));
+		log_notable("secret can be read again", LOG_TEXT("secret", name));
 }
 
 static void log_warning_once(struct source *source, const struct reading *reading)
@@ -67,7 +102,7 @@ static void log_value(const char *name)
 {
 	struct lease *lease = lease_find(name);
 
-	log_info("secret has a new value", LOG_TEXT("secret", name), LOG_INT("version", lease->version),
+	log_notable("secret has a new value", LOG_TEXT("secret", name), LOG_INT("version", lease->version),
 		LOG_TEXT("username", lease->value.username));
 	lease_unref(&lease);
 }
@@ -119,6 +154,7 @@ static bool read_source(struct source *source)
 
 	if (source->provider->changes)
 		source->folder = watch_folder(&service.watch, source->section->path);
+	count_reading(source->section->name, good);
 	log_outcome(source, former, good ? NULL : error.text);
 	if (good)
 		log_warning_once(source, &reading);
@@ -254,6 +290,8 @@ void secrets_stop(void)
 	if (service.control)
 		stop_sources();
 	service.control = NULL;
+	map_foreach(&reads_by_name, free_reads, NULL);
+	map_fini(&reads_by_name);
 	lease_forget_all();
 }
 

@@ -7,6 +7,7 @@
 
 #include "client.h"
 #include "pgweir/control.h"
+#include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 
@@ -77,6 +78,16 @@ static bool may(const struct client *client, enum command_who who)
 	return who == COMMAND_STATS_USERS && config_list_has(config->stats_users, client->user);
 }
 
+/* What changes something is worth knowing later. Arguments may be anything, and are not told. */
+static void run(struct job *job)
+{
+	const struct command *command = job->call.command;
+
+	if (command->who == COMMAND_ADMIN_USERS)
+		log_notable("console command", LOG_TEXT("command", command->words), LOG_TEXT("user", job->client->user));
+	command->run(job);
+}
+
 void job_start(struct job *job)
 {
 	const struct command *command = job->call.command;
@@ -89,7 +100,7 @@ void job_start(struct job *job)
 	else if (!may(job->client, command->who))
 		job_fail(job, "42501", "permission denied", "The command is for admin_users.");
 	else
-		command->run(job);
+		run(job);
 	job->starting = false;
 }
 

@@ -16,6 +16,7 @@ SHOW(clusters);
 SHOW(servers);
 SHOW(sockets);
 SHOW(active_sockets);
+SHOW(events);
 SHOW(users);
 SHOW(stats);
 SHOW(stats_totals);

@@ -1,7 +1,5 @@
 /* SHOW LISTS, MEM, USERS: how many there are of what. */
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client.h"
 #include "pgweir/control.h"
@@ -109,20 +107,6 @@ static const struct column mem_columns[] = {
 };
 const struct table mem_table = TABLE(mem_columns);
 
-/* Bytes of the process in memory, as the kernel counts them. */
-static int64_t resident_bytes(void)
-{
-	FILE *statm = fopen("/proc/self/statm", "re");
-	long pages = 0;
-
-	if (!statm)
-		return 0;
-	if (fscanf(statm, "%*s %ld", &pages) != 1)
-		pages = 0;
-	fclose(statm);
-	return pages * sysconf(_SC_PAGESIZE);
-}
-
 static void put_memory(struct result *result, const char *name, int64_t size, int64_t used)
 {
 	result_begin(result);
@@ -148,7 +132,7 @@ static void put_mem(struct job *job)
 		counts->servers_at_work + counts->servers_idle);
 	put_memory(result, "client_cache", sizeof(struct session), counts->sessions);
 	put_memory(result, "iobuf_cache", WORKER_RECEIVE_SIZE, workers_count());
-	put_memory(result, "process", resident_bytes(), 1);
+	put_memory(result, "process", (int64_t)mem_resident_bytes(), 1);
 	show_done(job);
 }
 

@@ -211,6 +211,10 @@ static const struct column thread_columns[] = {
 	{ "cancels_delivered", COLUMN_INT8 },
 	{ "cancels_unknown", COLUMN_INT8 },
 	{ "draining", COLUMN_TEXT },
+	{ "servers", COLUMN_INT8 },
+	{ "tls_clients", COLUMN_INT8 },
+	{ "loop_delay_us", COLUMN_INT8 },       /* Of the last tick, of which there are 20 in a second, */
+	{ "loop_delay_p99_us", COLUMN_INT8 },   /* and of all since the start. */
 };
 const struct table threads_table = TABLE(thread_columns);
 
@@ -226,7 +230,7 @@ static int64_t thread_cpu_us(void)
 static void visit_threads(struct job *job, struct worker *worker)
 {
 	struct result *result = &job->result;
-	unsigned waiting = 0, lent = 0, idle = 0;
+	unsigned waiting = 0, lent = 0, idle = 0, cleaning = 0;
 
 	LIST_FOREACH(link, next, &worker->shares) {
 		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
@@ -234,6 +238,7 @@ static void visit_threads(struct job *job, struct worker *worker)
 		waiting += share->waiter_count;
 		lent += share->lent_count;
 		idle += share->idle_count;
+		cleaning += share->cleaning_count;
 	}
 	result_begin(result);
 	result_int(result, worker->index);
@@ -245,6 +250,10 @@ static void visit_threads(struct job *job, struct worker *worker)
 	result_int(result, (int64_t)worker->cancels_delivered);
 	result_int(result, (int64_t)worker->cancels_unknown);
 	result_text(result, worker->draining ? "yes" : "no");
+	result_int(result, lent + idle + cleaning);
+	result_int(result, worker->tls_sessions);
+	result_int(result, (int64_t)worker->loop_delay_us);
+	result_int(result, (int64_t)histogram_quantile_us(&worker->loop_delay, 0.99));
 	result_end(result);
 }
 

@@ -28,6 +28,7 @@ static struct {
 	struct listener *listener;
 	uint64_t generation, started_us;
 	const struct control_console *console;
+	const struct control_pages *pages;
 	struct event *signals[8];
 } control;
 
@@ -64,7 +65,7 @@ static void note_change(const struct config_change *change, void *arg)
 	if (change->needs_restart)
 		log_warning("setting changed, takes effect after a restart", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
 	else
-		log_info("setting changed", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
+		log_notable("setting changed", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
 }
 
 static bool use_logging(const struct config *config)
@@ -111,7 +112,7 @@ bool control_reload(struct config_problems *problems)
 
 	log_problems(problems);
 	if (good)
-		log_info("configuration reloaded", LOG_TEXT("path", config->path));
+		log_notable("configuration reloaded", LOG_TEXT("path", config->path));
 	else
 		log_error("configuration not reloaded, the former one stays", LOG_TEXT("path", control.config->path));
 	config_unref(&config);
@@ -290,11 +291,11 @@ static bool start(struct config *config)
 	if (!good || !write_pidfile(config->pidfile))
 		return false;
 	control.listener = listener_open(config, control.loop, accepted, NULL, &error);
-	if (!control.listener) {
-		log_error("cannot listen", LOG_TEXT("reason", error.text));
-		return false;
-	}
-	return true;
+	/* Whoever asks whether it is ready hears so once it is. */
+	if (control.listener && control.pages->open(config, &error))
+		return true;
+	log_error("cannot listen", LOG_TEXT("reason", error.text));
+	return false;
 }
 
 static void stop(void)
@@ -307,6 +308,7 @@ static void stop(void)
 	routing_stop();
 	auth_stop();
 	control.console->stop();
+	control.pages->close();
 	drain_fini();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);
@@ -314,14 +316,15 @@ static void stop(void)
 	loop_free(&control.loop);
 }
 
-int control_run(struct config *config, const struct control_console *console)
+int control_run(struct config *config, const struct control_console *console, const struct control_pages *pages)
 {
 	control.console = console;
+	control.pages = pages;
 	bool started = start(config);
 
 	if (started) {
 		watch_signals();
-		log_info("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
+		log_notable("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
 			LOG_INT("listen_port", config->listen_port), LOG_INT("workers", workers_count()));
 		loop_run(control.loop);
 		log_info("pgweir stops");

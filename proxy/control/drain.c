@@ -60,7 +60,7 @@ static void refuse_newcomers(void)
 	drain.refusing = true;
 	drain.refusing_ms = clock_now_ms();
 	login_refuse(true);
-	log_info("refusing new clients");
+	log_notable("refusing new clients");
 }
 
 /* As many as it takes to be through with the idle ones in time, evenly. */
@@ -125,7 +125,7 @@ void control_shutdown(enum control_shutdown how)
 	/* Asked a second time, it goes faster. */
 	if (drain.running && how == drain.how)
 		how = CONTROL_NOW;
-	log_info("shutting down", LOG_TEXT("how", words[how]), LOG_INT("clients", client_slot_count()));
+	log_notable("shutting down", LOG_TEXT("how", words[how]), LOG_INT("clients", client_slot_count()));
 	drain.how = how;
 	if (!drain.running)
 		drain.began_ms = clock_now_ms();

@@ -12,6 +12,7 @@
 
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
+#include "pgweir/login_counts.h"
 #include "pgweir/mem.h"
 #include "pgweir/server.h"
 #include "pgweir/socket.h"
@@ -181,6 +182,7 @@ void login_accept(int fd, const struct sockaddr_storage *peer)
 	struct login *login = NEW(struct login);
 
 	atomic_fetch_add_explicit(&logins, 1, memory_order_relaxed);
+	login_count_received();
 	conn_init(&login->conn, fd);
 	login->address = *peer;
 	login->accepted_us = clock_now_us();

@@ -4,6 +4,7 @@
 #include "login_internal.h"
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
+#include "pgweir/login_counts.h"
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
 
@@ -50,6 +51,7 @@ void login_hand_over_session(struct login *login, struct credentials *proved)
 	login->in = (struct buf){ 0 };
 	request->database = request->user = request->replication = NULL;
 	request->settings = request->login_settings = NULL;
+	login_count_good(tls_version(&session->conn));
 	log_connection(session);
 	login_receiver()->session(session);
 }

@@ -11,6 +11,7 @@
 
 #include "login_internal.h"
 #include "pgweir/log.h"
+#include "pgweir/login_counts.h"
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
 
@@ -61,11 +62,12 @@ enum login_move login_send(struct login *login, const struct buf *message)
 	return conn_send(&login->conn, message->bytes, message->size) ? LOGIN_NEXT : LOGIN_END;
 }
 
-static void log_failure(const struct login *login, const struct error *error)
+static void note_failure(const struct login *login, const struct error *error)
 {
 	const struct startup_request *request = login->request;
 	char address[SOCKET_ADDRESS_MAX];
 
+	login_count_failed(error->sqlstate);
 	if (!login->config->log_pooler_errors)
 		return;
 	socket_address_text(&login->address, address, sizeof(address));
@@ -91,14 +93,14 @@ void login_say(struct login *login, const struct error *error)
 {
 	if (!login_phase_speaks(login->phase))
 		return;
-	log_failure(login, error);
+	note_failure(login, error);
 	if (send_error(login, error))
 		conn_shutdown(&login->conn);
 }
 
 enum login_move login_fail(struct login *login, const struct error *error)
 {
-	log_failure(login, error);
+	note_failure(login, error);
 	/* Before the client knows: when it tries again at once, its place is free. */
 	client_slot_release(&login->slot);
 	if (!login_phase_speaks(login->phase) || !send_error(login, error))

@@ -7,6 +7,7 @@
 
 #include "login_internal.h"
 #include "pgweir/log.h"
+#include "pgweir/login_counts.h"
 #include "pgweir/socket.h"
 
 enum { STARTUP_HEAD_SIZE = 8 };         /* Length and version or request code. */
@@ -15,6 +16,7 @@ static enum login_move end_quietly(struct login *login, const char *event)
 {
 	char address[SOCKET_ADDRESS_MAX];
 
+	login_count_failed("08P01");
 	socket_address_text(&login->address, address, sizeof(address));
 	if (login->config->log_pooler_errors)
 		log_warning("login failed", LOG_TEXT("address", address), LOG_TEXT("sqlstate", "08P01"), LOG_TEXT("reason", event));

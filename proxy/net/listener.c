@@ -71,7 +71,7 @@ static void note_paused(struct listener *listener, int failed)
 static void note_emptied(struct listener *listener)
 {
 	if (listener->said)
-		log_info("accepting resumed");
+		log_notable("accepting resumed");
 	listener->paused = listener->said = false;
 }
 

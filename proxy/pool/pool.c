@@ -135,8 +135,20 @@ void pool_waiter_cancel(struct pool_waiter *waiter)
 		stop_waiting(waiter);
 }
 
+static void note_wait(struct pool_waiter *waiter)
+{
+	struct pool_share *share = waiter->share;
+
+	waiter->waited_us = share->worker->now_us - waiter->since_us;
+	share->stats.waited++;
+	share->stats.waited_us += waiter->waited_us;
+	histogram_note(&share->latency.wait, waiter->waited_us);
+}
+
 static void grant(struct pool_waiter *waiter, enum pool_outcome outcome, struct backend *backend)
 {
+	if (outcome == POOL_GRANTED)
+		note_wait(waiter);
 	stop_waiting(waiter);
 	waiter->granted(waiter, outcome, backend);
 }

@@ -21,6 +21,7 @@ struct pool_opening {
 	uint64_t opened_as;
 	unsigned reconnect, tried;
 	bool asks;                      /* What the host allows. */
+	uint64_t since_us;
 };
 
 /* SQLSTATEs with which waiting helps although the server itself refused: too many connections, cannot connect now,
@@ -113,6 +114,8 @@ static void take_into_use(struct pool_share *share, struct server *server, const
 	backend->opened_as = opening->opened_as;
 	backend->reconnect = opening->reconnect;
 	backend->idle_since_us = backend->checked_us = worker_now(share->worker);
+	share->stats.server_login_us += share->worker->now_us - opening->since_us;
+	histogram_note(&share->latency.server_login, share->worker->now_us - opening->since_us);
 	log_debug("server connection opened", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
 		LOG_INT("server_pid", server->pid));
 	pool_attach(backend, share, BACKEND_IDLE);
@@ -195,6 +198,7 @@ static enum pool_scope open_one(struct pool_share *share, const struct pool_choi
 	*opening = (struct pool_opening){
 		.share = share, .login_state = state_ref(target->login_state), .host = host, .opened_as = share->opened_as,
 		.reconnect = atomic_load(&share->pool->database->reconnect), .tried = choice->tried, .asks = asks,
+		.since_us = worker_now(share->worker),
 	};
 	target->asks_allowed = asks;
 	list_push_back(&share->openings, &opening->link);

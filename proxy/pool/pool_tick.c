@@ -18,6 +18,7 @@ static void time_out_waiters(struct pool_share *share, uint64_t now_us)
 		if (waiter->since_us + limit_us > now_us)
 			return;
 		pool_waiter_cancel(waiter);
+		share->stats.wait_timeouts++;
 		waiter->granted(waiter, POOL_TIMED_OUT, NULL);
 	}
 }

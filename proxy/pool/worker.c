@@ -53,10 +53,21 @@ struct worker *worker_least_loaded(void)
 	return best;
 }
 
+/* The kernel waits for whole milliseconds, so that less than one says nothing. */
+static void note_delay(struct worker *worker)
+{
+	uint64_t now_us = clock_now_us(), due_us = worker->tick.due_us;
+
+	worker->loop_delay_us = now_us > due_us ? now_us - due_us : 0;
+	worker->loop_delay_total_us += worker->loop_delay_us;
+	histogram_note(&worker->loop_delay, worker->loop_delay_us);
+}
+
 static void tick(void *arg)
 {
 	struct worker *worker = arg;
 
+	note_delay(worker);
 	loop_timer_start(&worker->tick, WORKER_TICK_MS);
 	worker->ticks++;
 	worker_now(worker);

@@ -69,7 +69,7 @@ void audit_tell(struct session *session, const char *found)
 	memcpy(&storage, &session->address, sizeof(session->address));
 	socket_address_text(&storage, address, sizeof(address));
 	snprintf(hash, sizeof(hash), "%016" PRIx64, audit->statement);
-	log_info("state was left behind by a function", LOG_TEXT("database", session->share->database_name),
+	log_notable("state was left behind by a function", LOG_TEXT("database", session->share->database_name),
 		LOG_TEXT("user", session->guest->name), LOG_TEXT("address", address), LOG_INT("client", session->id),
 		LOG_TEXT("function", audit->function[0] ? audit->function : NULL), LOG_TEXT("statement", hash),
 		LOG_TEXT("text", audit->text), LOG_TEXT("found", found));

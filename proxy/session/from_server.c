@@ -139,6 +139,17 @@ static void report_startup_values(struct session *session)
 	buf_fini(&out);
 }
 
+/* The query had to wait for its server connection, which is a part of what the client has seen. */
+static COLD void note_waited(struct session *session, uint64_t server_us)
+{
+	struct pool_latency *latency = &session->share->latency;
+
+	latency->waited.counts[histogram_bucket(server_us)]--;
+	histogram_note(&latency->waited, server_us + session->waiter.waited_us);
+	session->share->stats.query_waited_us += session->waiter.waited_us;
+	session->waiter.waited_us = 0;
+}
+
 static void sink_ready(void *owner, const struct request *request, char status)
 {
 	struct session *session = owner;
@@ -153,8 +164,13 @@ static void sink_ready(void *owner, const struct request *request, char status)
 		report_startup_values(session);
 	uint64_t now_us = worker_now(session->worker);
 
+	uint64_t server_us = now_us - session->request_us;
+
 	stats->queries++;
-	stats->query_us += now_us - session->request_us;
+	stats->query_us += server_us;
+	histogram_note(&session->share->latency.server, server_us);
+	if (session->waiter.waited_us)
+		note_waited(session, server_us);
 	if (!session->transaction_us)
 		session->transaction_us = session->request_us;
 	session->request_us = now_us;

@@ -294,7 +294,7 @@ void leftovers_learned(struct session *session)
 	session->waiter.settings = session->settings;
 	session->setup_due = backend->settings != session->settings;
 	session->report_due |= session->setup_due;
-	session->pins = (session->pins & ~pins_of(answer->asked)) | answer->pins;
+	session_set_pins(session, (session->pins & ~pins_of(answer->asked)) | answer->pins);
 	backend->touched = session->pins != 0 || session->scrub;
 	mem_free(answer);
 }
@@ -313,7 +313,7 @@ void leftovers_failed(struct session *session)
 {
 	if (!session->answer)
 		return;
-	session->pins |= PIN_BIT(PIN_UNKNOWN);
+	session_set_pins(session, session->pins | PIN_BIT(PIN_UNKNOWN));
 	drop_answer(session);
 	audit_free(session);
 }

@@ -145,6 +145,7 @@ void session_granted(struct pool_waiter *waiter, enum pool_outcome outcome, stru
 	}
 	take(session, backend);
 	if (session->state == SESSION_WELCOMING) {
+		session->waiter.waited_us = 0;
 		session_prepare_welcome(session);
 		return;
 	}

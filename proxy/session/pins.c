@@ -30,7 +30,28 @@ const char *session_pin_name(enum session_pin pin)
 void session_pin(struct session *session, enum session_pin reason)
 {
 	session->backend->touched = true;
-	session->pins |= PIN_BIT(reason);
+	session_set_pins(session, session->pins | PIN_BIT(reason));
+}
+
+void session_set_pins(struct session *session, uint32_t pins)
+{
+	uint32_t new = pins & ~session->pins;
+
+	session->pins = pins;
+	for (unsigned reason = 0; new; reason++, new >>= 1)
+		session_relay(session)->pins[reason] += new & 1;
+}
+
+uint64_t session_pins_counted(const struct worker *worker, enum session_pin reason)
+{
+	const struct relay *relay = worker->relay;
+
+	return relay->pins[reason];
+}
+
+uint32_t session_pins_of(const struct backend *backend)
+{
+	return backend->sink == &session_sink ? ((const struct session *)backend->owner)->pins : 0;
 }
 
 /* Nothing of the session is left, but its prepared statements' meaning may have been shared with it. */

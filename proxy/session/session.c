@@ -75,6 +75,7 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->slot = login->slot;
 	session->minor = login->minor;
 	session->tls = login->tls;
+	worker->tls_sessions += session->tls;
 	session->held = login->early;
 	session->connected_us = login->accepted_us;
 	memcpy(&session->address, &login->address, sizeof(session->address));
@@ -207,6 +208,7 @@ static void session_free(struct session *session)
 {
 	list_remove(&session->link);
 	session->share->session_count--;
+	session->worker->tls_sessions -= session->tls;
 	atomic_fetch_sub(&session->worker->session_count, 1);
 	client_slot_release(&session->slot);
 	prepared_forget_all(session);

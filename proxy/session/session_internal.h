@@ -11,6 +11,7 @@
 struct relay {
 	struct outbox to_client, to_server;
 	struct text_cache *texts;
+	uint64_t pins[PIN_COUNT];       /* How often there was that reason to keep a connection. */
 };
 
 static inline struct relay *session_relay(const struct session *session) { return session->worker->relay; }
@@ -81,6 +82,7 @@ void retry_start(struct session *session);
 
 /* pins.c */
 void session_pin(struct session *session, enum session_pin reason);
+void session_set_pins(struct session *session, uint32_t pins);  /* Counts those that are new. */
 void session_note_tag(struct session *session, const char *tag);
 
 /* cancel.c */

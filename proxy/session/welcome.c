@@ -135,6 +135,16 @@ static void make_key(struct session *session)
 	CHECK(got == session->key_size);
 }
 
+/* The loop's time may be from before the connection was accepted, where that took no more than a turn. */
+static void note_login(struct session *session)
+{
+	uint64_t now_us = session->worker->now_us;
+	uint64_t login_us = now_us > session->connected_us ? now_us - session->connected_us : 0;
+
+	session->share->stats.login_us += login_us;
+	histogram_note(&session->share->latency.login, login_us);
+}
+
 /* False: the session is over. */
 static bool send_welcome(struct session *session, const struct buf *parameters)
 {
@@ -153,6 +163,7 @@ static bool send_welcome(struct session *session, const struct buf *parameters)
 		session_close(session, CLOSE_CLIENT_GONE, NULL);
 		return false;
 	}
+	note_login(session);
 	session->active_us = session->worker->now_us;
 	return true;
 }

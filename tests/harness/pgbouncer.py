@@ -7,7 +7,8 @@ from .pgweir import Pgweir, ini, userlist
 from .process import die_with_parent, end, give_away, remove_folder, unprivileged, wait_until
 
 # Keys of ours that PgBouncer 1.18 does not have.
-UNKNOWN = {"threads", "http_listen", "health_listen", "drain_delay", "drain_timeout", "max_server_conn", "fleet_size",
+UNKNOWN = {"threads", "http_listen", "health_listen", "http_user", "http_password", "metrics_max_pools", "metrics_per_user",
+           "drain_delay", "drain_timeout", "max_server_conn", "fleet_size",
            "transaction_timeout", "max_prepared_statements", "login_threads", "log_format", "log_level", "proxy_protocol",
            "auth_plain_without_tls"}
 PER_DATABASE = {"host", "port", "dbname", "user", "password", "pool_size", "min_pool_size", "reserve_pool", "auth_user",

@@ -42,10 +42,14 @@ struct log_field {
 	} while (0)
 #define log_debug(event, ...) log_event(LOG_LEVEL_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(event, ...) log_event(LOG_LEVEL_INFO, event __VA_OPT__(, ) __VA_ARGS__)
+/* As log_info(), for what people want to see later too (log_recent.h). */
+#define log_notable(event, ...) \
+	log_write_notable((event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ) { 0 } })
 #define log_warning(event, ...) log_event(LOG_LEVEL_WARNING, event __VA_OPT__(, ) __VA_ARGS__)
 #define log_error(event, ...) log_event(LOG_LEVEL_ERROR, event __VA_OPT__(, ) __VA_ARGS__)
 
 enum log_level log_threshold(void);
+const char *log_level_word(enum log_level level);        /* "warning" */
 void log_set_level(enum log_level level);
 void log_set_format(enum log_format format);
 /* Opens `path` for appending, or returns to standard error with NULL. A full disk loses lines, never the program;
@@ -54,5 +58,6 @@ int log_open(const char *path) MUST_USE;
 
 /* `fields` ends with a name of NULL. Use the macros above. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
+void log_write_notable(const char *event, const struct log_field *fields);
 
 #endif

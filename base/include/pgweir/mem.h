@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pgweir/check.h"
 
@@ -24,6 +25,8 @@ char *mem_strndup(const char *text, size_t size) MUST_USE;
 char *mem_printf(const char *format, ...) MUST_USE PRINTF_LIKE(1, 2);
 char *mem_vprintf(const char *format, va_list args) MUST_USE PRINTF_LIKE(1, 0);
 void mem_free(void *memory);
+
+uint64_t mem_resident_bytes(void);       /* Of the process, as the kernel counts them; 0: it does not say. */
 
 void mem_wipe(void *memory, size_t size);
 char *mem_secret_dup(const char *text) MUST_USE;                          /* NULL stays NULL. */

@@ -185,6 +185,9 @@ struct config {
 	bool tcp_keepalive;
 	int tcp_keepcnt, tcp_keepidle, tcp_keepintvl, tcp_user_timeout, tcp_defer_accept;
 	char *http_listen, *health_listen;
+	char *http_user, *http_password;            /* NULL: nobody is asked. */
+	int metrics_max_pools;
+	bool metrics_per_user;
 	char *logfile, *pidfile;                    /* NULL: standard error, none. */
 	char *state_dir;                            /* Empty: none. */
 	enum log_format log_format;

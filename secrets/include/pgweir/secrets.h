@@ -6,6 +6,7 @@
 #define PGWEIR_SECRETS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "pgweir/config.h"
 #include "pgweir/error.h"
@@ -25,6 +26,9 @@ void secrets_configure(struct config *config);
 enum secrets_refresh { SECRETS_REFRESHED, SECRETS_FAILED, SECRETS_UNKNOWN, SECRETS_NO_EFFECT };
 /* Reads one again, now. */
 enum secrets_refresh secrets_refresh(const char *name);
+
+/* How often that secret has been read, well and in vain, since the start. */
+void secrets_reads(const char *name, uint64_t *good, uint64_t *failed);
 
 /* --- Any thread --- */
 

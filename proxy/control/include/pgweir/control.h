@@ -24,8 +24,14 @@ struct control_console {
 	void (*stop)(void);             /* Before the control loop goes away. */
 };
 
+/* The pages' part, on the control thread. */
+struct control_pages {
+	bool (*open)(const struct config *config, struct error *error);
+	void (*close)(void);            /* Before the control loop goes away, after the workers have ended. */
+};
+
 /* Runs pgweir with a configuration that has been loaded (takes the reference). Returns the process's exit status. */
-int control_run(struct config *config, const struct control_console *console);
+int control_run(struct config *config, const struct control_console *console, const struct control_pages *pages);
 
 struct loop *control_loop(void);
 struct config *control_config(void);            /* The one in force; borrowed. */

@@ -38,6 +38,7 @@ struct pool_waiter {
 	const char *replication;
 	uint64_t last_owner;            /* It would rather have the one that this session had last, if it is as good; 0: any. */
 	uint64_t since_us;              /* 0: not waiting. */
+	uint64_t waited_us;             /* For what was granted last; 0: nothing, or the owner has seen to it. */
 };
 
 /* An idle connection at once, or NULL: then the waiter waits. */

@@ -9,6 +9,7 @@
 #include "pgweir/config.h"
 #include "pgweir/credentials.h"
 #include "pgweir/error.h"
+#include "pgweir/histogram.h"
 #include "pgweir/list.h"
 #include "pgweir/map.h"
 #include "pgweir/pool_table.h"
@@ -34,7 +35,22 @@ struct pool_stats {
 	uint64_t client_parses, server_parses, binds;
 	uint64_t login_failures, servers_opened;
 	uint64_t audits, function_loads;                /* Questions to servers because of state_audit. */
+	uint64_t waited, waited_us, wait_timeouts;      /* Of assignments those that had to wait, and for how long. */
+	uint64_t query_waited_us;                       /* What of that came before a query. */
+	uint64_t login_us, server_login_us;             /* Clients until their first ReadyForQuery; servers_opened. */
 };
+
+struct pool_latency {
+	struct histogram server;        /* From a request to its ReadyForQuery. */
+	struct histogram waited;        /* What that lacks of what clients have seen: mostly nothing, and nothing is noted then. */
+	struct histogram wait;          /* For a server connection, of those who had to. */
+	struct histogram login;         /* Of clients. */
+	struct histogram server_login;
+};
+
+/* What clients have seen, waiting included, out of the two above: `waited` takes back what `server` has counted for a
+ * query that waited, and counts it where it belongs; modulo 2^64. */
+void pool_latency_seen(const struct pool_latency *latency, struct histogram *seen);
 
 /* A name that clients of the share log in with, and what its [user] section says about their sessions. What it says
  * about server connections (pool_size, max_user_connections) counts for the role that logs in to the server. */
@@ -81,6 +97,7 @@ struct pool_share {
 	bool password_refused;          /* and for its password, which may be about to change. */
 	unsigned session_count, session_linked;
 	struct pool_stats stats;
+	struct pool_latency latency;
 	struct functions_home *functions_home;
 	struct functions *functions;    /* The list as this worker knows it, or NULL. A reference. */
 	struct hub_share *listening;    /* Who of its sessions listens to what, once one does. */

@@ -9,6 +9,7 @@
 
 #include "pgweir/close_reason.h"
 #include "pgweir/config.h"
+#include "pgweir/histogram.h"
 #include "pgweir/list.h"
 #include "pgweir/loop.h"
 #include "pgweir/map.h"
@@ -43,6 +44,9 @@ struct worker {
 	bool draining;
 	uint64_t closed[CLOSE_REASON_COUNT];
 	uint64_t cancels_delivered, cancels_unknown;
+	unsigned tls_sessions;
+	struct histogram loop_delay;    /* How late the tick came, which says how long others had to wait for their turn. */
+	uint64_t loop_delay_us, loop_delay_total_us;    /* Of the last one, and of all. */
 	uint32_t next_pid;
 };
 

@@ -99,6 +99,11 @@ uint64_t session_next_id(void);
 void session_close(struct session *session, enum close_reason reason, const struct buf *body);
 void session_cancel(struct session *session);
 
+/* Bits of enum session_pin of the session that has borrowed it; 0: it is nobody's, or may go back. */
+uint32_t session_pins_of(const struct backend *backend);
+/* How often a session of the worker's has got that reason, but for PIN_SESSION_MODE. */
+uint64_t session_pins_counted(const struct worker *worker, enum session_pin reason);
+
 /* Closes sessions that are doing nothing, at most `most`; with `busy` the others as well. Returns how many are left. */
 unsigned sessions_drain(struct worker *worker, unsigned most, bool busy);
 

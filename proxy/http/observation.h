@@ -1,0 +1,86 @@
+/* All there is to see at one moment, collected from the workers and from what the control thread knows.
+ *
+ * One tour of the workers serves everybody who asks while it is under way. What comes of it is immutable. */
+#ifndef PGWEIR_HTTP_OBSERVATION_H
+#define PGWEIR_HTTP_OBSERVATION_H
+
+#include "pgweir/config.h"
+#include "pgweir/lease.h"
+#include "pgweir/login_counts.h"
+#include "pgweir/map.h"
+#include "pgweir/pool.h"
+#include "pgweir/routing.h"
+#include "pgweir/session_pin.h"
+
+/* Of a pool, or what several of them add up to. */
+struct observed_pool {
+	const char *database, *user;    /* As long as the process; "other" where there are too many. */
+	char *labels;                   /* As an exposition has them. */
+	enum pool_mode mode;
+	bool by_user;                   /* Of sums: `user` counts too. */
+	uint64_t clients, waiting, longest_wait_us;
+	uint64_t active, idle, cleaning, opening, in_transaction, pinned, tls, limit;
+	struct pool_stats stats;
+	struct pool_latency latency;
+};
+
+struct observed_worker {
+	uint64_t sessions, tls_sessions, waiting, servers, cpu_us;
+	uint64_t loop_delay_us, loop_delay_total_us;
+	struct histogram loop_delay;
+};
+
+struct observed_host {
+	char *cluster, *name;           /* "": of a [database]'s own. */
+	enum host_standing standing;
+	bool watched, measured;
+	char *role, *error;             /* NULL: none. */
+	uint32_t timeline;
+	uint64_t lag_us, lag_bytes, fresh_age_us;
+	int connections, limit, allowed;
+};
+
+struct observed_cluster {
+	char *name;
+	enum cluster_standing standing;
+	uint64_t since_us;
+	uint32_t timeline;
+};
+
+struct observed_secret {
+	char *name, *provider;
+	struct lease *lease;            /* NULL: the provider has no effect yet. */
+	uint64_t good_reads, failed_reads;
+};
+
+struct observation {
+	uint64_t at_us;
+	struct map found;               /* Pools as they are met. */
+	struct observed_pool *pools, *databases;        /* With `found`'s added up; in the order of their names. */
+	size_t pool_count, database_count;
+	struct observed_pool total;
+	struct observed_worker workers[WORKERS_MAX];
+	unsigned worker_count;
+	uint64_t closed[CLOSE_REASON_COUNT];
+	uint64_t pinned[PIN_COUNT], pins[PIN_COUNT];    /* Now, and counted. */
+	uint64_t cancels_delivered, cancels_unknown, sessions, tls_sessions;
+	struct observed_host *hosts;
+	size_t host_count;
+	struct observed_cluster *clusters;
+	size_t cluster_count;
+	struct observed_secret *secrets;
+	size_t secret_count;
+};
+
+/* Called once when a tour that began after the request is over, within it. The observation is the caller's to keep for
+ * no longer than the call. */
+typedef void observation_cb(const struct observation *seen, void *arg);
+void observation_request(observation_cb *callback, void *arg);
+void observation_stop(void);            /* After the workers have ended: nobody is called any more. */
+
+/* The tour's part on a worker, and what the control thread adds. For tests and benches. */
+void observation_visit(struct observation *seen, struct worker *worker);
+void observation_finish(struct observation *seen, const struct config *config);
+void observation_free(struct observation **seen);       /* NULL is fine. */
+
+#endif

@@ -1,0 +1,10 @@
+/* What the status page shows, as JSON. */
+#ifndef PGWEIR_HTTP_STATUS_H
+#define PGWEIR_HTTP_STATUS_H
+
+#include "json.h"
+#include "observation.h"
+
+void status_put(struct json *json, const struct observation *seen);
+
+#endif
