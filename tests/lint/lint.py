@@ -25,6 +25,7 @@ TEST_NAME_WORDS = 3
 RANKS = {
     "base": 0, "config": 1, "auth": 2, "routing": 3, "secrets": 3, "proxy/scan": 1, "proxy/wire": 4, "proxy/net": 5,
     "proxy/server": 6, "proxy/login": 7, "proxy/pool": 7, "proxy/session": 8, "proxy/control": 9, "proxy/admin": 10,
+    "proxy/command": 11,
 }
 
 # Each library of others has one home, so that there is one place to look when it changes.

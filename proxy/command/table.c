@@ -1,0 +1,103 @@
+/* The tables, and the commands that are a few lines each. */
+#include "command.h"
+#include "pgweir/admin.h"
+#include "pgweir/control.h"
+#include "pgweir/settings.h"
+#include "secret_command.h"
+
+#define BIT(option) (1u << (option))
+
+const struct command_option command_options[OPTION_COUNT] = {
+	[OPTION_CONFIG] = { "config", 'c', "FILE", "the configuration, pgweir.ini" },
+	[OPTION_OUTPUT] = { "output", 'o', "FILE", "write to FILE, which must not exist, instead of standard output" },
+	[OPTION_URL] = { "url", '\0', "URL", "a server, as postgresql://user:password@host:port/dbname" },
+	[OPTION_FORCE] = { "force", '\0', NULL, "replace the file of -o" },
+	[OPTION_JSON] = { "json", '\0', NULL, "one JSON document" },
+};
+
+static enum command_status run_proxy(const struct command_line *line)
+{
+	static const struct control_console console = { .receive = admin_receive, .stop = admin_stop };
+	struct config *config = command_load(line);
+
+	if (!config)
+		return COMMAND_FAILED;
+	return control_run(config, &console) == 0 ? COMMAND_GOOD : COMMAND_FAILED;
+}
+
+static enum command_status run_check(const struct command_line *line)
+{
+	struct config *config = command_load(line);
+
+	if (!config)
+		return COMMAND_FAILED;
+	config_print_effective(config, stdout);
+	secret_command_check(config);
+	config_unref(&config);
+	return COMMAND_GOOD;
+}
+
+static enum command_status describe_settings(const struct command_line *line)
+{
+	(void)line;
+	settings_describe(stdout);
+	return COMMAND_GOOD;
+}
+
+static enum command_status describe_sample(const struct command_line *line)
+{
+	(void)line;
+	settings_sample(stdout);
+	return COMMAND_GOOD;
+}
+
+static enum command_status on_secret(const struct command_line *line,
+	bool (*act)(const struct config *config, const struct config_secret *secret))
+{
+	struct config *config = command_load(line);
+	const struct config_secret *secret = config ? config_find_secret(config, line->operands[0]) : NULL;
+
+	if (config && !secret)
+		fprintf(stderr, "pgweir: there is no [secret %s]\n", line->operands[0]);
+	bool good = secret && act(config, secret);
+
+	config_unref(&config);
+	return good ? COMMAND_GOOD : COMMAND_FAILED;
+}
+
+static bool show_secret(const struct config *config, const struct config_secret *secret)
+{
+	(void)config;
+	return secret_command_show(secret);
+}
+
+static enum command_status secret_show(const struct command_line *line)
+{
+	return on_secret(line, show_secret);
+}
+
+static enum command_status secret_test(const struct command_line *line)
+{
+	return on_secret(line, secret_command_test);
+}
+
+const struct command command_table[] = {
+	{ .words = "", .needs = BIT(OPTION_CONFIG), .run = run_proxy,
+	  .summary = "run in the foreground",
+	  .detail = "SIGHUP reads the file again, SIGTERM drains and ends, SIGINT ends when transactions have ended, SIGQUIT ends at "
+	            "once." },
+	{ .words = "check", .needs = BIT(OPTION_CONFIG), .run = run_check,
+	  .summary = "validate FILE and print the effective settings",
+	  .detail = "Every problem is reported at once, with its line. Nothing is connected to; see doctor for that." },
+	{ .words = "describe settings", .run = describe_settings,
+	  .summary = "print the reference of all settings" },
+	{ .words = "describe sample", .run = describe_sample,
+	  .summary = "print a commented pgweir.ini with every key at its default" },
+	{ .words = "secret show", .operands = "NAME", .least = 1, .most = 1, .needs = BIT(OPTION_CONFIG), .run = secret_show,
+	  .summary = "say how a secret fares, never what it holds" },
+	{ .words = "secret test", .operands = "NAME", .least = 1, .most = 1, .needs = BIT(OPTION_CONFIG), .run = secret_test,
+	  .summary = "log in with a secret to the servers it serves" },
+	{ .words = "completion", .operands = "bash|zsh|fish", .least = 1, .most = 1, .run = completion_command,
+	  .summary = "print the shell's completion of this command line" },
+};
+const size_t command_count = ARRAY_LEN(command_table);
