@@ -89,6 +89,11 @@ const struct command command_table[] = {
 	{ .words = "check", .needs = BIT(OPTION_CONFIG), .run = run_check,
 	  .summary = "validate FILE and print the effective settings",
 	  .detail = "Every problem is reported at once, with its line. Nothing is connected to; see doctor for that." },
+	{ .words = "import-pgbouncer", .operands = "PGBOUNCER.INI", .least = 1, .most = 1,
+	  .takes = BIT(OPTION_OUTPUT) | BIT(OPTION_FORCE), .run = import_command,
+	  .summary = "print a pgweir.ini that does what a PgBouncer configuration does",
+	  .detail = "What has no counterpart becomes a comment with the reason. Exits with 1 if something needs a decision, which such "
+	            "a comment marks with \"!\"." },
 	{ .words = "describe settings", .run = describe_settings,
 	  .summary = "print the reference of all settings" },
 	{ .words = "describe sample", .run = describe_sample,
