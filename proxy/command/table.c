@@ -89,6 +89,14 @@ const struct command command_table[] = {
 	{ .words = "check", .needs = BIT(OPTION_CONFIG), .run = run_check,
 	  .summary = "validate FILE and print the effective settings",
 	  .detail = "Every problem is reported at once, with its line. Nothing is connected to; see doctor for that." },
+	{ .words = "doctor", .needs = BIT(OPTION_CONFIG), .takes = BIT(OPTION_JSON), .run = doctor_command,
+	  .summary = "connect to everything FILE names, and say what is wrong and what to do",
+	  .detail = "Hosts, TLS, logins, roles, replication, connection limits, clocks, files and the probe user's rights. Exits "
+	            "with 1 if something is wrong; what is merely worth knowing does not count." },
+	{ .words = "init", .needs = BIT(OPTION_URL), .takes = BIT(OPTION_OUTPUT) | BIT(OPTION_FORCE), .run = init_command,
+	  .summary = "ask a server what it has, and write a first pgweir.ini for it",
+	  .detail = "The URL may name several hosts, comma-separated. A missing password is taken from PGPASSWORD. Nothing is changed "
+	            "on the server." },
 	{ .words = "import-pgbouncer", .operands = "PGBOUNCER.INI", .least = 1, .most = 1,
 	  .takes = BIT(OPTION_OUTPUT) | BIT(OPTION_FORCE), .run = import_command,
 	  .summary = "print a pgweir.ini that does what a PgBouncer configuration does",

@@ -26,11 +26,11 @@ def write(path: pathlib.Path, text: str) -> pathlib.Path:
 
 
 class Successor(Pgweir):
-    """pgweir with a file that is given."""
+    """pgweir with a file that is given, but for a drain that the tests need not wait for."""
 
     def __init__(self, text: str, port: int):
         super().__init__({"pgweir": {"listen_port": port}})
-        self.text = text
+        self.text = text.replace("[pgweir]\n", "[pgweir]\ndrain_delay = 0s\n", 1)
 
     def write(self) -> None:
         write(self.ini_path, self.text)
