@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "control_internal.h"
+#include "notify.h"
 #include "pgweir/authenticator.h"
 #include "pgweir/clock.h"
 #include "pgweir/listener.h"
@@ -106,6 +107,10 @@ static void secrets_changed(void *arg)
 
 bool control_reload(struct config_problems *problems)
 {
+	bool stopping = control_is_shutting_down();
+
+	if (!stopping)
+		notify_reloading();
 	struct config *config = config_load(control.config->path, problems);
 	bool good = config && publish(config, problems);
 
@@ -115,6 +120,8 @@ bool control_reload(struct config_problems *problems)
 	else
 		log_error("configuration not reloaded, the former one stays", LOG_TEXT("path", control.config->path));
 	config_unref(&config);
+	if (!stopping)
+		notify_ready();
 	return good;
 }
 
@@ -276,6 +283,7 @@ static bool start(struct config *config)
 	control.loop = loop_new("control");
 	control.started_us = clock_now_us();
 	drain_init(control.loop);
+	notify_start(control.loop);
 	check_descriptors(config);
 	auth_start(control.loop);
 	secrets_start(control.loop, secrets_changed, NULL);
@@ -308,6 +316,7 @@ static void stop(void)
 	auth_stop();
 	control.console->stop();
 	drain_fini();
+	notify_stop();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);
 	config_unref(&control.config);
@@ -323,6 +332,7 @@ int control_run(struct config *config, const struct control_console *console)
 		watch_signals();
 		log_info("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
 			LOG_INT("listen_port", config->listen_port), LOG_INT("workers", workers_count()));
+		notify_ready();
 		loop_run(control.loop);
 		log_info("pgweir stops");
 		unwatch_signals();
