@@ -1,4 +1,4 @@
-#include "nearest.h"
+#include "pgweir/nearest.h"
 
 #include <string.h>
 

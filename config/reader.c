@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "nearest.h"
+#include "pgweir/nearest.h"
 #include "pgweir/mem.h"
 
 enum {

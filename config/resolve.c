@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nearest.h"
 #include "pgweir/mem.h"
+#include "pgweir/nearest.h"
 
 void resolve_entries(const struct resolution *resolution, const struct section *section, void *target)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "nearest.h"
+#include "pgweir/nearest.h"
 #include "units.h"
 
 const struct section_type section_types[SECTION_KINDS] = {

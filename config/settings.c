@@ -60,12 +60,9 @@ static void print_setting(const struct setting *setting, const char *key, const 
 static void print_section(enum section_kind kind, const char *name, const void *target, FILE *out)
 {
 	const struct section_type *type = &section_types[kind];
-	bool quoted = name && (strchr(name, ']') || strpbrk(name, "\"' \t"));
 
-	if (name)
-		fprintf(out, quoted ? "\n[%s \"%s\"]\n" : "\n[%s %s]\n", type->word, name);
-	else
-		fprintf(out, "[%s]\n", type->word);
+	fputs(name ? "\n" : "", out);
+	settings_write_header(type->word, name, out);
 	for (size_t i = 0; i < *type->count; i++)
 		print_setting(&type->settings[i], type->settings[i].name, target, out);
 }

@@ -1,10 +1,13 @@
 #include "commands.h"
 
+#include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "act.h"
 #include "pgweir/mem.h"
+#include "pgweir/nearest.h"
 #include "show.h"
 
 #define SHOWS(words_, subject, help_) \
@@ -177,6 +180,33 @@ static bool arguments_fit(const struct command *command, const struct words *wor
 	return false;
 }
 
+/* The command of the list that was meant, by its first `count` words. */
+static const char *meant(const struct words *words, size_t count)
+{
+	char *said = mem_printf("%s%s%s", words->all[0].text, count > 1 ? " " : "", count > 1 ? words->all[1].text : "");
+	struct nearest nearest = { .wanted = said };
+
+	for (char *at = said; *at; at++)
+		*at = (char)toupper((unsigned char)*at);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (commands[i].help && (strchr(commands[i].words, ' ') != NULL) == (count > 1))
+			nearest_offer(&nearest, commands[i].words);
+	mem_free(said);
+	return nearest.best;
+}
+
+/* The text lives until the next call; the console has one thread. */
+static const char *hint_for(const struct words *words)
+{
+	static char hint[96];
+	const char *best = words->count > 1 ? meant(words, 2) : NULL;
+
+	best = best ? best : meant(words, 1);
+	snprintf(hint, sizeof(hint), "%s%s%sSHOW HELP lists the commands.", best ? "Did you mean " : "", best ? best : "",
+		best ? "? " : "");
+	return hint;
+}
+
 static bool recognize(struct call *call, struct error *error, const char **hint)
 {
 	const struct words *words = &call->words;
@@ -191,6 +221,7 @@ static bool recognize(struct call *call, struct error *error, const char **hint)
 	if (call->command && call->command->help)
 		return error_set(error, "42601", "syntax error, expected: %s%s%s", call->command->words,
 			call->command->usage ? " " : "", call->command->usage ? call->command->usage : "");
+	*hint = hint_for(words);
 	return error_set(error, "42601", "unknown command \"%.60s%s%.60s\"", words->all[0].text, words->count > 1 ? " " : "",
 		words->count > 1 ? words->all[1].text : "");
 }

@@ -33,6 +33,7 @@ static const struct column stats_columns[] = {
 	{ "total_server_login_failed_count", COLUMN_INT8 },
 	{ "total_state_audit_count", COLUMN_INT8 },
 	{ "total_function_load_count", COLUMN_INT8 },
+	{ "total_requests", COLUMN_INT8 },      /* What PgBouncer 1.7 called queries, and old exporters still ask for. */
 };
 const struct table stats_table = TABLE(stats_columns);
 
@@ -78,7 +79,8 @@ static void put_stats(struct result *result, const char *name, const struct pool
 	PUT(result, mean.transactions, mean.queries, mean.received_bytes, mean.sent_bytes, mean.transaction_us, mean.query_us,
 		mean.wait_us);
 	PUT(result, sum->server_assignments, mean.server_assignments, sum->client_parses, sum->server_parses, sum->binds,
-		mean.client_parses, mean.server_parses, mean.binds, sum->servers_opened, sum->login_failures, sum->audits, sum->function_loads);
+		mean.client_parses, mean.server_parses, mean.binds, sum->servers_opened, sum->login_failures, sum->audits, sum->function_loads,
+		sum->queries);
 	result_end(result);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "control_internal.h"
+#include "notify.h"
 #include "pgweir/authenticator.h"
 #include "pgweir/clock.h"
 #include "pgweir/listener.h"
@@ -107,6 +108,10 @@ static void secrets_changed(void *arg)
 
 bool control_reload(struct config_problems *problems)
 {
+	bool stopping = control_is_shutting_down();
+
+	if (!stopping)
+		notify_reloading();
 	struct config *config = config_load(control.config->path, problems);
 	bool good = config && publish(config, problems);
 
@@ -116,6 +121,8 @@ bool control_reload(struct config_problems *problems)
 	else
 		log_error("configuration not reloaded, the former one stays", LOG_TEXT("path", control.config->path));
 	config_unref(&config);
+	if (!stopping)
+		notify_ready();
 	return good;
 }
 
@@ -277,6 +284,7 @@ static bool start(struct config *config)
 	control.loop = loop_new("control");
 	control.started_us = clock_now_us();
 	drain_init(control.loop);
+	notify_start(control.loop);
 	check_descriptors(config);
 	auth_start(control.loop);
 	secrets_start(control.loop, secrets_changed, NULL);
@@ -310,6 +318,7 @@ static void stop(void)
 	control.console->stop();
 	control.pages->close();
 	drain_fini();
+	notify_stop();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);
 	config_unref(&control.config);
@@ -326,6 +335,7 @@ int control_run(struct config *config, const struct control_console *console, co
 		watch_signals();
 		log_notable("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
 			LOG_INT("listen_port", config->listen_port), LOG_INT("workers", workers_count()));
+		notify_ready();
 		loop_run(control.loop);
 		log_info("pgweir stops");
 		unwatch_signals();

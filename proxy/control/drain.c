@@ -6,6 +6,7 @@
 #include "pgweir/log.h"
 #include "pgweir/worker.h"
 #include "control_internal.h"
+#include "notify.h"
 #include "pgweir/session.h"
 
 enum {
@@ -125,6 +126,7 @@ void control_shutdown(enum control_shutdown how)
 	/* Asked a second time, it goes faster. */
 	if (drain.running && how == drain.how)
 		how = CONTROL_NOW;
+	notify_stopping();
 	log_notable("shutting down", LOG_TEXT("how", words[how]), LOG_INT("clients", client_slot_count()));
 	drain.how = how;
 	if (!drain.running)

@@ -135,38 +135,38 @@ static uint64_t oldest(void)
 	return history.steps > HISTORY_STEPS ? history.steps - HISTORY_STEPS : 0;
 }
 
-void history_put_totals(struct json *json)
+void history_put_totals(struct http_json *json)
 {
-	json_open(json, "queries_per_s", '[');
+	http_json_open(json, "queries_per_s", '[');
 	for (uint64_t i = oldest(); i < history.steps; i++)
-		json_int(json, NULL, (int64_t)history.ring[i % HISTORY_STEPS].queries_per_s);
-	json_close(json, ']');
-	json_open(json, "clients", '[');
+		http_json_int(json, NULL, (int64_t)history.ring[i % HISTORY_STEPS].queries_per_s);
+	http_json_close(json, ']');
+	http_json_open(json, "clients", '[');
 	for (uint64_t i = oldest(); i < history.steps; i++)
-		json_int(json, NULL, history.ring[i % HISTORY_STEPS].clients);
-	json_close(json, ']');
-	json_open(json, "waiting", '[');
+		http_json_int(json, NULL, history.ring[i % HISTORY_STEPS].clients);
+	http_json_close(json, ']');
+	http_json_open(json, "waiting", '[');
 	for (uint64_t i = oldest(); i < history.steps; i++)
-		json_int(json, NULL, history.ring[i % HISTORY_STEPS].waiting);
-	json_close(json, ']');
-	json_open(json, "servers", '[');
+		http_json_int(json, NULL, history.ring[i % HISTORY_STEPS].waiting);
+	http_json_close(json, ']');
+	http_json_open(json, "servers", '[');
 	for (uint64_t i = oldest(); i < history.steps; i++)
-		json_int(json, NULL, history.ring[i % HISTORY_STEPS].servers);
-	json_close(json, ']');
+		http_json_int(json, NULL, history.ring[i % HISTORY_STEPS].servers);
+	http_json_close(json, ']');
 }
 
-void history_put_lag(struct json *json, const struct observed_host *host)
+void history_put_lag(struct http_json *json, const struct observed_host *host)
 {
 	const struct lag_ring *ring = lag_ring_of(host, false);
 
-	json_open(json, "lag_history_ms", '[');
+	http_json_open(json, "lag_history_ms", '[');
 	for (uint64_t i = oldest(); ring && i < history.steps; i++) {
 		float lag_ms = i <= ring->noted ? ring->lag_ms[i % HISTORY_STEPS] : -1;
 
 		if (lag_ms < 0)
-			json_null(json, NULL);
+			http_json_null(json, NULL);
 		else
-			json_int(json, NULL, (int64_t)lag_ms);
+			http_json_int(json, NULL, (int64_t)lag_ms);
 	}
-	json_close(json, ']');
+	http_json_close(json, ']');
 }

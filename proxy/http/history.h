@@ -4,7 +4,7 @@
 #ifndef PGWEIR_HTTP_HISTORY_H
 #define PGWEIR_HTTP_HISTORY_H
 
-#include "json.h"
+#include "http_json.h"
 #include "observation.h"
 
 enum {
@@ -27,7 +27,7 @@ void history_stop(void);
 void history_recent(const struct observation *seen, const struct observed_pool *sum, struct history_window *recent, double *seconds);
 
 /* Arrays, oldest first: "queries_per_s", "clients", "waiting", "servers"; and a host's "lag_ms", null where it was not measured. */
-void history_put_totals(struct json *json);
-void history_put_lag(struct json *json, const struct observed_host *host);
+void history_put_totals(struct http_json *json);
+void history_put_lag(struct http_json *json, const struct observed_host *host);
 
 #endif

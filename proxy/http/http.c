@@ -69,7 +69,7 @@ static void answer_metrics(struct http_connection *connection)
 
 static void reply_status(struct http_connection *connection, const struct observation *seen)
 {
-	struct json json = { 0 };
+	struct http_json json = { 0 };
 
 	status_put(&json, seen);
 	http_reply(connection, &(struct http_reply){ .status = 200, .type = "application/json" }, &json.out);

@@ -18,34 +18,34 @@ static const char *mode_word(enum pool_mode mode)
 	return words[mode];
 }
 
-static void put_process(struct json *json, const struct observation *seen)
+static void put_process(struct http_json *json, const struct observation *seen)
 {
 	bool draining = control_is_shutting_down();
 
-	json_text(json, "version", PGWEIR_VERSION);
-	json_text(json, "state", draining ? "draining" : pool_all_paused() ? "paused" : "ready");
-	json_int(json, "pid", getpid());
-	json_int(json, "time_ms", clock_wall_us() / 1000);
-	json_number(json, "uptime_s", (double)(seen->at_us - control_started_us()) / 1e6);
-	json_int(json, "memory_bytes", (int64_t)mem_resident_bytes());
-	json_int(json, "config_generation", (int64_t)control_config()->generation);
-	json_text(json, "address", control_config()->listen_addr);
-	json_int(json, "port", control_config()->listen_port);
+	http_json_text(json, "version", PGWEIR_VERSION);
+	http_json_text(json, "state", draining ? "draining" : pool_all_paused() ? "paused" : "ready");
+	http_json_int(json, "pid", getpid());
+	http_json_int(json, "time_ms", clock_wall_us() / 1000);
+	http_json_number(json, "uptime_s", (double)(seen->at_us - control_started_us()) / 1e6);
+	http_json_int(json, "memory_bytes", (int64_t)mem_resident_bytes());
+	http_json_int(json, "config_generation", (int64_t)control_config()->generation);
+	http_json_text(json, "address", control_config()->listen_addr);
+	http_json_int(json, "port", control_config()->listen_port);
 }
 
 /* Of the last minute or so; null where nothing has happened in it. */
-static void put_quantiles(struct json *json, const char *key, const struct histogram *histogram)
+static void put_quantiles(struct http_json *json, const char *key, const struct histogram *histogram)
 {
 	static const struct { const char *key; double share; } quantiles[] = { { "p50", 0.5 }, { "p95", 0.95 }, { "p99", 0.99 } };
 
-	json_open(json, key, '{');
+	http_json_open(json, key, '{');
 	for (size_t i = 0; i < ARRAY_LEN(quantiles); i++) {
 		if (histogram_count(histogram))
-			json_number(json, quantiles[i].key, histogram_quantile_us(histogram, quantiles[i].share) / 1000);
+			http_json_number(json, quantiles[i].key, histogram_quantile_us(histogram, quantiles[i].share) / 1000);
 		else
-			json_null(json, quantiles[i].key);
+			http_json_null(json, quantiles[i].key);
 	}
-	json_close(json, '}');
+	http_json_close(json, '}');
 }
 
 static double per_second(uint64_t count, double seconds)
@@ -53,7 +53,7 @@ static double per_second(uint64_t count, double seconds)
 	return seconds > 0 ? (double)count / seconds : 0;
 }
 
-static void put_rates(struct json *json, const struct observation *seen, const struct observed_pool *sum)
+static void put_rates(struct http_json *json, const struct observation *seen, const struct observed_pool *sum)
 {
 	struct history_window recent;
 	struct histogram query;
@@ -62,212 +62,212 @@ static void put_rates(struct json *json, const struct observation *seen, const s
 	history_recent(seen, sum, &recent, &seconds);
 	pool_latency_seen(&recent.latency, &query);
 	recent.latency.wait.counts[0] += recent.stats.server_assignments - recent.stats.waited;
-	json_number(json, "queries_per_s", per_second(recent.stats.queries, seconds));
-	json_number(json, "transactions_per_s", per_second(recent.stats.transactions, seconds));
-	json_number(json, "received_per_s", per_second(recent.stats.received_bytes, seconds));
-	json_number(json, "sent_per_s", per_second(recent.stats.sent_bytes, seconds));
-	json_int(json, "queries", (int64_t)sum->stats.queries);
-	json_int(json, "wait_timeouts", (int64_t)sum->stats.wait_timeouts);
-	json_int(json, "server_login_failures", (int64_t)sum->stats.login_failures);
+	http_json_number(json, "queries_per_s", per_second(recent.stats.queries, seconds));
+	http_json_number(json, "transactions_per_s", per_second(recent.stats.transactions, seconds));
+	http_json_number(json, "received_per_s", per_second(recent.stats.received_bytes, seconds));
+	http_json_number(json, "sent_per_s", per_second(recent.stats.sent_bytes, seconds));
+	http_json_int(json, "queries", (int64_t)sum->stats.queries);
+	http_json_int(json, "wait_timeouts", (int64_t)sum->stats.wait_timeouts);
+	http_json_int(json, "server_login_failures", (int64_t)sum->stats.login_failures);
 	put_quantiles(json, "query_ms", &query);
 	put_quantiles(json, "server_ms", &recent.latency.server);
 	put_quantiles(json, "wait_ms", &recent.latency.wait);
 	put_quantiles(json, "login_ms", &recent.latency.login);
 }
 
-static void put_counts(struct json *json, const struct observed_pool *sum)
+static void put_counts(struct http_json *json, const struct observed_pool *sum)
 {
-	json_int(json, "clients", (int64_t)sum->clients);
-	json_int(json, "waiting", (int64_t)sum->waiting);
-	json_int(json, "longest_wait_ms", (int64_t)(sum->longest_wait_us / 1000));
-	json_int(json, "active", (int64_t)sum->active);
-	json_int(json, "idle", (int64_t)sum->idle);
-	json_int(json, "cleaning", (int64_t)sum->cleaning);
-	json_int(json, "opening", (int64_t)sum->opening);
-	json_int(json, "in_transaction", (int64_t)sum->in_transaction);
-	json_int(json, "pinned", (int64_t)sum->pinned);
-	json_int(json, "limit", (int64_t)sum->limit);
+	http_json_int(json, "clients", (int64_t)sum->clients);
+	http_json_int(json, "waiting", (int64_t)sum->waiting);
+	http_json_int(json, "longest_wait_ms", (int64_t)(sum->longest_wait_us / 1000));
+	http_json_int(json, "active", (int64_t)sum->active);
+	http_json_int(json, "idle", (int64_t)sum->idle);
+	http_json_int(json, "cleaning", (int64_t)sum->cleaning);
+	http_json_int(json, "opening", (int64_t)sum->opening);
+	http_json_int(json, "in_transaction", (int64_t)sum->in_transaction);
+	http_json_int(json, "pinned", (int64_t)sum->pinned);
+	http_json_int(json, "limit", (int64_t)sum->limit);
 }
 
-static void put_totals(struct json *json, const struct observation *seen)
+static void put_totals(struct http_json *json, const struct observation *seen)
 {
-	json_open(json, "total", '{');
+	http_json_open(json, "total", '{');
 	put_counts(json, &seen->total);
 	put_rates(json, seen, &seen->total);
-	json_int(json, "connections", client_slot_count());
-	json_int(json, "connections_limit", control_config()->max_client_conn);
-	json_int(json, "logging_in", login_count());
-	json_int(json, "tls_sessions", (int64_t)seen->tls_sessions);
-	json_int(json, "sessions", (int64_t)seen->sessions);
-	json_close(json, '}');
-	json_open(json, "history", '{');
-	json_int(json, "step_ms", HISTORY_STEP_MS);
+	http_json_int(json, "connections", client_slot_count());
+	http_json_int(json, "connections_limit", control_config()->max_client_conn);
+	http_json_int(json, "logging_in", login_count());
+	http_json_int(json, "tls_sessions", (int64_t)seen->tls_sessions);
+	http_json_int(json, "sessions", (int64_t)seen->sessions);
+	http_json_close(json, '}');
+	http_json_open(json, "history", '{');
+	http_json_int(json, "step_ms", HISTORY_STEP_MS);
 	history_put_totals(json);
-	json_close(json, '}');
+	http_json_close(json, '}');
 }
 
 /* --- Hosts --- */
 
-static void put_host(struct json *json, const struct observed_host *host)
+static void put_host(struct http_json *json, const struct observed_host *host)
 {
-	json_open(json, NULL, '{');
-	json_text(json, "host", host->name);
-	json_int(json, "connections", host->connections);
-	json_int(json, "limit", host->limit);
-	json_int(json, "allowed", host->allowed);
+	http_json_open(json, NULL, '{');
+	http_json_text(json, "host", host->name);
+	http_json_int(json, "connections", host->connections);
+	http_json_int(json, "limit", host->limit);
+	http_json_int(json, "allowed", host->allowed);
 	if (host->watched) {
-		json_text(json, "state", observed_standing_word(host->standing));
-		json_text(json, "role", host->role);
-		json_int(json, "timeline", host->timeline);
-		json_text(json, "error", host->error);
+		http_json_text(json, "state", observed_standing_word(host->standing));
+		http_json_text(json, "role", host->role);
+		http_json_int(json, "timeline", host->timeline);
+		http_json_text(json, "error", host->error);
 		history_put_lag(json, host);
 	}
 	if (host->measured) {
-		json_number(json, "lag_ms", (double)host->lag_us / 1000);
-		json_int(json, "lag_bytes", (int64_t)host->lag_bytes);
-		json_number(json, "fresh_age_ms", (double)host->fresh_age_us / 1000);
+		http_json_number(json, "lag_ms", (double)host->lag_us / 1000);
+		http_json_int(json, "lag_bytes", (int64_t)host->lag_bytes);
+		http_json_number(json, "fresh_age_ms", (double)host->fresh_age_us / 1000);
 	}
-	json_close(json, '}');
+	http_json_close(json, '}');
 }
 
-static void put_hosts_of(struct json *json, const struct observation *seen, const char *cluster)
+static void put_hosts_of(struct http_json *json, const struct observation *seen, const char *cluster)
 {
 	for (size_t i = 0; i < seen->host_count; i++)
 		if (seen->hosts[i].watched == (*cluster != '\0') && (!*cluster || strcmp(seen->hosts[i].cluster, cluster) == 0))
 			put_host(json, &seen->hosts[i]);
 }
 
-static void put_clusters(struct json *json, const struct observation *seen)
+static void put_clusters(struct http_json *json, const struct observation *seen)
 {
-	json_open(json, "clusters", '[');
+	http_json_open(json, "clusters", '[');
 	for (size_t i = 0; i < seen->cluster_count; i++) {
 		const struct observed_cluster *cluster = &seen->clusters[i];
 
-		json_open(json, NULL, '{');
-		json_text(json, "name", cluster->name);
-		json_text(json, "state", topology_cluster_word(cluster->standing));
-		json_int(json, "timeline", cluster->timeline);
-		json_number(json, "since_s", (double)(seen->at_us - cluster->since_us) / 1e6);
-		json_open(json, "hosts", '[');
+		http_json_open(json, NULL, '{');
+		http_json_text(json, "name", cluster->name);
+		http_json_text(json, "state", topology_cluster_word(cluster->standing));
+		http_json_int(json, "timeline", cluster->timeline);
+		http_json_number(json, "since_s", (double)(seen->at_us - cluster->since_us) / 1e6);
+		http_json_open(json, "hosts", '[');
 		put_hosts_of(json, seen, cluster->name);
-		json_close(json, ']');
-		json_close(json, '}');
+		http_json_close(json, ']');
+		http_json_close(json, '}');
 	}
-	json_close(json, ']');
-	json_open(json, "hosts", '[');
+	http_json_close(json, ']');
+	http_json_open(json, "hosts", '[');
 	put_hosts_of(json, seen, "");
-	json_close(json, ']');
+	http_json_close(json, ']');
 }
 
 /* --- Pools --- */
 
-static void put_pools(struct json *json, const struct observation *seen)
+static void put_pools(struct http_json *json, const struct observation *seen)
 {
-	json_open(json, "databases", '[');
+	http_json_open(json, "databases", '[');
 	for (size_t i = 0; i < seen->database_count; i++) {
 		const struct observed_pool *sum = &seen->databases[i];
 
-		json_open(json, NULL, '{');
-		json_text(json, "database", sum->database);
-		json_text(json, "user", sum->by_user ? sum->user : NULL);
+		http_json_open(json, NULL, '{');
+		http_json_text(json, "database", sum->database);
+		http_json_text(json, "user", sum->by_user ? sum->user : NULL);
 		put_counts(json, sum);
 		put_rates(json, seen, sum);
-		json_close(json, '}');
+		http_json_close(json, '}');
 	}
-	json_close(json, ']');
-	json_open(json, "pools", '[');
+	http_json_close(json, ']');
+	http_json_open(json, "pools", '[');
 	for (size_t i = 0; i < seen->pool_count; i++) {
 		const struct observed_pool *pool = &seen->pools[i];
 
-		json_open(json, NULL, '{');
-		json_text(json, "database", pool->database);
-		json_text(json, "user", pool->user);
-		json_text(json, "mode", mode_word(pool->mode));
+		http_json_open(json, NULL, '{');
+		http_json_text(json, "database", pool->database);
+		http_json_text(json, "user", pool->user);
+		http_json_text(json, "mode", mode_word(pool->mode));
 		put_counts(json, pool);
-		json_close(json, '}');
+		http_json_close(json, '}');
 	}
-	json_close(json, ']');
+	http_json_close(json, ']');
 }
 
-static void put_pins(struct json *json, const struct observation *seen)
+static void put_pins(struct http_json *json, const struct observation *seen)
 {
-	json_open(json, "pins", '[');
+	http_json_open(json, "pins", '[');
 	for (int pin = 0; pin < PIN_COUNT; pin++) {
-		json_open(json, NULL, '{');
-		json_text(json, "reason", session_pin_name((enum session_pin)pin));
-		json_int(json, "now", (int64_t)seen->pinned[pin]);
-		json_int(json, "total", (int64_t)seen->pins[pin]);
-		json_close(json, '}');
+		http_json_open(json, NULL, '{');
+		http_json_text(json, "reason", session_pin_name((enum session_pin)pin));
+		http_json_int(json, "now", (int64_t)seen->pinned[pin]);
+		http_json_int(json, "total", (int64_t)seen->pins[pin]);
+		http_json_close(json, '}');
 	}
-	json_close(json, ']');
+	http_json_close(json, ']');
 }
 
-static void put_closed(struct json *json, const struct observation *seen)
+static void put_closed(struct http_json *json, const struct observation *seen)
 {
-	json_open(json, "closed", '[');
+	http_json_open(json, "closed", '[');
 	for (int reason = 0; reason < CLOSE_REASON_COUNT; reason++) {
 		if (!seen->closed[reason])
 			continue;
-		json_open(json, NULL, '{');
-		json_text(json, "reason", close_reason_row((enum close_reason)reason)->name);
-		json_text(json, "of", reason < CLOSE_SERVER_GONE ? "client" : "server");
-		json_int(json, "count", (int64_t)seen->closed[reason]);
-		json_close(json, '}');
+		http_json_open(json, NULL, '{');
+		http_json_text(json, "reason", close_reason_row((enum close_reason)reason)->name);
+		http_json_text(json, "of", reason < CLOSE_SERVER_GONE ? "client" : "server");
+		http_json_int(json, "count", (int64_t)seen->closed[reason]);
+		http_json_close(json, '}');
 	}
-	json_close(json, ']');
+	http_json_close(json, ']');
 }
 
 /* --- Secrets, workers, events --- */
 
-static void put_age(struct json *json, const char *key, uint64_t now_us, uint64_t then_us)
+static void put_age(struct http_json *json, const char *key, uint64_t now_us, uint64_t then_us)
 {
 	if (then_us)
-		json_number(json, key, (double)(now_us - then_us) / 1e6);
+		http_json_number(json, key, (double)(now_us - then_us) / 1e6);
 	else
-		json_null(json, key);
+		http_json_null(json, key);
 }
 
-static void put_secrets(struct json *json, const struct observation *seen)
+static void put_secrets(struct http_json *json, const struct observation *seen)
 {
-	json_open(json, "secrets", '[');
+	http_json_open(json, "secrets", '[');
 	for (size_t i = 0; i < seen->secret_count; i++) {
 		const struct observed_secret *secret = &seen->secrets[i];
 		const struct lease *lease = secret->lease;
 
-		json_open(json, NULL, '{');
-		json_text(json, "name", secret->name);
-		json_text(json, "provider", secret->provider);
-		json_text(json, "problem", lease ? lease->problem : "the provider has no effect yet");
-		json_int(json, "version", lease ? (int64_t)lease->version : 0);
+		http_json_open(json, NULL, '{');
+		http_json_text(json, "name", secret->name);
+		http_json_text(json, "provider", secret->provider);
+		http_json_text(json, "problem", lease ? lease->problem : "the provider has no effect yet");
+		http_json_int(json, "version", lease ? (int64_t)lease->version : 0);
 		put_age(json, "age_s", seen->at_us, lease ? lease->changed_us : 0);
 		put_age(json, "read_s", seen->at_us, lease ? lease->fetched_us : 0);
-		json_bool(json, "previous", lease && lease->previous.password);
-		json_int(json, "failed_reads", (int64_t)secret->failed_reads);
-		json_close(json, '}');
+		http_json_bool(json, "previous", lease && lease->previous.password);
+		http_json_int(json, "failed_reads", (int64_t)secret->failed_reads);
+		http_json_close(json, '}');
 	}
-	json_close(json, ']');
+	http_json_close(json, ']');
 }
 
-static void put_workers(struct json *json, const struct observation *seen)
+static void put_workers(struct http_json *json, const struct observation *seen)
 {
-	json_open(json, "workers", '[');
+	http_json_open(json, "workers", '[');
 	for (unsigned i = 0; i < seen->worker_count; i++) {
 		const struct observed_worker *worker = &seen->workers[i];
 
-		json_open(json, NULL, '{');
-		json_int(json, "sessions", (int64_t)worker->sessions);
-		json_int(json, "servers", (int64_t)worker->servers);
-		json_int(json, "waiting", (int64_t)worker->waiting);
-		json_int(json, "cpu_us", (int64_t)worker->cpu_us);
-		json_number(json, "delay_ms", (double)worker->loop_delay_us / 1000);
-		json_number(json, "delay_p99_ms", histogram_quantile_us(&worker->loop_delay, 0.99) / 1000);
-		json_close(json, '}');
+		http_json_open(json, NULL, '{');
+		http_json_int(json, "sessions", (int64_t)worker->sessions);
+		http_json_int(json, "servers", (int64_t)worker->servers);
+		http_json_int(json, "waiting", (int64_t)worker->waiting);
+		http_json_int(json, "cpu_us", (int64_t)worker->cpu_us);
+		http_json_number(json, "delay_ms", (double)worker->loop_delay_us / 1000);
+		http_json_number(json, "delay_p99_ms", histogram_quantile_us(&worker->loop_delay, 0.99) / 1000);
+		http_json_close(json, '}');
 	}
-	json_close(json, ']');
+	http_json_close(json, ']');
 }
 
 struct events {
-	struct json *json;
+	struct http_json *json;
 	unsigned count;
 };
 
@@ -277,20 +277,20 @@ static void put_event(const struct log_recent *recent, void *arg)
 
 	if (events->count++ >= EVENTS_SHOWN)
 		return;
-	json_open(events->json, NULL, '{');
-	json_int(events->json, "time_ms", recent->last_us / 1000);
-	json_text(events->json, "severity", log_level_word(recent->level));
-	json_text(events->json, "event", recent->event);
-	json_text(events->json, "detail", recent->detail);
-	json_int(events->json, "count", recent->count);
-	json_close(events->json, '}');
+	http_json_open(events->json, NULL, '{');
+	http_json_int(events->json, "time_ms", recent->last_us / 1000);
+	http_json_text(events->json, "severity", log_level_word(recent->level));
+	http_json_text(events->json, "event", recent->event);
+	http_json_text(events->json, "detail", recent->detail);
+	http_json_int(events->json, "count", recent->count);
+	http_json_close(events->json, '}');
 }
 
-void status_put(struct json *json, const struct observation *seen)
+void status_put(struct http_json *json, const struct observation *seen)
 {
 	struct events events = { .json = json };
 
-	json_open(json, NULL, '{');
+	http_json_open(json, NULL, '{');
 	put_process(json, seen);
 	put_totals(json, seen);
 	put_clusters(json, seen);
@@ -299,8 +299,8 @@ void status_put(struct json *json, const struct observation *seen)
 	put_closed(json, seen);
 	put_secrets(json, seen);
 	put_workers(json, seen);
-	json_open(json, "events", '[');
+	http_json_open(json, "events", '[');
 	log_recent_foreach(put_event, &events);
-	json_close(json, ']');
-	json_close(json, '}');
+	http_json_close(json, ']');
+	http_json_close(json, '}');
 }

@@ -2,9 +2,9 @@
 #ifndef PGWEIR_HTTP_STATUS_H
 #define PGWEIR_HTTP_STATUS_H
 
-#include "json.h"
+#include "http_json.h"
 #include "observation.h"
 
-void status_put(struct json *json, const struct observation *seen);
+void status_put(struct http_json *json, const struct observation *seen);
 
 #endif

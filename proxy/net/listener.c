@@ -18,6 +18,7 @@
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
+#include "passed.h"
 #include "pgweir/socket.h"
 
 enum {
@@ -238,6 +239,34 @@ static bool open_unix(struct listener *listener, const struct config *config, st
 	return add_socket(listener, fd, config, path, error) && set_unix_access(path, config, error);
 }
 
+/* What systemd has opened takes the place of what the configuration names. */
+static bool open_passed(struct listener *listener, const struct config *config, bool *any, struct error *error)
+{
+	int fds[LISTENER_SOCKETS_MAX];
+	size_t count = passed_sockets(fds, ARRAY_LEN(fds));
+	bool good = true;
+
+	*any = count > 0;
+	for (size_t i = 0; i < count; i++) {
+		if (good)
+			good = add_socket(listener, fds[i], config, "a socket that was passed", error);
+		else
+			close(fds[i]);
+	}
+	if (*any)
+		log_info("listening on sockets that were passed", LOG_INT("sockets", count));
+	return good;
+}
+
+static bool open_all(struct listener *listener, const struct config *config, struct error *error)
+{
+	bool passed;
+
+	if (!open_passed(listener, config, &passed, error))
+		return false;
+	return passed || (open_names(listener, config, error) && open_unix(listener, config, error));
+}
+
 struct listener *listener_open(const struct config *config, struct loop *loop, listener_cb *callback, void *arg,
 	struct error *error)
 {
@@ -247,7 +276,7 @@ struct listener *listener_open(const struct config *config, struct loop *loop, l
 	listener->callback = callback;
 	listener->arg = arg;
 	loop_timer_init(&listener->resume, loop, resume, listener);
-	if (!open_names(listener, config, error) || !open_unix(listener, config, error))
+	if (!open_all(listener, config, error))
 		listener_close(&listener);
 	return listener;
 }

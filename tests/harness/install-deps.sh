@@ -11,7 +11,8 @@ need_demo=(build-essential cmake:cmake ninja:ninja-build pkg-config:pkg-config l
 need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-botocore python3-pytest git:git)
 # Without these some tests are skipped, and say so.
 want_check=(awscli node:nodejs npm:npm go:golang-go javac:default-jdk-headless clang:clang clang-format:clang-format
-	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpg-query-dev libpostgresql-jdbc-java)
+	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpg-query-dev libpostgresql-jdbc-java
+	prometheus-pgbouncer-exporter:prometheus-pgbouncer-exporter)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

@@ -26,6 +26,7 @@ RANKS = {
     "base": 0, "config": 1, "auth": 2, "routing": 3, "secrets": 3, "provision": 4, "proxy/scan": 1, "proxy/wire": 4, "proxy/net": 5,
     "proxy/server": 6, "proxy/login": 7, "proxy/pool": 7, "proxy/session": 8, "proxy/control": 9, "proxy/admin": 10,
     "proxy/http": 10,
+    "proxy/command": 11,
 }
 
 # Each library of others has one home, so that there is one place to look when it changes.
@@ -36,7 +37,7 @@ HOMES = [
     (r"libpq-fe\.h|postgres_ext\.h", ("base/pgclient", "base/include/pgweir/pgclient", "bench/")),
     (r"curl/.*", ("secrets/",)),
     (r"ini\.h", ("config/",)),
-    (r"jansson\.h", ("secrets/", "provision/", "proxy/provision_command")),
+    (r"jansson\.h", ("secrets/", "provision/", "proxy/command/provision_command")),
     (r"stringprep\.h|idna\.h", ("auth/",)),
 ]
 

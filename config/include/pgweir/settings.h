@@ -23,6 +23,10 @@ struct settings_shown {
 typedef void settings_cb(const struct settings_shown *shown, void *arg);
 void settings_foreach(const struct config *config, settings_cb *callback, void *arg);      /* The keys of [pgweir]. */
 
+/* A section's header and a key of it, as they stand in a file. `name` may be NULL; long values go on in further lines. */
+void settings_write_header(const char *kind, const char *name, FILE *out);
+void settings_write(const char *key, const char *value, FILE *out);
+
 void config_print_effective(const struct config *config, FILE *out);
 
 struct config_change {

@@ -15,7 +15,7 @@ struct listener;
 /* `fd` is non-blocking and the callee's; `peer` is the client's address (AF_UNIX without a path for Unix sockets). */
 typedef void listener_cb(int fd, const struct sockaddr_storage *peer, void *arg);
 
-/* Opens what listen_addr, listen_port and unix_socket_dir say. NULL: `error` says which address and why. */
+/* Opens what listen_addr, listen_port and unix_socket_dir say, or takes the sockets that systemd has opened instead. NULL: `error` says which address and why. */
 struct listener *listener_open(const struct config *config, struct loop *loop, listener_cb *callback, void *arg,
 	struct error *error) MUST_USE;
 void listener_close(struct listener **listener);        /* Removes the Unix socket's file. NULL is fine. */

@@ -1,4 +1,4 @@
-#include "json.h"
+#include "http_json.h"
 
 #include "pgweir/utf8.h"
 
@@ -22,7 +22,7 @@ static void put_quoted(struct buf *out, const char *text)
 	buf_append_char(out, '"');
 }
 
-static void begin(struct json *json, const char *key)
+static void begin(struct http_json *json, const char *key)
 {
 	if (json->follows)
 		buf_append_char(&json->out, ',');
@@ -33,20 +33,20 @@ static void begin(struct json *json, const char *key)
 	buf_append_char(&json->out, ':');
 }
 
-void json_open(struct json *json, const char *key, char bracket)
+void http_json_open(struct http_json *json, const char *key, char bracket)
 {
 	begin(json, key);
 	buf_append_char(&json->out, bracket);
 	json->follows = false;
 }
 
-void json_close(struct json *json, char bracket)
+void http_json_close(struct http_json *json, char bracket)
 {
 	buf_append_char(&json->out, bracket);
 	json->follows = true;
 }
 
-void json_text(struct json *json, const char *key, const char *text)
+void http_json_text(struct http_json *json, const char *key, const char *text)
 {
 	begin(json, key);
 	if (text)
@@ -55,25 +55,25 @@ void json_text(struct json *json, const char *key, const char *text)
 		buf_append_text(&json->out, "null");
 }
 
-void json_int(struct json *json, const char *key, int64_t value)
+void http_json_int(struct http_json *json, const char *key, int64_t value)
 {
 	begin(json, key);
 	buf_printf(&json->out, "%lld", (long long)value);
 }
 
-void json_number(struct json *json, const char *key, double value)
+void http_json_number(struct http_json *json, const char *key, double value)
 {
 	begin(json, key);
 	buf_printf(&json->out, "%.3f", value);
 }
 
-void json_bool(struct json *json, const char *key, bool value)
+void http_json_bool(struct http_json *json, const char *key, bool value)
 {
 	begin(json, key);
 	buf_append_text(&json->out, value ? "true" : "false");
 }
 
-void json_null(struct json *json, const char *key)
+void http_json_null(struct http_json *json, const char *key)
 {
-	json_text(json, key, NULL);
+	http_json_text(json, key, NULL);
 }

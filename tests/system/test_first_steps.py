@@ -1,0 +1,141 @@
+"""`pgweir init` and `pgweir doctor`: a first pgweir.ini from a server, and what is wrong with one that does not work."""
+import json
+import pathlib
+import urllib.parse
+
+import pytest
+
+from harness.pgweir import binary, ini
+from harness.postgres import PASSWORDS
+from harness.process import free_port, run
+from test_moving_in import Successor, write
+
+pytestmark = pytest.mark.ours
+
+
+def url(*servers, user: str = "app", password: str | None = None, dbname: str = "app") -> str:
+    hosts = ",".join(f"{server.host}:{server.port}" for server in servers)
+    password = urllib.parse.quote(PASSWORDS[user] if password is None else password, safe="")
+    return f"postgresql://{user}:{password}@{hosts}/{dbname}"
+
+
+def init(*arguments, check: bool = True):
+    return run([binary(), "init", *arguments], check=check)
+
+
+def diagnose(path: pathlib.Path, status: int) -> list[dict]:
+    """The findings; every grade is counted right."""
+    result = run([binary(), "doctor", "-c", path, "--json"], check=False)
+    assert result.returncode == status, result.stdout + result.stderr
+    said = json.loads(result.stdout)
+    for grade in ("good", "note", "wrong"):
+        assert said[grade] == sum(finding["grade"] == grade for finding in said["findings"])
+    return said["findings"]
+
+
+def found(findings: list[dict], grade: str, *words: str) -> dict:
+    """The finding that has all the words; what is wrong comes with advice."""
+    for finding in findings:
+        if finding["grade"] == grade and all(word in finding["where"] + ": " + finding["finding"] for word in words):
+            assert grade == "good" or grade == "note" or finding["advice"]
+            return finding
+    raise AssertionError(f"no {grade} finding with {words} in {json.dumps(findings, indent=1)}")
+
+
+def test_init_writes_a_file_that_works_and_that_the_doctor_finds_well(cluster, replicas, tmp_path):
+    path = tmp_path / "pgweir.ini"
+    init("--url", url(replicas[0], cluster.primary, replicas[1], user="postgres"), "-o", path)
+    text = path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert f"# {cluster.primary.host}:{cluster.primary.port} is the primary." in text and text.count("is a replica.") == 2
+    assert "[database app]" in text and "[database other]" in text and "template" not in text and "superuser" in text
+    findings = diagnose(path, 0)
+    found(findings, "good", f":{cluster.primary.port}", "primary, PostgreSQL", "users get 197")
+    found(findings, "good", f":{replicas[0].port}", "replica, PostgreSQL")
+    found(findings, "good", "database app as postgres", "logs in")
+    port = free_port()
+    successor = Successor(text.replace("listen_port = 6432", f"listen_port = {port}"), port).start()
+    try:
+        assert successor.connect2("app", "postgres", sslmode="disable").cursor().execute("SELECT 1") is None
+        assert successor.admin("postgres", sslmode="disable")
+    finally:
+        successor.close_all()
+        successor.stop()
+
+
+def test_init_never_overwrites_and_never_shows_the_password_in_an_error(cluster, tmp_path):
+    path = write(tmp_path / "pgweir.ini", "mine")
+    refused = init("--url", url(cluster.primary), "-o", path, check=False)
+    assert refused.returncode == 1 and "--force" in refused.stderr and path.read_text() == "mine"
+    init("--url", url(cluster.primary), "-o", path, "--force")
+    assert "[user app]" in path.read_text()
+    for bad in (url(cluster.primary, password="wrong-one"), "postgresql://app:wrong-one@[oops/app", "postgresql://app:wrong-one@h:0/x"):
+        refused = init("--url", bad, check=False)
+        assert refused.returncode == 1 and refused.stderr and "wrong-one" not in refused.stderr and refused.stdout == ""
+
+
+def sections(servers, tmp_path, **more) -> pathlib.Path:
+    """A pgweir.ini with one cluster and one database, and what a test puts over it."""
+    users = write(tmp_path / "userlist.txt", '"app" "app-secret"\n')
+    made = {
+        "pgweir": {"listen_port": free_port(), "auth_file": users, "max_client_conn": 100, **more.pop("pgweir", {})},
+        "cluster main": {"hosts": f"{servers.primary.host}:{servers.primary.port}", "probe_user": "postgres",
+                         "probe_password": PASSWORDS["postgres"], **more.pop("cluster", {})},
+        "database app": {"cluster": "main", "dbname": "app", **more.pop("database", {})},
+        "user app": {"password": PASSWORDS["app"], **more.pop("user", {})},
+    }
+    return write(tmp_path / "pgweir.ini", ini(made))
+
+
+def test_the_doctor_says_what_is_wrong_with_logins(cluster, tmp_path):
+    findings = diagnose(sections(cluster, tmp_path, user={"password": "not-the-one"},
+                                 pgweir={"auth_user": "other", "auth_query": "SELECT rolname, rolpassword FROM pg_authid WHERE rolname = $1"}), 1)
+    assert "not-the-one" not in str(findings)
+    assert "secret test" in found(findings, "wrong", "database app as app", "password authentication failed")["advice"]
+    findings = diagnose(sections(cluster, tmp_path, database={"dbname": "nowhere"}), 1)
+    assert "create it" in found(findings, "wrong", "database app as app", "does not exist")["advice"]
+    path = sections(cluster, tmp_path, pgweir={"auth_user": "other"})
+    write(tmp_path / "userlist.txt", '"other" "other-secret"\n')
+    assert "GRANT" in found(diagnose(path, 1), "wrong", "database app as other", "auth_query", "pg_authid")["advice"]
+
+
+def test_the_doctor_says_what_is_wrong_with_hosts(cluster, replicas, tmp_path):
+    dead = free_port()
+    findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{dead}, {replicas[0].host}:{replicas[0].port}"}), 1)
+    assert "firewall" in found(findings, "wrong", f"127.0.0.1:{dead}")["advice"]
+    found(findings, "wrong", "cluster main", "no host takes writes")
+    findings = diagnose(sections(cluster, tmp_path, cluster={"probe_user": "app", "probe_password": PASSWORDS["app"]}), 1)
+    assert "GRANT pg_monitor" in found(findings, "wrong", "app is no member of pg_monitor")["advice"]
+    findings = diagnose(sections(cluster, tmp_path, pgweir={"server_tls_sslmode": "verify-full"}), 1)
+    found(findings, "wrong", f":{cluster.primary.port}", "certificate")
+
+
+def test_the_doctor_says_what_is_wrong_with_limits(cluster, tmp_path):
+    findings = diagnose(sections(cluster, tmp_path, pgweir={"fleet_size": 4, "max_server_conn": 50}), 1)
+    found(findings, "wrong", "max_server_conn allows 50 connections by 4 instances, the smallest host has 197")
+    findings = diagnose(sections(cluster, tmp_path, pgweir={"fleet_size": 40}), 0)
+    found(findings, "note", "want 800 connections")
+    cluster.primary.sql("ALTER ROLE app CONNECTION LIMIT 3")
+    try:
+        found(diagnose(sections(cluster, tmp_path), 1), "wrong", "may have 3 connections, the pool 20")
+    finally:
+        cluster.primary.sql("ALTER ROLE app CONNECTION LIMIT -1")
+
+
+def test_the_doctor_says_what_is_wrong_with_files(cluster, tmp_path):
+    path = sections(cluster, tmp_path, pgweir={"client_tls_sslmode": "require", "client_tls_key_file": cluster.certificates.server_key,
+                                               "client_tls_cert_file": write(tmp_path / "cert.pem", "no certificate")})
+    (tmp_path / "userlist.txt").chmod(0o644)
+    path.chmod(0o644)
+    findings = diagnose(path, 1)
+    found(findings, "wrong", "auth_file", "read by everybody")
+    found(findings, "wrong", "configuration", "everybody may read it")
+    found(findings, "wrong", "TLS towards clients", "cert.pem cannot be parsed")
+    said = run([binary(), "doctor", "-c", path], check=False)
+    assert said.returncode == 1 and "wrong  auth_file: " in said.stdout and "       -> chmod o-rwx" in said.stdout
+
+
+def test_the_doctor_reads_no_further_than_a_broken_file(tmp_path):
+    findings = diagnose(write(tmp_path / "pgweir.ini", "[pgweir]\npool_mod = x\n"), 1)
+    found(findings, "wrong", "configuration", "pgweir.ini:2", "pool_mode")
+    assert not [finding for finding in findings if finding["grade"] == "good"]
