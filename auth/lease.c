@@ -33,7 +33,7 @@ void lease_values_fini(struct lease_values *values)
 	lease_value_fini(&values->previous);
 }
 
-static void copy_value(struct lease_value *to, const struct lease_value *from)
+void lease_value_copy(struct lease_value *to, const struct lease_value *from)
 {
 	*to = (struct lease_value){
 		.username = mem_secret_dup(from->username),
@@ -93,9 +93,9 @@ static struct lease *lease_new(const char *name, const struct lease *former)
 	lease->stage = "";
 	if (!former)
 		return lease;
-	copy_value(&lease->value, &former->value);
-	copy_value(&lease->previous, &former->previous);
-	copy_value(&lease->pending, &former->pending);
+	lease_value_copy(&lease->value, &former->value);
+	lease_value_copy(&lease->previous, &former->previous);
+	lease_value_copy(&lease->pending, &former->pending);
 	lease->stage = former->stage;
 	lease->revoked = former->revoked;
 	lease->version = former->version;

@@ -68,8 +68,8 @@ static bool read_admin(struct place *place, struct error *error)
 	bool good = report.good;
 
 	if (good) {
-		place->admin.username = mem_strdup(report.value.username);
-		place->admin.password = mem_secret_dup(report.value.password);
+		place->admin.username = mem_strdup(report.values.current.username);
+		place->admin.password = mem_secret_dup(report.values.current.password);
 	} else {
 		error_set(error, NULL, "secret \"%s\" of admin_user cannot be read: %s", secret->name,
 			report.no_effect ? "its provider has no effect yet" : report.error.text);

@@ -111,11 +111,11 @@ static bool begin_step(struct aws_acquire *acquire)
 		return start_process(acquire);
 	case STEP_WEB_IDENTITY:
 	case STEP_ASSUME_ROLE:
-		return acquire_ask_sts(acquire);
+		return aws_acquire_ask_sts(acquire);
 	case STEP_CONTAINER:
-		return acquire_ask_container(acquire);
+		return aws_acquire_ask_container(acquire);
 	default:
-		return acquire_ask_metadata(acquire);
+		return aws_acquire_ask_metadata(acquire);
 	}
 }
 
@@ -238,12 +238,12 @@ static void answered(struct http_answer *answer, void *arg)
 	}
 }
 
-void acquire_send(struct aws_acquire *acquire, const struct http_request *request)
+void aws_acquire_send(struct aws_acquire *acquire, const struct http_request *request)
 {
 	acquire->call = http_start(acquire->aws->http, request, answered, acquire);
 }
 
-char *acquire_read_token(struct aws_acquire *acquire, const char *path)
+char *aws_acquire_read_token(struct aws_acquire *acquire, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char *text = mem_alloc(TOKEN_SIZE_MAX + 1);

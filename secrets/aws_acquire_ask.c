@@ -38,7 +38,7 @@ static void headers_fini(struct headers *headers)
 static void send_off(struct aws_acquire *acquire, struct http_request *request, struct headers *headers)
 {
 	request->headers = (const char *const *)headers->texts;
-	acquire_send(acquire, request);
+	aws_acquire_send(acquire, request);
 	headers_fini(headers);
 }
 
@@ -105,7 +105,7 @@ static bool find_sts(struct aws_acquire *acquire)
 	return good;
 }
 
-bool acquire_ask_sts(struct aws_acquire *acquire)
+bool aws_acquire_ask_sts(struct aws_acquire *acquire)
 {
 	static const char type[] = "application/x-www-form-urlencoded; charset=utf-8";
 	bool web = acquire->step == STEP_WEB_IDENTITY;
@@ -114,7 +114,7 @@ bool acquire_ask_sts(struct aws_acquire *acquire)
 
 	if (!find_sts(acquire))
 		return false;
-	char *token = web ? acquire_read_token(acquire, acquire->chain.token_file) : NULL;
+	char *token = web ? aws_acquire_read_token(acquire, acquire->chain.token_file) : NULL;
 
 	if (web && !token)
 		return false;
@@ -155,7 +155,7 @@ static bool add_authorization(struct aws_acquire *acquire, struct headers *heade
 {
 	const char *path = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
 	const char *text = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-	char *token = path && *path ? acquire_read_token(acquire, path) : text && *text ? mem_secret_dup(text) : NULL;
+	char *token = path && *path ? aws_acquire_read_token(acquire, path) : text && *text ? mem_secret_dup(text) : NULL;
 
 	if (path && *path && !token)
 		return false;
@@ -169,7 +169,7 @@ static bool add_authorization(struct aws_acquire *acquire, struct headers *heade
 	return true;
 }
 
-bool acquire_ask_container(struct aws_acquire *acquire)
+bool aws_acquire_ask_container(struct aws_acquire *acquire)
 {
 	const char *relative = getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
 	const char *full = getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI");
@@ -215,7 +215,7 @@ static uint64_t metadata_timeout_ms(void)
 	return seconds && seconds <= METADATA_TIMEOUT_MAX_S ? seconds * 1000 : METADATA_TIMEOUT_MS;
 }
 
-bool acquire_ask_metadata(struct aws_acquire *acquire)
+bool aws_acquire_ask_metadata(struct aws_acquire *acquire)
 {
 	static const char folder[] = "latest/meta-data/iam/security-credentials/";
 	const char *base = metadata_base();

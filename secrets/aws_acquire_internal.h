@@ -38,13 +38,13 @@ struct aws_acquire {
 };
 
 /* Each begins a step: a request, a process, or on false `acquire->error`. */
-bool acquire_ask_sts(struct aws_acquire *acquire) MUST_USE;             /* STEP_WEB_IDENTITY, STEP_ASSUME_ROLE. */
-bool acquire_ask_container(struct aws_acquire *acquire) MUST_USE;
-bool acquire_ask_metadata(struct aws_acquire *acquire) MUST_USE;
+bool aws_acquire_ask_sts(struct aws_acquire *acquire) MUST_USE;             /* STEP_WEB_IDENTITY, STEP_ASSUME_ROLE. */
+bool aws_acquire_ask_container(struct aws_acquire *acquire) MUST_USE;
+bool aws_acquire_ask_metadata(struct aws_acquire *acquire) MUST_USE;
 
 /* The answer comes to aws_acquire.c. */
-void acquire_send(struct aws_acquire *acquire, const struct http_request *request);
+void aws_acquire_send(struct aws_acquire *acquire, const struct http_request *request);
 /* A small file's text without the line's end; NULL: `acquire->error`. */
-char *acquire_read_token(struct aws_acquire *acquire, const char *path) MUST_USE;
+char *aws_acquire_read_token(struct aws_acquire *acquire, const char *path) MUST_USE;
 
 #endif

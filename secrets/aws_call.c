@@ -12,7 +12,7 @@
 #include "pgweir/mem.h"
 #include "wiped_memory.h"
 
-enum { TIMEOUT_MS = 10 * 1000, TRIES_MAX = 3, HEADERS_MAX = 8, MESSAGE_MAX = 300 };
+enum { TIMEOUT_MS = 5 * 1000, TRIES_MAX = 3, HEADERS_MAX = 8, MESSAGE_MAX = 300 };
 
 static const char content_type[] = "application/x-amz-json-1.1";
 
@@ -75,7 +75,7 @@ static void take_message(struct aws_call *call, long status, const char *message
 	if (*call->answer.code)
 		error_set(&call->answer.error, NULL, "%s%s%s", call->answer.code, *text ? ": " : "", text);
 	else
-		error_set(&call->answer.error, NULL, "HTTP status %ld without a reason", status);
+		error_set(&call->answer.error, NULL, "HTTP status %ld with an answer that is not AWS's", status);
 }
 
 /* "com.amazonaws.secretsmanager#ThrottlingException:http://…" is ThrottlingException. */

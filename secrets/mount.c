@@ -103,7 +103,7 @@ static bool take_file(int folder, const char *name, take_cb *take, struct readin
 	bool good = read_file(folder, name, &text, reading, error);
 
 	if (good)
-		good = take(&reading->value, name, text.bytes, shape_trimmed(text.bytes, text.size), error);
+		good = take(&reading->values.current, name, text.bytes, shape_trimmed(text.bytes, text.size), error);
 	else
 		good = errno == ENOENT;
 	buf_fini_secret(&text);
@@ -118,7 +118,7 @@ static bool take_files(int folder, struct reading *reading, struct error *error)
 	for (size_t i = 0; i < shape_url_field_count; i++)
 		if (!take_file(folder, shape_url_fields[i], take_url, reading, error))
 			return false;
-	return reading->value.password || error_set(error, NULL, "has no file named password");
+	return reading->values.current.password || error_set(error, NULL, "has no file named password");
 }
 
 static bool read_picked_file(int folder, const char *name, struct reading *reading, struct error *error)
@@ -128,7 +128,7 @@ static bool read_picked_file(int folder, const char *name, struct reading *readi
 
 	if (strchr(name, '/'))
 		error_set(error, NULL, "json_key is not a file's name");
-	good = good && shape_parse(text.bytes, text.size, NULL, &reading->value, error);
+	good = good && shape_parse(text.bytes, text.size, NULL, &reading->values.current, error);
 	buf_fini_secret(&text);
 	return good;
 }
@@ -165,7 +165,7 @@ static bool is_current(const char *path, const struct generation *read)
 static bool read_generation(const struct generation *generation, const char *json_key, struct reading *reading,
 	struct error *error)
 {
-	lease_value_fini(&reading->value);
+	lease_value_fini(&reading->values.current);
 	*reading = (struct reading){ 0 };
 	bool good = json_key ? read_picked_file(generation->fd, json_key, reading, error)
 		: take_files(generation->fd, reading, error);
@@ -199,7 +199,7 @@ static bool read_single(const struct config_secret *secret, struct reading *read
 	struct buf text = { 0 };
 	const char *name = strrchr(secret->path, '/');
 	bool good = read_file(AT_FDCWD, secret->path, &text, reading, error)
-		&& (shape_parse(text.bytes, text.size, secret->json_key, &reading->value, error)
+		&& (shape_parse(text.bytes, text.size, secret->json_key, &reading->values.current, error)
 			|| error_prepend(error, "%s", name ? name + 1 : secret->path));
 
 	buf_fini_secret(&text);

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws_secret.h"
 #include "shape.h"
 
 static bool read_static(const struct config_secret *secret, struct reading *reading, struct error *error)
 {
 	const char *text = secret->value ? secret->value : "";
 
-	return shape_parse(text, strlen(text), secret->json_key, &reading->value, error)
+	return shape_parse(text, strlen(text), secret->json_key, &reading->values.current, error)
 		|| error_prepend(error, "its value");
 }
 
@@ -19,7 +20,7 @@ static bool read_env(const struct config_secret *secret, struct reading *reading
 
 	if (!text)
 		return error_set(error, NULL, "the environment has no %s", secret->variable);
-	return shape_parse(text, strlen(text), secret->json_key, &reading->value, error)
+	return shape_parse(text, strlen(text), secret->json_key, &reading->values.current, error)
 		|| error_prepend(error, "variable %s", secret->variable);
 }
 
@@ -27,7 +28,7 @@ static const struct provider providers[] = {
 	{ .name = "static", .read = read_static },
 	{ .name = "env", .read = read_env },
 	{ .name = "file", .read = mount_read, .changes = true },
-	{ .name = "aws-secrets-manager" },
+	{ .name = "aws-secrets-manager", .read = aws_secret_read_now, .fetched = true },
 	{ .name = "rds-iam" },
 };
 

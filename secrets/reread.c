@@ -9,8 +9,12 @@
 #include "pgweir/renewal.h"
 #include "pgweir/secrets.h"
 
+enum { WAIT_MAX_MS = 2000 };            /* A service that hangs must not use up the time that a login has. */
+
 struct reread {
 	struct loop_letter letter;
+	struct secrets_waiter waiter;   /* While the secret is being read, */
+	struct loop_timer timer;        /* for so long. */
 	struct loop *loop;              /* A reference. */
 	char *name;
 	reread_cb *callback;            /* NULL once cancelled. */
@@ -48,12 +52,34 @@ static void send_home(struct reread *reread)
 	loop_unref(loop);
 }
 
+static void reading_done(struct secrets_waiter *waiter, bool good)
+{
+	struct reread *reread = CONTAINER_OF(waiter, struct reread, waiter);
+
+	(void)good;
+	loop_timer_stop(&reread->timer);
+	send_home(reread);
+}
+
+static void time_is_up(void *arg)
+{
+	struct reread *reread = arg;
+
+	list_remove(&reread->waiter.link);
+	send_home(reread);
+}
+
 static void arrive(struct loop_letter *letter)
 {
 	struct reread *reread = CONTAINER_OF(letter, struct reread, letter);
 
-	(void)secrets_refresh(reread->name);
-	send_home(reread);
+	reread->waiter.done = reading_done;
+	if (secrets_refresh_if_old(reread->name, &reread->waiter) != SECRETS_UNDER_WAY) {
+		send_home(reread);
+		return;
+	}
+	loop_timer_init(&reread->timer, service.control, time_is_up, reread);
+	loop_timer_start(&reread->timer, WAIT_MAX_MS);
 }
 
 static void drop(struct loop_letter *letter)

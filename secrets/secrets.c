@@ -1,10 +1,14 @@
 /* Failure story: reading fails, or brings half of a value, while somebody writes; the last good value stays, the reason is
  * logged once and stands in the lease. What a watch misses (a network filesystem, a folder that was not there) is found by
- * looking every CHECK_MS. A file that was written this very moment counts once it reads the same SETTLE_MS later. */
+ * looking every CHECK_MS. A file that was written this very moment counts once it reads the same SETTLE_MS later. What comes
+ * over the network is read one reading at a time; one that fails is tried again soon, then less and less often, and at the
+ * next interval at the latest; whoever asks meanwhile waits for the one under way. */
 #include "pgweir/secrets.h"
 
 #include <string.h>
 
+#include "aws.h"
+#include "aws_secret.h"
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/map.h"
@@ -18,6 +22,10 @@ enum {
 	CHECK_MS = 10 * 1000,
 	GATHER_MS = 20,                 /* Changes come in swarms: a look once they are over. */
 	SETTLE_MS = 200,
+	OLD_MS = 1000,                  /* What was fetched later than that is new enough for those who doubt it. */
+	RETRY_MIN_MS = 1000,
+	RETRY_MAX_MS = 30 * 1000,
+	ROTATION_MS = 15 * 1000,        /* While a rotation is under way its end is looked for this often. */
 };
 
 struct source {
@@ -29,6 +37,11 @@ struct source {
 	struct lease_value young;       /* Read from a file just written; taken when it still reads the same later. */
 	uint64_t young_since_us;
 	char warning[256];              /* As last logged. */
+	struct aws_secret *remote;      /* NULL unless it is fetched. */
+	bool fetching;
+	unsigned failures;              /* One after the other. */
+	uint64_t fetched_us;            /* The end of the last reading, good or not; 0: none. */
+	struct list waiters;            /* secrets_waiter: for the end of the reading under way. */
 };
 
 static struct {
@@ -36,7 +49,7 @@ static struct {
 	secrets_changed_cb *changed;
 	void *arg;
 	struct config *config;          /* A reference. */
-	struct source *sources;
+	struct source **sources;
 	size_t count;
 	struct watch watch;
 } service;
@@ -107,13 +120,11 @@ static void log_value(const char *name)
 	lease_unref(&lease);
 }
 
-static void publish(struct source *source, struct lease_value *value, const char *problem)
+static void publish(struct source *source, struct lease_values *values, const char *problem)
 {
 	const char *name = source->section->name;
-	struct lease_values values = { .current = *value };
 
-	*value = (struct lease_value){ 0 };
-	if (!lease_publish(name, &values, mem_strdup(problem)))
+	if (!lease_publish(name, values, mem_strdup(problem)))
 		return;
 	log_value(name);
 	service.changed(service.arg);
@@ -130,8 +141,8 @@ static void start_look(struct source *source, uint64_t delay_ms)
 /* True: the value is not taken yet, since the file may not be complete. The first one is: there is nothing better. */
 static bool must_settle(struct source *source, const struct lease *former, struct reading *reading)
 {
-	bool known = !former || !former->value.password || lease_value_equal(&former->value, &reading->value);
-	bool same = lease_value_equal(&source->young, &reading->value);
+	bool known = !former || !former->value.password || lease_value_equal(&former->value, &reading->values.current);
+	bool same = lease_value_equal(&source->young, &reading->values.current);
 	bool settled = same && clock_now_us() - source->young_since_us >= SETTLE_MS * UINT64_C(1000);
 
 	lease_value_fini(&source->young);
@@ -139,33 +150,93 @@ static bool must_settle(struct source *source, const struct lease *former, struc
 		return false;
 	if (!same)
 		source->young_since_us = clock_now_us();
-	source->young = reading->value;
-	reading->value = (struct lease_value){ 0 };
+	source->young = reading->values.current;
+	reading->values.current = (struct lease_value){ 0 };
 	start_look(source, SETTLE_MS);
 	return true;
 }
 
-static bool read_source(struct source *source)
+/* What a reading brought, or why it brought nothing. */
+static void take_reading(struct source *source, struct reading *reading, const struct error *error)
 {
 	struct lease *former = lease_find(source->section->name);
+
+	count_reading(source->section->name, !error);
+	log_outcome(source, former, error ? error->text : NULL);
+	if (!error)
+		log_warning_once(source, reading);
+	if (error) {
+		lease_values_fini(&reading->values);
+		publish(source, &reading->values, error->text);
+	} else if (!must_settle(source, former, reading)) {
+		publish(source, &reading->values, NULL);
+	}
+	lease_unref(&former);
+}
+
+static bool read_source(struct source *source)
+{
 	struct reading reading = { 0 };
 	struct error error = { 0 };
 	bool good = source->provider->read(source->section, &reading, &error);
 
 	if (source->provider->changes)
 		source->folder = watch_folder(&service.watch, source->section->path);
-	count_reading(source->section->name, good);
-	log_outcome(source, former, good ? NULL : error.text);
-	if (good)
-		log_warning_once(source, &reading);
-	if (!good) {
-		lease_value_fini(&reading.value);
-		publish(source, &reading.value, error.text);
-	} else if (!must_settle(source, former, &reading)) {
-		publish(source, &reading.value, NULL);
-	}
-	lease_unref(&former);
+	take_reading(source, &reading, good ? NULL : &error);
 	return good;
+}
+
+/* --- Over the network --- */
+
+static void answer_waiters(struct source *source, bool good)
+{
+	while (!list_empty(&source->waiters)) {
+		struct secrets_waiter *waiter = LIST_MEMBER(list_first(&source->waiters), struct secrets_waiter, link);
+
+		list_remove(&waiter->link);
+		waiter->done(waiter, good);
+	}
+}
+
+/* Instances and secrets that started together drift apart. */
+static uint64_t next_ms(const struct source *source)
+{
+	uint64_t interval_ms = source->section->refresh_interval_ms;
+	unsigned doublings = source->failures < 6 ? source->failures : 6;
+	struct lease *lease = lease_find(source->section->name);
+	bool rotating = lease && lease->pending.password;
+
+	lease_unref(&lease);
+	if (rotating && interval_ms > ROTATION_MS)
+		interval_ms = ROTATION_MS;
+	if (source->failures) {
+		uint64_t retry_ms = (uint64_t)RETRY_MIN_MS << doublings;
+
+		retry_ms = retry_ms < RETRY_MAX_MS ? retry_ms : RETRY_MAX_MS;
+		return retry_ms / 2 + aws_random(retry_ms / 2);
+	}
+	return interval_ms - aws_random(interval_ms / 10);
+}
+
+static void fetched(struct reading *reading, const struct error *error, void *arg)
+{
+	struct source *source = arg;
+
+	source->fetching = false;
+	source->fetched_us = clock_now_us();
+	source->failures = error ? source->failures + 1 : 0;
+	take_reading(source, reading, error);
+	loop_timer_start(&source->check, next_ms(source));
+	answer_waiters(source, !error);
+}
+
+static void fetch(struct source *source)
+{
+	if (source->fetching)
+		return;
+	source->fetching = true;
+	loop_timer_stop(&source->check);
+	aws_secret_read(source->remote, fetched, source);
 }
 
 /* --- When to read --- */
@@ -175,6 +246,10 @@ static void check(void *arg)
 	struct source *source = arg;
 	uint64_t interval_ms = source->section->refresh_interval_ms;
 
+	if (source->remote) {
+		fetch(source);
+		return;
+	}
 	read_source(source);
 	loop_timer_start(&source->check, interval_ms && interval_ms < CHECK_MS ? interval_ms : CHECK_MS);
 }
@@ -191,68 +266,156 @@ static void something_changed(int folder, void *arg)
 {
 	(void)arg;
 	for (size_t i = 0; i < service.count; i++)
-		if (service.sources[i].folder == folder && service.sources[i].provider->changes)
-			start_look(&service.sources[i], GATHER_MS);
+		if (service.sources[i]->folder == folder && service.sources[i]->provider->changes)
+			start_look(service.sources[i], GATHER_MS);
 }
 
 static struct source *find_source(const char *name)
 {
 	for (size_t i = 0; i < service.count; i++)
-		if (strcmp(service.sources[i].section->name, name) == 0)
-			return &service.sources[i];
+		if (service.sources[i] && strcmp(service.sources[i]->section->name, name) == 0)
+			return service.sources[i];
 	return NULL;
 }
 
-enum secrets_refresh secrets_refresh(const char *name)
+static enum secrets_refresh refresh(struct source *source, struct secrets_waiter *waiter)
 {
-	struct source *source = find_source(name);
-
 	if (!source)
 		return SECRETS_UNKNOWN;
 	if (!source->provider->read)
 		return SECRETS_NO_EFFECT;
-	return read_source(source) ? SECRETS_REFRESHED : SECRETS_FAILED;
+	if (!source->remote)
+		return read_source(source) ? SECRETS_REFRESHED : SECRETS_FAILED;
+	fetch(source);
+	if (waiter)
+		list_push_back(&source->waiters, &waiter->link);
+	return SECRETS_UNDER_WAY;
+}
+
+enum secrets_refresh secrets_refresh(const char *name, struct secrets_waiter *waiter)
+{
+	return refresh(find_source(name), waiter);
+}
+
+enum secrets_refresh secrets_refresh_if_old(const char *name, struct secrets_waiter *waiter)
+{
+	struct source *source = find_source(name);
+	bool young = source && source->fetched_us && clock_now_us() - source->fetched_us < OLD_MS * UINT64_C(1000);
+
+	if (young && !source->fetching)
+		return source->failures ? SECRETS_FAILED : SECRETS_REFRESHED;
+	return refresh(source, waiter);
+}
+
+int64_t secrets_next_ms(const char *name)
+{
+	const struct source *source = find_source(name);
+	uint64_t now_us = clock_now_us();
+
+	if (!source || source->fetching || !source->check.place)
+		return -1;
+	return source->check.due_us > now_us ? (int64_t)((source->check.due_us - now_us) / 1000) : 0;
 }
 
 /* --- Sections --- */
 
-static void source_start(struct source *source, const struct config_secret *section)
+/* Nobody waits for the network here: until it answers there is a lease without a value, or the former one. */
+static void start_fetching(struct source *source)
 {
+	struct lease *former = lease_find(source->section->name);
+	struct lease_values none = { 0 };
+
+	source->remote = aws_secret_new(service.control, source->section);
+	if (!former)
+		(void)lease_publish(source->section->name, &none, mem_strdup("it has not been fetched yet"));
+	lease_unref(&former);
+	fetch(source);
+}
+
+static struct source *source_new(const struct config_secret *section)
+{
+	struct source *source = NEW(struct source);
+
 	*source = (struct source){ .section = section, .provider = provider_find(section->provider), .folder = -1 };
 	CHECK(source->provider);
+	list_init(&source->waiters);
 	loop_timer_init(&source->check, service.control, check, source);
 	loop_timer_init(&source->look, service.control, look, source);
+	return source;
+}
+
+static void source_start(struct source *source)
+{
 	if (!source->provider->read)
-		log_warning("secret has no effect yet: its provider is not built in", LOG_TEXT("secret", section->name),
-			LOG_TEXT("provider", section->provider));
+		log_warning("secret has no effect yet: its provider is not built in", LOG_TEXT("secret", source->section->name),
+			LOG_TEXT("provider", source->section->provider));
+	else if (source->remote)
+		return;
+	else if (source->provider->fetched)
+		start_fetching(source);
 	else if (source->provider->changes)
 		check(source);
 	else
 		read_source(source);
 }
 
-static void source_stop(struct source *source)
+static void source_free(struct source *source)
 {
 	loop_timer_stop(&source->check);
 	loop_timer_stop(&source->look);
+	aws_secret_free(&source->remote);
+	answer_waiters(source, false);
 	lease_value_fini(&source->young);
+	mem_free(source);
 }
 
 /* Leases of sections that are gone, or have a provider without effect now. */
 static void forget_gone(const struct config *config)
 {
 	for (size_t i = 0; i < service.count; i++) {
-		const struct config_secret *now = config_find_secret(config, service.sources[i].section->name);
+		const struct config_secret *now = config_find_secret(config, service.sources[i]->section->name);
 
 		if (!now || !provider_find(now->provider)->read)
-			lease_forget(service.sources[i].section->name);
+			lease_forget(service.sources[i]->section->name);
 	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* What is fetched is not fetched again because of a reload that changed nothing of it. */
+static bool same_place(const struct config_secret *a, const struct config_secret *b)
+{
+	return same_text(a->provider, b->provider) && same_text(a->id, b->id) && same_text(a->region, b->region)
+		&& same_text(a->endpoint, b->endpoint) && same_text(a->json_key, b->json_key)
+		&& same_text(a->role_arn, b->role_arn) && same_text(a->external_id, b->external_id)
+		&& same_text(a->profile, b->profile) && a->refresh_interval_ms == b->refresh_interval_ms;
+}
+
+/* The former source of a section, taken out of the list; NULL: it needs a new one. */
+static struct source *take_former(const struct config_secret *section)
+{
+	for (size_t i = 0; i < service.count; i++) {
+		struct source *source = service.sources[i];
+
+		if (source && source->remote && strcmp(source->section->name, section->name) == 0
+		    && same_place(source->section, section)) {
+			service.sources[i] = NULL;
+			source->section = section;
+			aws_secret_use(source->remote, section);
+			return source;
+		}
+	}
+	return NULL;
 }
 
 static void stop_sources(void)
 {
 	for (size_t i = 0; i < service.count; i++)
-		source_stop(&service.sources[i]);
+		if (service.sources[i])
+			source_free(service.sources[i]);
 	mem_free(service.sources);
 	service.sources = NULL;
 	service.count = 0;
@@ -262,17 +425,22 @@ static void stop_sources(void)
 
 void secrets_configure(struct config *config)
 {
+	struct source **sources = NEW_ARRAY(struct source *, config->secret_count);
+
 	forget_gone(config);
+	for (size_t i = 0; i < config->secret_count; i++) {
+		struct source *former = take_former(&config->secrets[i]);
+
+		sources[i] = former ? former : source_new(&config->secrets[i]);
+	}
 	stop_sources();
 	service.config = config_ref(config);
 	watch_init(&service.watch, service.control, something_changed, NULL);
-	service.sources = NEW_ARRAY(struct source, config->secret_count);
-	service.count = config->secret_count;
 	/* All are entered before the first is read: reading may call back. */
+	service.sources = sources;
+	service.count = config->secret_count;
 	for (size_t i = 0; i < service.count; i++)
-		service.sources[i].section = &config->secrets[i];
-	for (size_t i = 0; i < service.count; i++)
-		source_start(&service.sources[i], &config->secrets[i]);
+		source_start(service.sources[i]);
 }
 
 void secrets_start(struct loop *control, secrets_changed_cb *changed, void *arg)
@@ -307,9 +475,9 @@ void secrets_read(const struct config_secret *secret, struct secrets_report *rep
 		return;
 	report->good = provider->read(secret, &reading, &report->error);
 	if (report->good)
-		report->value = reading.value;
+		report->values = reading.values;
 	else
-		lease_value_fini(&reading.value);
+		lease_values_fini(&reading.values);
 	memcpy(report->warning, reading.warning, sizeof(report->warning));
 }
 
@@ -324,5 +492,5 @@ bool secrets_parse(const char *text, size_t size, struct lease_value *value, str
 
 void secrets_report_fini(struct secrets_report *report)
 {
-	lease_value_fini(&report->value);
+	lease_values_fini(&report->values);
 }

@@ -106,14 +106,43 @@ void show_secrets(struct job *job)
 	show_done(job);
 }
 
+struct refresh {
+	struct secrets_waiter waiter;
+	struct job *job;
+};
+
+static void refreshed(struct job *job, bool good)
+{
+	if (good)
+		job_done(job, "REFRESH SECRET");
+	else
+		job_fail(job, "58000", "the secret cannot be read; the former value stays", "SHOW SECRETS says why.");
+}
+
+static void refresh_ended(struct secrets_waiter *waiter, bool good)
+{
+	struct refresh *refresh = CONTAINER_OF(waiter, struct refresh, waiter);
+	struct job *job = refresh->job;
+
+	mem_free(refresh);
+	refreshed(job, good);
+}
+
 void act_refresh_secret(struct job *job)
 {
-	switch (secrets_refresh(call_argument(&job->call, 0))) {
+	struct refresh *refresh = NEW(struct refresh);
+
+	*refresh = (struct refresh){ .waiter = { .done = refresh_ended }, .job = job };
+	enum secrets_refresh outcome = secrets_refresh(call_argument(&job->call, 0), &refresh->waiter);
+
+	if (outcome != SECRETS_UNDER_WAY)
+		mem_free(refresh);
+	switch (outcome) {
 	case SECRETS_REFRESHED:
-		job_done(job, "REFRESH SECRET");
-		break;
 	case SECRETS_FAILED:
-		job_fail(job, "58000", "the secret cannot be read; the former value stays", "SHOW SECRETS says why.");
+		refreshed(job, outcome == SECRETS_REFRESHED);
+		break;
+	case SECRETS_UNDER_WAY:
 		break;
 	case SECRETS_UNKNOWN:
 		job_fail(job, "42704", "there is no such secret", "SHOW SECRETS lists them.");

@@ -42,11 +42,11 @@ static void print_report(const struct config_secret *secret, const struct secret
 	if (report->no_effect)
 		return;
 	print_version(secret);
-	print_line("username", report->value.username);
-	print_line("host", report->value.host);
-	if (report->value.port)
-		printf("%-9s %u\n", "port", report->value.port);
-	print_line("dbname", report->value.dbname);
+	print_line("username", report->values.current.username);
+	print_line("host", report->values.current.host);
+	if (report->values.current.port)
+		printf("%-9s %u\n", "port", report->values.current.port);
+	print_line("dbname", report->values.current.dbname);
 	print_line("warning", report->warning[0] ? report->warning : NULL);
 	print_line("problem", report->good ? NULL : report->error.text);
 }
@@ -167,7 +167,7 @@ bool secret_command_test(const struct config *config, const struct config_secret
 	secrets_read(secret, &report);
 	if (!report.good)
 		print_report(secret, &report);
-	bool good = report.good && try_all(config, secret, &report.value);
+	bool good = report.good && try_all(config, secret, &report.values.current);
 
 	secrets_report_fini(&report);
 	return good;

@@ -34,7 +34,7 @@ static int tear_down(void **state)
 	char command[100];
 
 	(void)state;
-	lease_value_fini(&reading.value);
+	lease_value_fini(&reading.values.current);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	return system(command);
 }
@@ -72,7 +72,7 @@ static void make_old(const char *name)
 
 static bool read_it(void)
 {
-	lease_value_fini(&reading.value);
+	lease_value_fini(&reading.values.current);
 	reading = (struct reading){ 0 };
 	error = (struct error){ 0 };
 	return mount_read(&secret, &reading, &error);
@@ -93,10 +93,10 @@ static void files_of_a_folder_are_fields(void **state)
 	put("port", "5432", 0600);
 	put("database", "db", 0600);
 	assert_true(read_it());
-	assert_string_equal(reading.value.username, "app");
-	assert_string_equal(reading.value.password, "p");
-	assert_int_equal(reading.value.port, 5432);
-	assert_string_equal(reading.value.dbname, "db");
+	assert_string_equal(reading.values.current.username, "app");
+	assert_string_equal(reading.values.current.password, "p");
+	assert_int_equal(reading.values.current.port, 5432);
+	assert_string_equal(reading.values.current.dbname, "db");
 	assert_string_equal(reading.warning, "");
 }
 
@@ -111,8 +111,8 @@ static void a_generation_is_read_through_one_link(void **state)
 	put("username", "other", 0600);
 	put("password", "other", 0600);
 	assert_true(read_it());
-	assert_string_equal(reading.value.username, "app");
-	assert_string_equal(reading.value.password, "p");
+	assert_string_equal(reading.values.current.username, "app");
+	assert_string_equal(reading.values.current.password, "p");
 	assert_false(reading.young);
 }
 
@@ -149,8 +149,8 @@ static void a_url_in_a_folder_fills_the_gaps(void **state)
 	put("uri", "postgresql://app:wrong@db:1/app", 0600);
 	put("password", "right", 0600);
 	assert_true(read_it());
-	assert_string_equal(reading.value.password, "right");
-	assert_string_equal(reading.value.host, "db");
+	assert_string_equal(reading.values.current.password, "right");
+	assert_string_equal(reading.values.current.host, "db");
 }
 
 static void json_key_names_a_file_of_a_folder(void **state)
@@ -159,7 +159,7 @@ static void json_key_names_a_file_of_a_folder(void **state)
 	secret.json_key = (char *)"login.json";
 	put("login.json", "{\"password\":\"p\"}", 0600);
 	assert_true(read_it());
-	assert_string_equal(reading.value.password, "p");
+	assert_string_equal(reading.values.current.password, "p");
 	secret.json_key = (char *)"../x";
 	assert_refused("not a file's name");
 }

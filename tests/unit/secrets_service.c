@@ -118,7 +118,7 @@ static void sections_are_read_before_anybody_logs_in(void **state)
 	configure("env\nvariable = PGWEIR_TEST_SECRET");
 	assert_password("two");
 	unsetenv("PGWEIR_TEST_SECRET");
-	assert_int_equal(secrets_refresh("s"), SECRETS_FAILED);
+	assert_int_equal(secrets_refresh("s", NULL), SECRETS_FAILED);
 	assert_password("two");
 }
 
@@ -128,8 +128,8 @@ static void a_provider_without_effect_publishes_nothing(void **state)
 	configure("static\nvalue = one");
 	configure("rds-iam");
 	assert_null(lease_find("s"));
-	assert_int_equal(secrets_refresh("s"), SECRETS_NO_EFFECT);
-	assert_int_equal(secrets_refresh("t"), SECRETS_UNKNOWN);
+	assert_int_equal(secrets_refresh("s", NULL), SECRETS_NO_EFFECT);
+	assert_int_equal(secrets_refresh("t", NULL), SECRETS_UNKNOWN);
 }
 
 /* Somebody may be in the middle of writing it. */
@@ -140,15 +140,15 @@ static void a_file_just_written_counts_once_it_reads_the_same_again(void **state
 	configure_file();
 	assert_password("one");                 /* There was nothing better. */
 	put("tw");
-	assert_int_equal(secrets_refresh("s"), SECRETS_REFRESHED);
-	assert_int_equal(secrets_refresh("s"), SECRETS_REFRESHED);
+	assert_int_equal(secrets_refresh("s", NULL), SECRETS_REFRESHED);
+	assert_int_equal(secrets_refresh("s", NULL), SECRETS_REFRESHED);
 	assert_password("one");                 /* Twice the same, but at the same time. */
 	put("two");
 	clock_fake(now_us += SECOND_US);
-	assert_int_equal(secrets_refresh("s"), SECRETS_REFRESHED);
+	assert_int_equal(secrets_refresh("s", NULL), SECRETS_REFRESHED);
 	assert_password("one");
 	clock_fake(now_us += SECOND_US);
-	assert_int_equal(secrets_refresh("s"), SECRETS_REFRESHED);
+	assert_int_equal(secrets_refresh("s", NULL), SECRETS_REFRESHED);
 	assert_password("two");
 	assert_int_equal(changes, 2);
 }

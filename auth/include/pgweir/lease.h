@@ -27,6 +27,7 @@ struct lease_values {
 void lease_values_fini(struct lease_values *values);    /* Wipes. */
 
 void lease_value_fini(struct lease_value *value);       /* Wipes. */
+void lease_value_copy(struct lease_value *to, const struct lease_value *from);  /* `to` was empty. */
 /* The same contents, whatever their version ids? In constant time where passwords are compared. */
 bool lease_value_equal(const struct lease_value *a, const struct lease_value *b) MUST_USE;
 

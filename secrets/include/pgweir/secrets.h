@@ -23,9 +23,21 @@ void secrets_stop(void);                /* Leases are forgotten. Rereads under w
 /* Takes the sections of a new snapshot: each is read before this returns, and its lease published. */
 void secrets_configure(struct config *config);
 
-enum secrets_refresh { SECRETS_REFRESHED, SECRETS_FAILED, SECRETS_UNKNOWN, SECRETS_NO_EFFECT };
-/* Reads one again, now. */
-enum secrets_refresh secrets_refresh(const char *name);
+enum secrets_refresh { SECRETS_REFRESHED, SECRETS_FAILED, SECRETS_UNKNOWN, SECRETS_NO_EFFECT, SECRETS_UNDER_WAY };
+
+/* Told once how a reading ended that takes its time; the service is done with it before that. The reader's own. */
+struct secrets_waiter {
+	struct list link;
+	void (*done)(struct secrets_waiter *waiter, bool good);
+};
+
+/* Reads one again, now. SECRETS_UNDER_WAY: over the network; `waiter` (may be NULL) hears the end, never from within this
+ * call, unless it takes itself out of the list before. */
+enum secrets_refresh secrets_refresh(const char *name, struct secrets_waiter *waiter);
+/* The same for those who only think that there could be something new: not more often than once a second. */
+enum secrets_refresh secrets_refresh_if_old(const char *name, struct secrets_waiter *waiter);
+/* Milliseconds until it is read again by itself; -1: never, or it is being read. */
+int64_t secrets_next_ms(const char *name);
 
 /* How often that secret has been read, well and in vain, since the start. */
 void secrets_reads(const char *name, uint64_t *good, uint64_t *failed);
@@ -44,7 +56,7 @@ void reread_cancel(struct reread **reread);             /* NULL is fine. On the 
 
 struct secrets_report {
 	bool good, no_effect;           /* The provider is one that does nothing yet. */
-	struct lease_value value;
+	struct lease_values values;
 	char warning[256];              /* "" if nothing. */
 	struct error error;             /* Where it is not good. */
 };
