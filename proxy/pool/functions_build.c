@@ -279,16 +279,30 @@ static struct functions *finish(struct functions_builder *builder)
 	return functions;
 }
 
-static void tell(const struct functions *functions, const char *key)
+/* What whoever runs pgweir should know, once: lists come and go with every change of a function. */
+enum { TOLD_FAILED = 1, TOLD_ON_READ = 2, TOLD_WITHOUT_NAMES = 4 };
+
+static unsigned worth_telling(const struct functions *functions)
 {
-	if (functions->failed)
-		log_warning("functions could not be read: each is taken to leave state behind", LOG_TEXT("database", key));
-	else if (functions->on_read.flags)
+	unsigned facts = functions->failed ? TOLD_FAILED : functions->on_read.flags ? TOLD_ON_READ : 0;
+
+	return facts | (functions->names_asked && !functions->names ? TOLD_WITHOUT_NAMES : 0);
+}
+
+static void tell(struct functions_home *home, const struct functions *functions)
+{
+	struct functions *before = functions_current(home);
+	unsigned news = worth_telling(functions) & ~(before ? worth_telling(before) : 0);
+
+	if (news & TOLD_FAILED)
+		log_warning("functions could not be read: each is taken to leave state behind", LOG_TEXT("database", home->key));
+	if (news & TOLD_ON_READ)
 		log_warning("a view, rule, policy, operator or cast calls a function that may leave state behind: every"
-			" transaction is followed by a question", LOG_TEXT("database", key));
-	if (functions->names_asked && !functions->names)
-		log_warning("functions and views could not be read for routing: the primary serves all reads", LOG_TEXT("database", key));
-	log_debug("functions were read", LOG_TEXT("database", key), LOG_INT("may_leave_state", functions->by_name.size));
+			" transaction is followed by a question", LOG_TEXT("database", home->key));
+	if (news & TOLD_WITHOUT_NAMES)
+		log_warning("functions and views could not be read for routing: the primary serves all reads", LOG_TEXT("database", home->key));
+	log_debug("functions were read", LOG_TEXT("database", home->key), LOG_INT("may_leave_state", functions->by_name.size));
+	functions_unref(&before);
 }
 
 void functions_publish(struct functions_builder **builder, bool failed, uint64_t now_us)
@@ -312,7 +326,7 @@ void functions_publish(struct functions_builder **builder, bool failed, uint64_t
 	functions->refresh_us = now_us + (failed || names_failed ? FUNCTIONS_RETRY_US : FUNCTIONS_REFRESH_US);
 	functions->serial = atomic_fetch_add(&serials, 1) + 1;
 	atomic_init(&functions->references, 1);
-	tell(functions, home->key);
+	tell(home, functions);
 	functions_replace(home, functions);
 	functions_builder_free(builder);
 }
