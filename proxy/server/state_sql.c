@@ -236,7 +236,7 @@ static void put_deallocate(const char *name, struct buf *sql)
 	buf_append_char(sql, '"');
 }
 
-bool state_statements_step(const struct state *from, const struct state *to, size_t *step, struct buf *sql)
+const char *state_statements_step(const struct state *from, const struct state *to, size_t *step, struct buf *sql)
 {
 	size_t old = state_count(from);
 
@@ -252,7 +252,7 @@ bool state_statements_step(const struct state *from, const struct state *to, siz
 			put_deallocate(name, sql);
 		else
 			buf_append_text(sql, pair->value);
-		return true;
+		return name;
 	}
-	return false;
+	return NULL;
 }

@@ -75,8 +75,11 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		audit_load_failed(session);
 		return true;
 	}
-	if (request->flags & REQUEST_TRY)
+	if (request->flags & REQUEST_TRY) {
+		if (request->kind == REQUEST_QUERY && state_statement(session->settings, request->name->text))
+			missing_note(session, request->name->text, body, size);
 		return true;
+	}
 	if (request->flags & REQUEST_REFUSED) {
 		session_put_refusal(session, (enum refusal)request->refusal);
 		return true;
@@ -90,7 +93,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	}
 	if (retry_wanted(session, request, body, size))
 		return true;
-	if (!prepared_error(session, body, size, &rewritten))
+	if (!(session->missing && missing_error(session, body, size, &rewritten)) && !prepared_error(session, body, size, &rewritten))
 		return false;
 	outbox_put(&session_relay(session)->to_client, rewritten.bytes, rewritten.size);
 	buf_fini(&rewritten);

@@ -244,11 +244,15 @@ static void add_known(struct leftovers_answer *answer, const struct state *known
 	}
 }
 
-static struct state *with_startup_values(const struct state *now, const struct state *startup)
+/* Startup values, and what could not be prepared there. */
+static struct state *with_what_is_kept(const struct session *session, const struct state *now)
 {
+	const struct state *startup = session->startup;
 	struct state_builder builder = { 0 };
 
 	state_builder_copy(&builder, now);
+	if (session->missing)
+		missing_add(session, &builder);
 	/* "None" is the login's own role, and that is what its login had taken (SET ROLE NONE on a stand-in's connection). */
 	if (state_get(now, "role") && strcmp(state_get(now, "role"), "none") == 0)
 		state_builder_unset(&builder, "role");
@@ -287,7 +291,7 @@ void leftovers_learned(struct session *session)
 	if (session->custom && answer->asked & 1u << LEFTOVER_SETTINGS)
 		custom_learned(session, now);
 	audit_learned(session, now, answer->pins);
-	replace(&session->settings, with_startup_values(now, session->startup));
+	replace(&session->settings, with_what_is_kept(session, now));
 	replace(&backend->settings, now);
 	scope_changed(session);
 	session->sql_prepared = false;

@@ -107,6 +107,7 @@ void audit_free(struct session *session);
 /* sequences.c */
 bool sequences_taken(struct session *session);                  /* True: sequences_clear() is due. */
 void sequences_clear(struct session *session, struct buf *sql); /* What others have left, if they have. */
+void sequences_discarded(struct session *session);
 void sequences_used(struct session *session);                   /* By what runs now, perhaps. */
 void sequences_released(struct session *session);
 void sequences_wrote(struct session *session);

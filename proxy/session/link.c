@@ -4,14 +4,14 @@
 #include "pgweir/wire.h"
 #include "session_internal.h"
 
-static COLD void put_own_query(struct session *session, struct buf *sql, uint8_t flags)
+static COLD void put_own_query(struct session *session, struct buf *sql, uint8_t flags, struct statement_name *name)
 {
 	struct backend *backend = session->backend;
 	struct buf message = { 0 };
 
 	buf_append_char(sql, '\0');
 	wire_put_query(&message, sql->bytes);
-	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | flags, NULL);
+	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | flags, name);
 	backend->unnamed_token = 0;
 	outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
 	buf_fini(&message);
@@ -24,6 +24,7 @@ static COLD void put_setup(struct session *session)
 {
 	struct backend *backend = session->backend;
 	struct buf sql = { 0 };
+	const char *statement;
 	size_t step = 0;
 
 	session->setup_due = false;
@@ -33,12 +34,17 @@ static COLD void put_setup(struct session *session)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
 	sequences_clear(session, &sql);
 	if (sql.size)
-		put_own_query(session, &sql, REQUEST_SETUP);
+		put_own_query(session, &sql, REQUEST_SETUP, NULL);
 	state_difference(backend->settings, session->settings, &sql);
 	if (sql.size)
-		put_own_query(session, &sql, REQUEST_SETUP);
-	while (state_statements_step(backend->settings, session->settings, &step, &sql))
-		put_own_query(session, &sql, REQUEST_TRY);
+		put_own_query(session, &sql, REQUEST_SETUP, NULL);
+	while ((statement = state_statements_step(backend->settings, session->settings, &step, &sql))) {
+		struct statement_name *name = statement_name_new(statement, NULL);
+
+		missing_retried(session, statement);
+		put_own_query(session, &sql, REQUEST_TRY, name);
+		statement_name_unref(&name);
+	}
 	state_unref(&backend->settings);
 	backend->settings = state_ref(session->settings);
 	if (session->custom)

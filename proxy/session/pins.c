@@ -58,6 +58,7 @@ uint32_t session_pins_of(const struct backend *backend)
 static void note_discard_all(struct session *session)
 {
 	prepared_forget_all(session);
+	missing_forget_all(session);
 	listen_note_discard_all(session);
 	state_unref(&session->backend->settings);
 	session->backend->touched = session->mode == POOL_MODE_SESSION;
@@ -79,11 +80,13 @@ static void note_discard_all(struct session *session)
 static void note_discard_sequences(struct session *session)
 {
 	session->pins &= ~PIN_BIT(PIN_SEQUENCE);
+	sequences_discarded(session);
 }
 
 static void note_deallocate_all(struct session *session)
 {
 	prepared_forget_all(session);
+	missing_forget_all(session);
 }
 
 static const struct {

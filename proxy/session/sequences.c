@@ -48,6 +48,13 @@ void sequences_clear(struct session *session, struct buf *sql)
 	session->backend->sequences_mixed = false;
 }
 
+/* By the client, which may have used some since, in the same text. */
+void sequences_discarded(struct session *session)
+{
+	session->backend->sequences_of = session->id;
+	session->backend->sequences_mixed = false;
+}
+
 void sequences_used(struct session *session)
 {
 	struct backend *backend = session->backend;

@@ -212,6 +212,7 @@ static void session_free(struct session *session)
 	atomic_fetch_sub(&session->worker->session_count, 1);
 	client_slot_release(&session->slot);
 	prepared_forget_all(session);
+	missing_forget_all(session);
 	if (session->unnamed)
 		buf_fini(session->unnamed);
 	mem_free(session->unnamed);

@@ -74,6 +74,13 @@ bool prepared_error(struct session *session, const char *body, size_t size, stru
 
 void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
 
+/* missing.c: of `settings`, the statements that could not be prepared on the backend. */
+void missing_note(struct session *session, const char *name, const char *body, size_t size);
+void missing_retried(struct session *session, const char *name);
+bool missing_error(struct session *session, const char *body, size_t size, struct buf *instead);    /* True: this instead. */
+void missing_add(const struct session *session, struct state_builder *now);
+void missing_forget_all(struct session *session);
+
 /* retry.c */
 void retry_begin(struct session *session, const char *bytes, size_t size);
 void retry_keep(struct session *session, const char *bytes, size_t size);

@@ -240,6 +240,32 @@ def test_an_execute_that_is_bound_elsewhere_finds_its_statement(start_pgweir):
     blocker.close()
 
 
+@pytest.fixture
+def fleeting(cluster):
+    make = "CREATE TABLE fleeting AS SELECT 42 AS n; GRANT ALL ON fleeting TO app"
+    cluster.primary.sql("DROP TABLE IF EXISTS fleeting; " + make, "app")
+    yield make
+    cluster.primary.sql("DROP TABLE IF EXISTS fleeting", "app")
+
+
+def test_a_statement_whose_table_is_gone_stays_and_works_again_with_the_table(pair, cluster, fleeting):
+    client, other = pair
+    client.ask("PREPARE s AS SELECT n FROM fleeting")
+    client.ask("PREPARE other AS SELECT 'other'")
+    assert client.value("EXECUTE s") == "42"
+    cluster.primary.sql("DROP TABLE fleeting", "app")
+    for _ in range(2):
+        other.ask("PREPARE s AS SELECT 'none of yours'")
+        told = raw.error_of(client.ask("EXECUTE s"))
+        assert (told["C"], told["M"]) == ("42P01", 'relation "fleeting" does not exist') and "P" not in told
+        assert client.value("EXECUTE other") == "other"
+        client.ask("SET work_mem = '5MB'")      # The server is asked what there is.
+    cluster.primary.sql(fleeting, "app")
+    other.ask("SELECT 1")
+    assert client.value("EXECUTE s") == "42"
+    assert "E" not in raw.types(client.ask("DEALLOCATE ALL")) and raw.error_of(client.ask("EXECUTE s"))["C"] == "26000"
+
+
 # --- Sequences ---
 
 @pytest.fixture

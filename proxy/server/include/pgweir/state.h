@@ -45,8 +45,8 @@ const char *state_pair_statement(const struct state_pair *pair);        /* The s
 void state_difference(const struct state *from, const struct state *to, struct buf *sql);
 
 /* The same for statements, one query at a time, since each may fail for itself: DEALLOCATE for each that is not in `to`, then
- * PREPARE for each that is not in `from`. `*step` begins as 0. False: there are no more. */
-bool state_statements_step(const struct state *from, const struct state *to, size_t *step, struct buf *sql);
+ * PREPARE for each that is not in `from`. `*step` begins as 0. Returns the statement's name; NULL: there are no more. */
+const char *state_statements_step(const struct state *from, const struct state *to, size_t *step, struct buf *sql);
 
 /* True for parameters that only a startup packet can set (log_connections and its like). */
 bool state_is_startup_only(const char *name);

@@ -58,6 +58,7 @@ struct session {
 	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
 	uint32_t unnamed_effects;       /* Of running the unnamed statement. */
 	struct deallocating *deallocating;      /* sql_names.c */
+	struct missing *missing;        /* missing.c */
 	struct map names;               /* Prepared statements by the client's names: struct statement_name. */
 	struct pool_waiter waiter;
 	/* What few touch. */
