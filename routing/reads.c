@@ -22,6 +22,21 @@ static void doubt(struct reads *reads, enum route_reason reason, const char *nam
 	reads->name[size] = '\0';
 }
 
+/* Words that have a parenthesis behind them and are no functions, unless somebody has made one of that name, which the
+ * catalog then has: OPERATOR(s.+), AS NOT MATERIALIZED (…), FETCH FIRST ($1) ROWS, TABLESAMPLE … REPEATABLE (1), JSON_TABLE. */
+static bool is_syntax(const char *name, size_t size)
+{
+	static const char *const words[] = {
+		"columns", "first", "json_exists", "json_query", "json_scalar", "json_serialize", "json_table", "json_value", "materialized",
+		"next", "operator", "repeatable",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strlen(words[i]) == size && memcmp(words[i], name, size) == 0)
+			return true;
+	return false;
+}
+
 static void note_call(const char *name, size_t size, void *arg)
 {
 	struct reads *reads = arg;
@@ -33,8 +48,7 @@ static void note_call(const char *name, size_t size, void *arg)
 		doubt(reads, ROUTE_VOLATILE_FUNCTION, name, size);
 		break;
 	case ROUTE_FUNCTION_UNKNOWN:
-		/* OPERATOR(schema.+) */
-		if (size != 8 || memcmp(name, "operator", 8) != 0)
+		if (!is_syntax(name, size))
 			doubt(reads, ROUTE_UNKNOWN_FUNCTION, name, size);
 		break;
 	}

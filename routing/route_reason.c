@@ -25,8 +25,8 @@ static const struct {
 	[ROUTE_VOLATILE_FUNCTION] = { "volatile_function",
 		"it calls, or seems to call, a function that is volatile or that answers differently on a replica", false },
 	[ROUTE_UNKNOWN_FUNCTION] = { "unknown_function", "it calls, or seems to call, a function that the catalog did not have", false },
-	[ROUTE_UNSAFE_RELATION] = { "unsafe_relation", "it mentions a view, table or type behind which such a function is called, or a foreign"
-		" table", false },
+	[ROUTE_UNSAFE_RELATION] = { "unsafe_relation", "it mentions a view, table or type behind which such a function is called, a foreign table"
+		" or a sequence", false },
 	[ROUTE_UNSAFE_OPERATOR] = { "unsafe_operator", "it seems to use an operator whose function is volatile", false },
 	[ROUTE_UNSAFE_EVERYWHERE] = { "unsafe_everywhere",
 		"this database has a volatile function that no text shows: in a cast, a comparison, an operator class", false },

@@ -4,7 +4,7 @@
  * Functions: the catalog's volatility, but for PostgreSQL's own that are volatile and do no harm, and for those that are
  * stable and answer differently on a replica. Names that unsafe functions stand behind: views, tables with policies, whatever
  * uses those, domains, operators; as stored trees name what they call by number, they are searched for the numbers, which takes
- * no locks. Foreign tables are unsafe by themselves.
+ * no locks. Foreign tables are unsafe by themselves, and so are sequences, which are a bit ahead on a replica.
  *
  * Failure story: if the server refuses or is too slow, there are no names, and the primary serves. */
 #include <string.h>
@@ -42,7 +42,7 @@ static const char question[] =
 	" regexp_matches(t.tree, ':(relid|opno|funcid|opfuncid|aggfnoid|winfnoid) ([1-9][0-9]*)', 'g') x),"
 	" uses AS MATERIALIZED (SELECT m.oid, m.target FROM m WHERE m.what = 'relid' UNION SELECT inhparent, inhrelid FROM pg_inherits),"
 	" bad AS (SELECT m.oid FROM m WHERE CASE m.what WHEN 'relid' THEN false WHEN 'opno' THEN m.target IN (SELECT oid FROM o)"
-	" ELSE m.target IN (SELECT oid FROM u) END UNION SELECT oid FROM pg_class WHERE relkind = 'f'"
+	" ELSE m.target IN (SELECT oid FROM u) END UNION SELECT oid FROM pg_class WHERE relkind IN ('f', 'S')"
 	" UNION SELECT uses.oid FROM bad JOIN uses ON uses.target = bad.oid),"
 	" names AS (SELECT proname, bool_or(unsafe) AS unsafe FROM f GROUP BY proname)"
 	" SELECT '', 's', '', coalesce(string_agg(proname, E'\\n'), '') FROM names WHERE NOT unsafe AND strpos(proname, E'\\n') = 0"

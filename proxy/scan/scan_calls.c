@@ -19,12 +19,18 @@ static bool is_phrase(const struct scan *scan)
 		return scan->before == WORD_PRIMARY || scan->before == WORD_FOREIGN;
 	case WORD_CONFLICT:             /* JOIN t ON conflict(…) */
 		return scan->before == WORD_ON && !scan->joined;
-	case WORD_OVER:                 /* SELECT DISTINCT ON (a) over(…) */
+	case WORD_OVER:                 /* SELECT DISTINCT ON (a) over(…), a OPERATOR(+) over(…) */
 	case WORD_FILTER:
-		return scan->before == TOKEN_CLOSE && !scan->distinct_on;
+		return scan->before == TOKEN_CLOSE && !scan->call_behind_close;
 	default:
 		return false;
 	}
+}
+
+/* FROM f() t(a, b) */
+static bool is_alias(const struct scan *scan)
+{
+	return scan->before == TOKEN_CLOSE && !scan->call_behind_close && !scan->word;
 }
 
 /* The name is one that we know, spelled as PostgreSQL's own. */
@@ -61,15 +67,16 @@ static bool is_call(const struct scan *scan)
 	if (word && scan->previous >= TOKEN_KEYWORD) {
 		if ((word->known & KNOWN_KEYWORD) || is_phrase(scan))
 			return false;
-		if ((word->known & KNOWN_INFIX) && is_operand(scan->before))
+		if ((word->known & KNOWN_INFIX) && is_operand(scan->before) && !(scan->before == TOKEN_CLOSE && scan->call_behind_close))
 			return false;
 	}
-	return !is_known(scan);
+	return !is_alias(scan) && !is_known(scan);
 }
 
 /* At a parenthesis that opens. */
 void scan_calls_open(struct scan *scan)
 {
+	scan->call_behind_close |= scan->previous == WORD_OPERATOR;
 	if (!is_call(scan))
 		return;
 	scan->effects |= SCAN_CALLS;

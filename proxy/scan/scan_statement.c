@@ -310,7 +310,7 @@ void scan_statement_note(struct scan *scan, uint8_t kind)
 		break;
 	}
 	scan->joined |= kind == WORD_JOIN || kind == WORD_MERGE;
-	scan->distinct_on |= kind == WORD_ON && before == WORD_DISTINCT;
+	scan->call_behind_close |= kind == WORD_ON && before == WORD_DISTINCT;
 }
 
 /* At a semicolon outside parentheses, and at the end of the text. */
@@ -323,5 +323,5 @@ void scan_statement_end(struct scan *scan)
 	if (scan->step != STEP_NONE)
 		scan_statement_step(scan, TOKEN_END);
 	scan->step = STEP_START;
-	scan->joined = scan->distinct_on = false;
+	scan->joined = scan->call_behind_close = false;
 }

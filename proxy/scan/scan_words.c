@@ -76,6 +76,7 @@ struct scan_word scan_words[] = {
 	WORD("no", 0, WORD_NO, 0),
 	WORD("notify", 0, WORD_NOTIFY, 0),
 	WORD("on", 0, WORD_ON, KNOWN_KEYWORD | KNOWN_NOTED),
+	WORD("operator", 0, WORD_OPERATOR, 0),
 	WORD("or", 0, WORD_OR, KNOWN_KEYWORD),
 	WORD("order", 0, WORD_ORDER, KNOWN_KEYWORD),
 	WORD("over", 0, WORD_OVER, 0),

@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 struct seen {
 	struct scan_names names;
-	uint64_t calls;         /* A hash of them. */
-	uint32_t effects, statements;
+	uint64_t calls;         /* A hash of them, and of all names. */
+	uint32_t effects, statements, facts, padding;
 };
 
 static void note_call(const char *name, size_t size, void *arg)
@@ -44,8 +44,12 @@ static struct seen look(const char *front, const char *text, size_t size, unsign
 {
 	struct seen seen = { 0 };
 	struct scan scan;
+	struct scan_filter all;
 
+	memset(&all, 0xff, sizeof(all));
 	scan_begin(&scan, flags);
+	scan.filter = &all;
+	scan.mentioned = note_call;
 	scan.names = &seen.names;
 	scan.called = note_call;
 	scan.called_arg = &seen;
@@ -61,6 +65,7 @@ static struct seen look(const char *front, const char *text, size_t size, unsign
 		seen.names.list[i].spelled_size = 0;
 	}
 	seen.statements = scan.statements;
+	seen.facts = scan.facts;
 	return seen;
 }
 

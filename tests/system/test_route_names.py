@@ -1,4 +1,5 @@
 """EXPLAIN ROUTE: what a text is taken for, by the names that a real server's catalog has."""
+import psycopg
 import psycopg2
 import pytest
 
@@ -33,6 +34,8 @@ CREATE VIEW on_system AS SELECT pid FROM pg_stat_activity;
 CREATE VIEW on_guarded AS SELECT * FROM guarded;
 CREATE VIEW with_operator AS SELECT a +!+ a FROM plain;
 CREATE MATERIALIZED VIEW kept AS SELECT strikes(a) FROM plain;
+CREATE SEQUENCE counter; CREATE UNLOGGED TABLE forgotten (a int);
+CREATE FUNCTION hides(command text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE command; END';
 CREATE DOMAIN checked AS int CHECK (strikes(VALUE) > 0);
 CREATE EXTENSION "uuid-ossp"; CREATE EXTENSION pgcrypto; CREATE EXTENSION dblink; CREATE EXTENSION file_fdw;
 CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
@@ -105,7 +108,7 @@ FOR_THE_PRIMARY = {
         "SELECT * FROM striking", "SELECT * FROM locking", "SELECT * FROM on_locking", "SELECT * FROM on_system", "TABLE guarded",
         "SELECT * FROM on_guarded", "SELECT * FROM with_operator", "SELECT 1::checked", "SELECT * FROM remote", "SELECT * FROM parts",
         "SELECT * FROM pg_stat_activity", "SELECT * FROM pg_locks", "SELECT setting FROM pg_catalog.pg_settings",
-        "SELECT * FROM pg_cursors", "SELECT * FROM pg_replication_slots",
+        "SELECT last_value FROM counter", "SELECT * FROM pg_cursors", "SELECT * FROM pg_replication_slots",
     ],
     "unknown_function": ["SELECT nobody(1)"],
     "unsafe_operator": ["SELECT a +!+ 1 FROM plain"],
@@ -189,3 +192,52 @@ def test_the_text_is_taken_as_it_is(proxy):
     for text in ("", " ; ", "IN routed"):
         with pytest.raises(psycopg2.errors.SyntaxError, match="EXPLAIN ROUTE"):
             explain(routed, text)
+
+
+# What a standby runs without a word, so that only the text and the catalog can keep it from there.
+NOT_REFUSED = [
+    "SELECT pg_try_advisory_lock(7)", "SELECT pg_try_advisory_xact_lock(7)", "SELECT pg_advisory_unlock_all()", "SELECT setseed(0.5)",
+    "SELECT dblink_get_connections()", "SELECT pg_cancel_backend(1)", "SELECT pg_terminate_backend(1)", "SELECT pg_reload_conf()",
+    "SELECT pg_stat_reset()", "SELECT pg_read_file('PG_VERSION')", "SELECT pg_export_snapshot()", "SELECT pg_is_in_recovery()",
+    "SELECT current_setting('transaction_read_only')", "SELECT set_config('a.b', 'c', false)", "SELECT pg_listening_channels()",
+    "SELECT pg_current_xact_id_if_assigned()", "SELECT txid_current_snapshot()", "SELECT pg_last_wal_replay_lsn()", "SHOW transaction_read_only",
+    "SELECT pid FROM pg_stat_activity", "SELECT pid FROM pg_locks", "SELECT * FROM pg_settings", "SELECT last_value FROM counter",
+    "SELECT * FROM pg_replication_slots", "SELECT (7::bigint).pg_try_advisory_xact_lock", "SELECT * FROM locking", "SELECT * FROM on_system",
+    "SELECT pg_sequence_last_value('counter')", "CHECKPOINT", "SELECT 1 +!+ 2", "SELECT strikes(1)",
+]
+
+# What it refuses, from within whatever function, and with which of the codes after which a read is
+# tried on the primary.
+REFUSED = {
+    "25006": ["INSERT INTO plain VALUES (1)", "SELECT a FROM plain FOR UPDATE", "SELECT nextval('counter')", "SELECT setval('counter', 5)",
+              "SELECT txid_current()", "SELECT pg_notify('a', '')", "CREATE TEMP TABLE t (a int)", "TRUNCATE plain", "LISTEN a"],
+    "55000": ["SELECT pg_current_wal_lsn()", "SELECT pg_walfile_name('0/1')", "SELECT pg_create_restore_point('a')", "SELECT lastval()"],
+    "0A000": ["SELECT a FROM forgotten"],
+    "XX000": ["SELECT lo_create(0)", "SELECT pg_logical_emit_message(true, 'a', 'b')"],
+}
+
+
+@pytest.fixture
+def standby(server, replicas):
+    replica = replicas[0]
+    position = server.sql("SELECT pg_current_wal_insert_lsn()")[0][0]
+    wait_until(lambda: replica.sql("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", parameters=[position])[0][0], 20, "it has caught up")
+    return replica
+
+
+def test_what_a_standby_runs_is_told_from_the_text(proxy, standby):
+    routed = proxy()
+    names_are_known(routed)
+    for text in NOT_REFUSED:
+        with standby.connect(DATABASE) as connection:
+            connection.execute(text)
+        assert explain(routed, text)[0] == "primary", text
+
+
+def test_what_is_hidden_in_a_function_is_refused_by_a_standby(standby):
+    with standby.connect(DATABASE) as connection:
+        for sqlstate, texts in REFUSED.items():
+            for text in texts:
+                with pytest.raises(psycopg.Error) as caught, connection.transaction():
+                    connection.execute("SELECT hides(%s)", [text])
+                assert caught.value.sqlstate == sqlstate, text

@@ -87,7 +87,11 @@ static void plain_reads_are_reads(void **unused)
 		{ "WITH x AS (SELECT 1) SELECT * FROM x", ROUTE_READ }, { "EXPLAIN (ANALYZE) SELECT 1", ROUTE_READ },
 		{ "SELECT 1; SELECT 2", ROUTE_READ }, { "SELECT abs(-1), count(*), now(), safe_one(x), s.safe_one(y) FROM t", ROUTE_READ },
 		{ "SELECT 'INSERT INTO t', \"update\" FROM \"delete\" -- FOR UPDATE\n", ROUTE_READ },
-		{ "SELECT random(), clock_timestamp(), gen_random_uuid()", ROUTE_READ });
+		{ "SELECT random(), clock_timestamp(), gen_random_uuid()", ROUTE_READ },
+		{ "WITH x (a) AS NOT MATERIALIZED (SELECT 1) SELECT * FROM x FETCH FIRST ($1) ROWS ONLY", ROUTE_READ },
+		{ "SELECT a FROM t TABLESAMPLE system (1) REPEATABLE (2), JSON_TABLE(b, '$' COLUMNS (c int)) j", ROUTE_READ },
+		{ "SELECT a::numeric(10, 2), extract(year FROM b), coalesce(c, d), x.y FROM unnest($1) WITH ORDINALITY x(y, z)", ROUTE_UNKNOWN_FUNCTION },
+		{ "SELECT g FROM generate_series(1, 2) g(i) JOIN (VALUES (1)) v (a) ON a = i", ROUTE_READ });
 }
 
 static void whatever_writes_is_for_the_primary(void **unused)

@@ -3,14 +3,27 @@
 
 #include <stdio.h>
 
+static void put(char *list, size_t room, const char *name, size_t size)
+{
+	size_t used = strlen(list);
+
+	assert_int_equal(strlen(name), size);
+	if (used + size + 2 <= room)
+		snprintf(list + used, room - used, "%s ", name);
+}
+
 static void note_call(const char *name, size_t size, void *arg)
 {
 	struct scanned *scanned = arg;
-	size_t used = strlen(scanned->calls);
 
-	assert_int_equal(strlen(name), size);
-	if (used + size + 2 <= sizeof(scanned->calls))
-		snprintf(scanned->calls + used, sizeof(scanned->calls) - used, "%s ", name);
+	put(scanned->calls, sizeof(scanned->calls), name, size);
+}
+
+void scan_note_mention(const char *name, size_t size, void *arg)
+{
+	struct scanned *scanned = arg;
+
+	put(scanned->mentions, sizeof(scanned->mentions), name, size);
 }
 
 /* Each piece in memory of its own size that is gone when the next one comes. */
@@ -27,9 +40,13 @@ static struct scanned scan_pieces(const char *text, size_t size, unsigned flags,
 {
 	struct scanned scanned = { 0 };
 	struct scan scan;
+	struct scan_filter all;
 	size_t piece = first;
 
+	memset(&all, 0xff, sizeof(all));
 	scan_begin(&scan, flags);
+	scan.filter = &all;
+	scan.mentioned = scan_note_mention;
 	scan.names = &scanned.names;
 	scan.called = note_call;
 	scan.called_arg = &scanned;
@@ -39,6 +56,7 @@ static struct scanned scan_pieces(const char *text, size_t size, unsigned flags,
 	}
 	scanned.effects = scan_end(&scan);
 	scanned.statements = scan.statements;
+	scanned.facts = scan.facts;
 	/* Where they lie depends on the cut. */
 	for (int i = 0; i < scanned.names.count; i++)
 		scanned.names.list[i].spelled = NULL, scanned.names.list[i].spelled_size = 0;
@@ -52,6 +70,8 @@ static void expect_same(const struct scanned *one, const struct scanned *other, 
 			other->statements, one->statements);
 	if (memcmp(&one->names, &other->names, sizeof(one->names)) != 0 || strcmp(one->calls, other->calls) != 0)
 		fail_msg("\"%s\" cut at %zu: other names or calls", text, cut);
+	if (one->facts != other->facts || strcmp(one->mentions, other->mentions) != 0)
+		fail_msg("\"%s\" cut at %zu: other facts or mentions", text, cut);
 }
 
 struct scanned scan_every_way(const char *text, size_t size, unsigned flags)

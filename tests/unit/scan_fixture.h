@@ -14,13 +14,17 @@
 #include "pgweir/scan.h"
 
 struct scanned {
-	uint32_t effects, statements;
+	uint32_t effects, statements, facts;
 	struct scan_names names;
 	char calls[512];        /* "f g " */
+	char mentions[512];     /* All names. */
 };
 
 /* Whole, byte by byte, and cut in two at every place; fails if they differ. */
 struct scanned scan_every_way(const char *text, size_t size, unsigned flags);
+
+/* A scan_called_cb: adds to the mentions of a struct scanned. */
+void scan_note_mention(const char *name, size_t size, void *arg);
 
 struct scan_row {
 	const char *text;

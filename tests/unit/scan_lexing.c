@@ -137,6 +137,9 @@ static void calls_are_told_by_their_parenthesis(void **unused)
 		{ "select a join(select 1) on a like('x') and b ilike (f()) or not c", "f " },
 		{ "select join(1), distinct_on(2)", "join distinct_on " },
 		{ "select distinct on (a) over(1) from t", "over " },
+		{ "select distinct on (a) f(1) from t", "f " },
+		{ "select f from g(1) t(a, b) join (values (1)) \"T\" (c) on true", "g " },
+		{ "select a operator(s.+) f(1), b operator(s.+) join(1), c operator(+) over(1)", "operator f operator join operator over " },
 		{ "select 1 from a join b on conflict(1)", "conflict " },
 		{ "select query_to_xml('set x=1', true, true, '')", "query_to_xml " },
 		{ "call p(1)", "p " },
@@ -153,6 +156,72 @@ static void calls_are_told_by_their_parenthesis(void **unused)
 			fail_msg("\"%s\": calls \"%s\", not \"%s\"", rows[i].text, scanned.calls, rows[i].calls);
 		assert_int_equal((scanned.effects & SCAN_CALLS) != 0, rows[i].calls[0] != '\0');
 	}
+}
+
+/* Wherever they stand, and whatever else they are. */
+static void all_names_are_told_that_the_filter_has(void **unused)
+{
+	static const char other[] = "select a from some_views, SOME_VIEW, \"Some_View\", some";
+	static const char text[] = "select \"A \"\"b\", s.T, f(v) from now as set where 'x' = $1 -- y\n";
+	struct scanned scanned = scan_every_way(text, strlen(text), 0);
+	struct scan_filter filter = { 0 };
+	struct scan scan;
+
+	(void)unused;
+	assert_string_equal(scanned.mentions, "select A \"b s t f v from now as set where ");
+	/* Names of other sizes or letters are not in it, as far as this can be told. */
+	scan_filter_add(&filter, "some_view", 9);
+	scanned = (struct scanned){ 0 };
+	scan_begin(&scan, 0);
+	scan.filter = &filter;
+	scan.mentioned = scan_note_mention;
+	scan.called_arg = &scanned;
+	scan_feed(&scan, other, strlen(other));
+	scan_end(&scan);
+	assert_non_null(strstr(scanned.mentions, "some_view "));
+	assert_null(strstr(scanned.mentions, "some_views "));
+}
+
+static void facts_are_told_of_statements(void **unused)
+{
+	static const struct {
+		const char *text;
+		uint32_t facts;
+	} rows[] = {
+		{ "select 1; show a", SCAN_SHOWS }, { "fetch a", SCAN_FETCHES }, { "move a", SCAN_FETCHES }, { "select show, fetch from a", 0 },
+		{ "select 1 for update", SCAN_LOCKS_ROWS }, { "select 1 for no key update of t", SCAN_LOCKS_ROWS }, { "update t set a = 1", 0 },
+		{ "select 1 for key share", SCAN_LOCKS_ROWS }, { "select share, key from t", 0 }, { "select substring(a for 1)", 0 },
+		{ "select a23456789012345678901234567890123456789012345678901234567890123", 0 },
+		{ "select a234567890123456789012345678901234567890123456789012345678901234", SCAN_LONG_NAMES },
+		{ "select \"a234567890123456789012345678901234567890123456789012345678901234\"", SCAN_LONG_NAMES },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint32_t facts = scan_every_way(rows[i].text, strlen(rows[i].text), 0).facts;
+
+		if (facts != rows[i].facts)
+			fail_msg("\"%s\": facts %x, not %x", rows[i].text, facts, rows[i].facts);
+	}
+}
+
+/* Behind what begins it, also where that is cut. */
+static void the_first_comment_is_told(void **unused)
+{
+	struct scan scan;
+	static const char text[] = "select 1 - 2 / 3 '--', /* a */ -- b\n";
+
+	(void)unused;
+	for (size_t cut = 1; cut < sizeof(text); cut++) {
+		scan_begin(&scan, 0);
+		scan_feed(&scan, text, cut);
+		scan_feed(&scan, text + cut, strlen(text) - cut);
+		scan_end(&scan);
+		assert_string_equal(scan.comment, " a */ -- b\n");
+	}
+	scan_begin(&scan, 0);
+	scan_feed(&scan, "select 1 - /", 12);
+	assert_null(scan.comment);
 }
 
 /* At every distance from the start of a block, for what is skipped in blocks. */
@@ -190,6 +259,9 @@ int main(void)
 		cmocka_unit_test(statements_end_at_semicolons_of_their_own),
 		cmocka_unit_test(bytes_that_may_be_half_a_character_are_not_judged),
 		cmocka_unit_test(calls_are_told_by_their_parenthesis),
+		cmocka_unit_test(all_names_are_told_that_the_filter_has),
+		cmocka_unit_test(facts_are_told_of_statements),
+		cmocka_unit_test(the_first_comment_is_told),
 		cmocka_unit_test(words_and_ends_are_found_at_any_distance),
 		cmocka_unit_test(a_nul_is_a_blank),
 	};

@@ -2,7 +2,7 @@
  *
  * Doubt means primary. What is called a read neither writes nor locks nor changes the session, and calls functions only that
  * the catalog says are not volatile or that are known to do no harm; it may still fail on a replica (a mislabelled function
- * that writes gets 25006), and it may see older rows. What names cannot show is in docs/routing.md.
+ * that writes gets 25006), and it may see older rows. What names cannot show is in docs/reads.md.
  *
  * Knows nothing of sessions: transactions, pins, settings and what is fresh enough are the caller's matter. */
 #ifndef PGWEIR_READS_H

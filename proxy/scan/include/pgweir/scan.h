@@ -152,7 +152,7 @@ struct scan {
 	uint32_t word_size;             /* As long as it was, when only SCAN_WORD_MAX bytes were kept. */
 	uint8_t flags, lexer, string, tag_matched;
 	uint8_t step, previous, before, naming;
-	bool newline, quoted, foreign, catalog, joined, distinct_on, provisional;
+	bool newline, quoted, foreign, catalog, joined, call_behind_close, provisional;
 	char kept[SCAN_WORD_MAX + 1];
 	/* From here on for settings only. */
 	char setting[SCAN_WORD_MAX + 1];
