@@ -19,17 +19,19 @@ static const struct topology_cluster *observed(const struct pool_share *share)
 {
 	const struct config_cluster *cluster = share->database->cluster;
 
-	if (cluster->host_count == 1 || !cluster->probe_user || share->database->routing == ROUTING_REPLICA)
+	if (!cluster->probe_user || share->database->routing == ROUTING_REPLICA)
 		return NULL;
-	return topology_find(share->worker->topology, cluster->name);
+	const struct topology_cluster *known = topology_find(share->worker->topology, cluster->name);
+
+	return known && known->host_count > 1 ? known : NULL;
 }
 
-static const struct config_host *find_host(const struct config_cluster *cluster, const struct topology_host *wanted)
+static bool is_configured(const struct config_cluster *cluster, const struct config_host *host)
 {
 	for (size_t i = 0; i < cluster->host_count; i++)
-		if (cluster->hosts[i].port == wanted->port && strcmp(cluster->hosts[i].host, wanted->host) == 0)
-			return &cluster->hosts[i];
-	return NULL;
+		if (cluster->hosts[i].port == host->port && strcmp(cluster->hosts[i].host, host->host) == 0)
+			return true;
+	return false;
 }
 
 bool pool_host_keeps(const struct pool_share *share, const struct config_host *host)
@@ -37,6 +39,8 @@ bool pool_host_keeps(const struct pool_share *share, const struct config_host *h
 	const struct topology_cluster *cluster = observed(share);
 	const struct topology_host *known = cluster ? topology_find_host(cluster, host->host, host->port) : NULL;
 
+	if (cluster && !known)
+		return is_configured(share->database->cluster, host);
 	return !known || known->keeps;
 }
 
@@ -65,7 +69,7 @@ void pool_choose_host(struct pool_share *share, struct pool_choice *choice)
 	} else {
 		const struct topology_host *primary = topology_primary(known);
 
-		choice->host = primary ? find_host(cluster, primary) : NULL;
+		choice->host = primary ? primary->at : NULL;
 	}
 	if (!choice->host)
 		error_set(&choice->error, "57P03", "no primary is known in cluster \"%s\"", cluster->name);
