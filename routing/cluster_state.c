@@ -396,5 +396,6 @@ bool cluster_state_observe(struct cluster_state *state, size_t host, const struc
 		state->hosts[i].keeps = may_keep(state, &state->hosts[i]);
 	follow_positions(state, &state->hosts[host], observation);
 	judge_all(state, &state->hosts[host], observation->now_us);
-	return has_changed(state);
+	state->hosts[host].moved += observation->moved;
+	return has_changed(state) || observation->moved;
 }

@@ -41,6 +41,7 @@ struct observation {
 	uint64_t lag_us;
 	uint64_t server;                /* The same for one server by all its names; 0: not known. */
 	bool shared_name;               /* The name leads to one server or another. */
+	bool moved;                     /* The name has led elsewhere, up to now. */
 };
 
 struct host_state {
@@ -50,6 +51,7 @@ struct host_state {
 	bool newcomer;                  /* To a cluster that was decided without it. */
 	uint64_t system_identifier, position, server;   /* As last said. */
 	bool tells_lag, shared_name;
+	unsigned moved;                 /* How often its name has led elsewhere from then on. */
 	uint32_t timeline, primary_timeline;    /* The latter: when it last was a primary. */
 	enum host_standing standing, told_standing;     /* told_…: as it was after the observation before. */
 	bool keeps, told_keeps;

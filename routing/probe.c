@@ -11,6 +11,7 @@
 #include "pgweir/map.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
+#include "names.h"
 #include "pace.h"
 #include "questions.h"
 
@@ -28,6 +29,7 @@ struct probe {
 	probe_nodes_cb *nodes_callback;
 	void *arg;
 	struct pgclient *client;        /* NULL: not connected. */
+	struct names *names;            /* NULL: the host is no name, or names are not resolved again. */
 	struct loop_timer timer;
 	enum source source;             /* Of this connection's server. */
 	bool multi_az;                  /* It is a node of an RDS Multi-AZ cluster. */
@@ -267,6 +269,7 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	struct probe *probe = arg;
 
 	if (!error) {
+		names_note(probe->names, pgclient_address(client));
 		ask(probe);
 		return;
 	}
@@ -310,6 +313,21 @@ static void open_connection(struct probe *probe)
 	probe->asked_us = clock_now_us();
 	probe->client = pgclient_new(probe->loop, &options, connection_changed, probe);
 	lease_unref(&lease);
+}
+
+/* Another server may be behind the name. */
+static void name_moved(const struct resolver_answer *now, void *arg)
+{
+	struct probe *probe = arg;
+	const char *address = probe->client ? pgclient_address(probe->client) : NULL;
+
+	if (address && resolver_answer_has(now, address)) {
+		names_note(probe->names, address);
+	} else if (probe->client) {
+		pgclient_free(&probe->client);
+		open_connection(probe);
+	}
+	probe->callback(&(struct observation){ .what = OBSERVED_LOST, .now_us = clock_now_us(), .moved = true }, NULL, probe->arg);
 }
 
 static void look(void *arg)
@@ -360,6 +378,8 @@ struct probe *probe_new(struct loop *loop, const struct probe_options *options, 
 		.nodes_callback = options->nodes_callback,
 		.arg = arg,
 	};
+	if (probe->config->dns_max_ttl_ms)
+		probe->names = names_new(loop, probe->host, probe->config->dns_max_ttl_ms, name_moved, probe);
 	loop_timer_init(&probe->timer, loop, look, probe);
 	loop_timer_start(&probe->timer, 0);
 	return probe;
@@ -373,6 +393,7 @@ void probe_free(struct probe **probe)
 	if (!gone)
 		return;
 	loop_timer_stop(&gone->timer);
+	names_free(&gone->names);
 	pgclient_free(&gone->client);
 	config_unref(&gone->config);
 	mem_free(gone);

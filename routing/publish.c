@@ -20,7 +20,7 @@ static void fill_cluster(struct topology_cluster *to, const struct watch *watch)
 
 		to->hosts[i] = (struct topology_host){
 			.at = watch->hosts[i].at, .host = mem_strdup(watch->hosts[i].at->host), .port = watch->hosts[i].at->port,
-			.standing = host->standing, .keeps = host->keeps, .weight = host->weight,
+			.standing = host->standing, .keeps = host->keeps, .moved = host->moved, .weight = host->weight,
 		};
 	}
 }

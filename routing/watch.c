@@ -127,6 +127,9 @@ static void observed(const struct observation *observation, const struct error *
 
 	if (observation->what != OBSERVED_LOST)
 		note_error(host, error);
+	if (observation->moved)
+		log_notable("a name leads to another address", LOG_TEXT("cluster", watch->cluster->name),
+			LOG_TEXT("host", host->at->host), LOG_INT("port", host->at->port));
 	for (size_t i = 0; i < state->host_count; i++)
 		hosts_before[i] = state->hosts[i].standing;
 	if (cluster_state_observe(state, host->index, observation)) {

@@ -52,7 +52,8 @@ struct topology_host {
 	char *host;
 	uint16_t port;
 	enum host_standing standing;
-	bool keeps;             /* Connections to it may stay. */
+	bool keeps;             /* Connections to it may stay, */
+	unsigned moved;         /* if they were made when this was the same: its name has led elsewhere since. */
 	unsigned weight;
 	_Atomic uint64_t fresh_as_of_us;        /* Of a replica: whatever was committed before is there. 0: not known. */
 	_Atomic uint64_t good_until_us;         /* Later than this the two others do not count: nobody has looked. */
