@@ -523,6 +523,13 @@ int pgclient_server_version(const struct pgclient *client)
 	return client->conn ? PQserverVersion(client->conn) : 0;
 }
 
+const char *pgclient_address(const struct pgclient *client)
+{
+	const char *address = pgclient_is_open(client) ? PQhostaddr(client->conn) : NULL;
+
+	return address && address[0] ? address : NULL;
+}
+
 size_t pgclient_rows(const struct pgclient_result *result)
 {
 	return (size_t)PQntuples(result->rows);

@@ -144,3 +144,20 @@ void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolve
 	}
 	loop_post(loop, &lookup->letter);
 }
+
+bool resolver_answer_has(const struct resolver_answer *answer, const char *address)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+	bool is_v4 = inet_pton(AF_INET, address, &v4) == 1, is_v6 = inet_pton(AF_INET6, address, &v6) == 1;
+
+	for (unsigned i = 0; i < answer->count; i++) {
+		const struct sockaddr_storage *one = &answer->addresses[i];
+
+		if (is_v4 && one->ss_family == AF_INET && memcmp(&((const struct sockaddr_in *)one)->sin_addr, &v4, sizeof(v4)) == 0)
+			return true;
+		if (is_v6 && one->ss_family == AF_INET6 && memcmp(&((const struct sockaddr_in6 *)one)->sin6_addr, &v6, sizeof(v6)) == 0)
+			return true;
+	}
+	return false;
+}

@@ -284,7 +284,9 @@ const struct setting settings_pgweir[] = {
 	{ .name = "drain_timeout", AS_DURATION(struct config, drain_timeout_ms), .default_text = "25s",
 	  .summary = "After SIGTERM: everything has ended by then." },
 	{ .name = "dns_max_ttl", AS_DURATION(struct config, dns_max_ttl_ms), .default_text = "15s",
-	  .summary = "How long the addresses of a host name are remembered." },
+	  .summary = "How long the addresses of a host name are remembered.",
+	  .detail = "Each login resolves the name it connects to. Of hosts that are probed the name is resolved again this often: "
+	            "when it leads elsewhere, connections to where it led are replaced. 0: they are not." },
 
 	/* TCP */
 	{ .name = "tcp_keepalive", AS_BOOL(struct config, tcp_keepalive), .default_text = "1",

@@ -27,6 +27,27 @@ void cluster_state_remember(struct cluster_state *state, uint64_t system_identif
 	state->newest_timeline = newest_timeline;
 }
 
+void cluster_state_follow(struct cluster_state *state, const struct cluster_state *former)
+{
+	cluster_state_remember(state, former->system_identifier, former->newest_timeline);
+	state->standing = state->told_standing = former->standing;
+}
+
+void cluster_state_keep_host(struct cluster_state *state, size_t host, const struct host_state *former)
+{
+	unsigned weight = state->hosts[host].weight;
+
+	state->hosts[host] = *former;
+	state->hosts[host].weight = weight;
+	/* Samples stay behind. */
+	state->hosts[host].measured_us = state->hosts[host].fresh_as_of_us = state->hosts[host].good_until_us = 0;
+}
+
+void cluster_state_add_host(struct cluster_state *state, size_t host, const struct cluster_state *former)
+{
+	state->hosts[host].newcomer = former->standing != CLUSTER_LOOKING;
+}
+
 /* --- One host --- */
 
 static void agree(struct host_state *host, enum observed what, unsigned agreement)
@@ -53,6 +74,9 @@ static void take(struct host_state *host, const struct observation *observation,
 	if (observation->what == OBSERVED_PRIMARY)
 		host->primary_timeline = observation->timeline;
 	host->position = observation->position;
+	host->server = observation->server;
+	host->shared_name = observation->shared_name;
+	host->tells_lag = observation->tells_lag;
 }
 
 /* --- The cluster --- */
@@ -60,7 +84,7 @@ static void take(struct host_state *host, const struct observation *observation,
 static bool all_looked_at(const struct cluster_state *state)
 {
 	for (size_t i = 0; i < state->host_count; i++)
-		if (!state->hosts[i].looked_at)
+		if (!state->hosts[i].looked_at && !state->hosts[i].newcomer)
 			return false;
 	return true;
 }
@@ -79,6 +103,11 @@ static bool is_ours(const struct cluster_state *state, const struct host_state *
 	return !state->system_identifier || !host->system_identifier || host->system_identifier == state->system_identifier;
 }
 
+static bool is_up(const struct host_state *host)
+{
+	return host->confirmed == OBSERVED_PRIMARY || host->confirmed == OBSERVED_REPLICA;
+}
+
 /* After pg_upgrade, or when the servers were made anew in their places. */
 static bool is_another_system(const struct cluster_state *state)
 {
@@ -86,9 +115,8 @@ static bool is_another_system(const struct cluster_state *state)
 
 	for (size_t i = 0; i < state->host_count; i++) {
 		const struct host_state *host = &state->hosts[i];
-		bool up = host->confirmed == OBSERVED_PRIMARY || host->confirmed == OBSERVED_REPLICA;
 
-		if (!up || host->blind || host->confirmed != host->pending || host->system_identifier != found)
+		if (!is_up(host) || host->blind || host->confirmed != host->pending || host->system_identifier != found)
 			return false;
 	}
 	return found && found != state->system_identifier;
@@ -122,8 +150,21 @@ static void note_timelines(struct cluster_state *state)
 			state->newest_timeline = state->hosts[i].timeline;
 }
 
+static bool is_alias(const struct cluster_state *state, const struct host_state *host)
+{
+	for (const struct host_state *other = state->hosts; other < state->hosts + state->host_count; other++) {
+		if (other == host || !is_up(other) || !host->server || other->server != host->server)
+			continue;
+		if (other->shared_name != host->shared_name ? host->shared_name : other < host)
+			return true;
+	}
+	return false;
+}
+
 static enum host_standing standing_of(const struct cluster_state *state, const struct host_state *host)
 {
+	if (is_up(host) && is_alias(state, host))
+		return HOST_ALIAS;
 	switch (host->confirmed) {
 	case OBSERVED_DOWN:
 		return HOST_DOWN;
@@ -235,7 +276,7 @@ static void measure(struct cluster_state *state, struct host_state *host, const 
 static void measure_others(struct cluster_state *state)
 {
 	for (size_t i = 0; i < state->host_count; i++)
-		if (state->hosts[i].standing == HOST_REPLICA && state->hosts[i].measured_us)
+		if (state->hosts[i].standing == HOST_REPLICA && state->hosts[i].measured_us && !state->hosts[i].tells_lag)
 			hold_against_samples(state, &state->hosts[i]);
 }
 
@@ -258,14 +299,18 @@ static void follow_positions(struct cluster_state *state, struct host_state *hos
 	}
 	if (observation->what != OBSERVED_REPLICA)
 		forget_measurement(host);
-	if (host->standing == HOST_PRIMARY && observation->what == OBSERVED_PRIMARY) {
+	if (host->standing == HOST_REPLICA && observation->what == OBSERVED_REPLICA && observation->tells_lag) {
+		host->measured_us = observation->asked_us;
+		host->good_until_us = add_capped(observation->asked_us, state->limits.measured_for_us);
+		host->fresh_as_of_us = observation->asked_us > observation->lag_us ? observation->asked_us - observation->lag_us : 0;
+	} else if (host->standing == HOST_PRIMARY && observation->what == OBSERVED_PRIMARY && observation->position) {
 		sample(state, host, observation);
 		measure_others(state);
 	} else if (host->standing == HOST_REPLICA && observation->what == OBSERVED_REPLICA && state->sampled) {
 		measure(state, host, observation);
 	}
 	for (size_t i = 0; i < state->host_count; i++)
-		if (!state->sampled || state->hosts[i].standing != HOST_REPLICA)
+		if ((!state->sampled && !state->hosts[i].tells_lag) || state->hosts[i].standing != HOST_REPLICA)
 			forget_measurement(&state->hosts[i]);
 }
 
@@ -296,6 +341,8 @@ static enum topology_reads judge(const struct cluster_state *state, struct host_
 		return READS_NOT_REPLICA;
 	if (!host->weight)
 		return READS_UNWEIGHTED;
+	if (host->shared_name)
+		return READS_SHARED_NAME;
 	if (!host->measured_us || now_us > host->good_until_us)
 		return is_behind(host->reads) ? host->reads : READS_UNMEASURED;
 	enum topology_reads found = within(&state->limits, host, now_us, 1);
@@ -349,5 +396,6 @@ bool cluster_state_observe(struct cluster_state *state, size_t host, const struc
 		state->hosts[i].keeps = may_keep(state, &state->hosts[i]);
 	follow_positions(state, &state->hosts[host], observation);
 	judge_all(state, &state->hosts[host], observation->now_us);
-	return has_changed(state);
+	state->hosts[host].moved += observation->moved;
+	return has_changed(state) || observation->moved;
 }

@@ -7,6 +7,7 @@
  *   the primary. But where every host is up and says that it is of another, nothing of the former one is left.
  * - The primary is the one on the newest timeline that any host has ever shown. A timeline counts at once: from then on
  *   primaries of older ones are fenced, also when they come back. Several on the newest: undecided.
+ * - Of several names of one server the one that is its own counts.
  * - A replica that falls behind the limits gets no reads at once, and again when `agreement` looks in a row have found it
  *   within half of them. */
 #ifndef PGWEIR_CLUSTER_STATE_H
@@ -36,13 +37,21 @@ struct observation {
 	uint32_t timeline;
 	uint64_t position;              /* Inserted, or replayed. */
 	struct lag_wal wal;
+	bool tells_lag;                 /* A replica that says itself how far it is behind: no positions are compared. */
+	uint64_t lag_us;
+	uint64_t server;                /* The same for one server by all its names; 0: not known. */
+	bool shared_name;               /* The name leads to one server or another. */
+	bool moved;                     /* The name has led elsewhere, up to now. */
 };
 
 struct host_state {
 	enum observed confirmed, pending;       /* NOTHING, DOWN, PRIMARY or REPLICA. */
 	unsigned agreeing;              /* Observations in a row that say `pending`. */
 	bool looked_at, blind;          /* By the last observation. */
-	uint64_t system_identifier, position;   /* As last said. */
+	bool newcomer;                  /* To a cluster that was decided without it. */
+	uint64_t system_identifier, position, server;   /* As last said. */
+	bool tells_lag, shared_name;
+	unsigned moved;                 /* How often its name has led elsewhere from then on. */
 	uint32_t timeline, primary_timeline;    /* The latter: when it last was a primary. */
 	enum host_standing standing, told_standing;     /* told_…: as it was after the observation before. */
 	bool keeps, told_keeps;
@@ -79,6 +88,13 @@ void cluster_state_fini(struct cluster_state *state);
 
 /* What must outlive a change of the configuration, and the process: the cluster's identity and its newest timeline. */
 void cluster_state_remember(struct cluster_state *state, uint64_t system_identifier, uint32_t newest_timeline);
+
+/* Takes over what the former one was, but for its hosts. */
+void cluster_state_follow(struct cluster_state *state, const struct cluster_state *former);
+/* A host of the former cluster goes on as what it is known to be; one that comes to a cluster that had been decided keeps
+ * nobody waiting. */
+void cluster_state_keep_host(struct cluster_state *state, size_t host, const struct host_state *former);
+void cluster_state_add_host(struct cluster_state *state, size_t host, const struct cluster_state *former);
 
 /* True: the standing of the cluster or of a host has changed. */
 bool cluster_state_observe(struct cluster_state *state, size_t host, const struct observation *observation);

@@ -4,14 +4,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pgweir/clock.h"
 #include "pgweir/lease.h"
+#include "pgweir/map.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
+#include "names.h"
 #include "pace.h"
+#include "questions.h"
 
-enum { TIMEOUT_LEAST_MS = 2000 };
+enum { TIMEOUT_LEAST_MS = 2000, NODES_AGAIN_US = 5 * 1000 * 1000 };
 
 enum probe_state { PROBE_WAITING, PROBE_CONNECTING, PROBE_ASKING };
 
@@ -22,29 +26,19 @@ struct probe {
 	const struct config_cluster *cluster;
 	const struct config_host *host;
 	probe_cb *callback;
+	probe_nodes_cb *nodes_callback;
 	void *arg;
 	struct pgclient *client;        /* NULL: not connected. */
+	struct names *names;            /* NULL: the host is no name, or names are not resolved again. */
 	struct loop_timer timer;
+	enum source source;             /* Of this connection's server. */
+	bool multi_az;                  /* It is a node of an RDS Multi-AZ cluster. */
+	uint64_t nodes_us;              /* When it was asked for nodes; 0: not yet. */
 	uint64_t asked_us;
 	unsigned failures;              /* In a row. */
 	bool blind;                     /* The last one was a refusal. */
 	bool hasty;
 };
-
-/* On a replica the control file knows of a new timeline only with the next restartpoint; whoever sends it WAL says so at
- * once, if we may see it (pg_monitor). */
-static const char question[] =
-	"SELECT r.recovering, "
-	"CASE WHEN r.recovering THEN greatest((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), "
-	"(SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()), "
-	"(SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery())) "
-	"ELSE ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END, "
-	"(SELECT system_identifier FROM pg_catalog.pg_control_system()), "
-	"CASE WHEN r.recovering THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END - '0/0'::pg_lsn, "
-	"i.bytes_per_wal_segment, i.wal_block_size "
-	"FROM (SELECT pg_catalog.pg_is_in_recovery() AS recovering OFFSET 0) r, pg_catalog.pg_control_init() i";
-
-enum answer_column { ANSWER_RECOVERING, ANSWER_TIMELINE, ANSWER_SYSTEM, ANSWER_POSITION, ANSWER_SEGMENT, ANSWER_PAGE, ANSWER_COLUMNS };
 
 static uint64_t timeout_ms(const struct probe *probe)
 {
@@ -98,26 +92,78 @@ static uint64_t number(const struct pgclient_result *result, enum answer_column 
 	return text ? strtoull(text, NULL, 10) : 0;
 }
 
-static void answered(const struct pgclient_result *result, const struct error *error, void *arg)
+/* Whoever answers with an error is up, whatever it is that it does not know or let us do. True: that was it. */
+static bool went_wrong(struct probe *probe, const struct pgclient_result *result, const struct error *error, size_t columns)
 {
-	struct probe *probe = arg;
 	struct error strange;
 
-	/* Lost: connection_changed() comes next. */
-	if (error && !pgclient_is_open(probe->client))
-		return;
-	if (!error && (pgclient_rows(result) != 1 || pgclient_columns(result) != ANSWER_COLUMNS)) {
+	if (!error && (pgclient_rows(result) == 0 || pgclient_columns(result) != columns)) {
 		error_set(&strange, "42P01", "the server does not answer as PostgreSQL does");
 		error = &strange;
 	}
-	/* Whoever answers with an error is up, whatever it is that it does not know or let us do. */
-	if (error) {
+	if (!error)
+		return false;
+	/* Lost: connection_changed() comes next. */
+	if (pgclient_is_open(probe->client))
 		failed(probe, error, true);
+	return true;
+}
+
+static bool is_true(const struct pgclient_result *result, size_t column)
+{
+	const char *text = pgclient_value(result, 0, column);
+
+	return text && text[0] == 't';
+}
+
+static void tell(struct probe *probe, const struct observation *observation)
+{
+	struct pace pace = pace_of(probe);
+
+	probe->failures = 0;
+	probe->blind = false;
+	look_again_after(probe, pace_after_answer_ms(&pace));
+	probe->callback(observation, NULL, probe->arg);
+}
+
+/* --- Streaming replication --- */
+
+static void nodes_answered(const struct pgclient_result *result, const struct error *error, void *arg)
+{
+	struct probe *probe = arg;
+	struct nodes nodes;
+
+	if (error && !pgclient_is_open(probe->client))
 		return;
-	}
-	const char *recovering = pgclient_value(result, 0, ANSWER_RECOVERING);
+	if (!error)
+		questions_read_nodes(result, &nodes);
+	probe->nodes_callback(error ? NULL : &nodes, error, probe->arg);
+}
+
+/* Behind a look at the primary, now and then. */
+static void ask_for_nodes(struct probe *probe)
+{
+	uint64_t now_us = clock_now_us();
+	const char *query = probe->cluster->topology_query ? probe->cluster->topology_query
+		: probe->multi_az ? questions_multi_az_nodes : NULL;
+
+	if (!query || (probe->nodes_us && now_us < probe->nodes_us + NODES_AGAIN_US))
+		return;
+	char *sql = questions_wrap(query);
+
+	probe->nodes_us = now_us;
+	pgclient_query(probe->client, sql, NULL, 0, timeout_ms(probe), nodes_answered, probe);
+	mem_free(sql);
+}
+
+static void answered(const struct pgclient_result *result, const struct error *error, void *arg)
+{
+	struct probe *probe = arg;
+
+	if (went_wrong(probe, result, error, ANSWER_COLUMNS))
+		return;
 	struct observation observation = {
-		.what = recovering && recovering[0] == 't' ? OBSERVED_REPLICA : OBSERVED_PRIMARY,
+		.what = is_true(result, ANSWER_RECOVERING) ? OBSERVED_REPLICA : OBSERVED_PRIMARY,
 		.asked_us = probe->asked_us,
 		.now_us = clock_now_us(),
 		.system_identifier = number(result, ANSWER_SYSTEM),
@@ -126,21 +172,94 @@ static void answered(const struct pgclient_result *result, const struct error *e
 		.wal = { (uint32_t)number(result, ANSWER_SEGMENT), (uint32_t)number(result, ANSWER_PAGE) },
 	};
 
-	struct pace pace = pace_of(probe);
+	tell(probe, &observation);
+	if (observation.what == OBSERVED_PRIMARY)
+		ask_for_nodes(probe);
+}
 
-	probe->failures = 0;
-	probe->blind = false;
-	look_again_after(probe, pace_after_answer_ms(&pace));
-	probe->callback(&observation, NULL, probe->arg);
+/* --- Aurora: storage is shared, so that there are neither timelines nor positions --- */
+
+/* A former writer may not have noticed yet: what it says of the others counts. */
+static enum observed aurora_role(bool recovering, const struct node *writer, const struct node *self)
+{
+	return recovering || (writer && self && writer != self) ? OBSERVED_REPLICA : OBSERVED_PRIMARY;
+}
+
+static bool is_own_name(const struct node *self, const struct config_host *host)
+{
+	return !self || !self->host[0] || (strcasecmp(self->host, host->host) == 0 && self->port == host->port);
+}
+
+static void aurora_answered(const struct pgclient_result *result, const struct error *error, void *arg)
+{
+	struct probe *probe = arg;
+	struct nodes nodes;
+
+	if (went_wrong(probe, result, error, NODE_COLUMNS))
+		return;
+	questions_read_nodes(result, &nodes);
+	nodes_place(&nodes, probe->host);
+	const struct node *self = nodes_self(&nodes);
+	struct observation observation = {
+		.what = aurora_role(is_true(result, NODE_RECOVERING), nodes_writer(&nodes), self),
+		.asked_us = probe->asked_us,
+		.now_us = clock_now_us(),
+		.tells_lag = self && self->tells_lag,
+		.lag_us = self ? self->lag_us + self->age_us : 0,
+		.server = self ? map_hash(self->id, strlen(self->id)) : 0,
+		.shared_name = !is_own_name(self, probe->host),
+	};
+
+	tell(probe, &observation);
+	probe->nodes_callback(&nodes, NULL, probe->arg);
 }
 
 /* --- Looking --- */
+
+static void ask(struct probe *probe);
+
+static void kind_answered(const struct pgclient_result *result, const struct error *error, void *arg)
+{
+	struct probe *probe = arg;
+
+	if (went_wrong(probe, result, error, KIND_COLUMNS))
+		return;
+	probe->source = is_true(result, KIND_AURORA) ? SOURCE_AURORA : SOURCE_STREAMING;
+	probe->multi_az = is_true(result, KIND_MULTI_AZ);
+	ask(probe);
+}
+
+static void ask_nodes_of_aurora(struct probe *probe)
+{
+	char *sql = questions_wrap(probe->cluster->topology_query ? probe->cluster->topology_query : questions_aurora_nodes);
+
+	pgclient_query(probe->client, sql, NULL, 0, timeout_ms(probe), aurora_answered, probe);
+	mem_free(sql);
+}
 
 static void ask(struct probe *probe)
 {
 	probe->state = PROBE_ASKING;
 	probe->asked_us = clock_now_us();
-	pgclient_query(probe->client, question, NULL, 0, timeout_ms(probe), answered, probe);
+	switch (probe->source) {
+	case SOURCE_UNKNOWN:
+		pgclient_query(probe->client, questions_kind, NULL, 0, timeout_ms(probe), kind_answered, probe);
+		break;
+	case SOURCE_STREAMING:
+		pgclient_query(probe->client, questions_streaming, NULL, 0, timeout_ms(probe), answered, probe);
+		break;
+	case SOURCE_AURORA:
+		ask_nodes_of_aurora(probe);
+		break;
+	}
+}
+
+/* As configured; `auto` asks each new connection. */
+static enum source source_of(const struct config_cluster *cluster)
+{
+	if (strcmp(cluster->lag_source, "streaming") == 0)
+		return SOURCE_STREAMING;
+	return strcmp(cluster->lag_source, "aurora") == 0 ? SOURCE_AURORA : SOURCE_UNKNOWN;
 }
 
 static void open_connection(struct probe *probe);
@@ -150,6 +269,7 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	struct probe *probe = arg;
 
 	if (!error) {
+		names_note(probe->names, pgclient_address(client));
 		ask(probe);
 		return;
 	}
@@ -186,10 +306,28 @@ static void open_connection(struct probe *probe)
 	};
 
 	loop_timer_stop(&probe->timer);
+	probe->source = source_of(cluster);
+	probe->multi_az = false;
+	probe->nodes_us = 0;
 	probe->state = PROBE_CONNECTING;
 	probe->asked_us = clock_now_us();
 	probe->client = pgclient_new(probe->loop, &options, connection_changed, probe);
 	lease_unref(&lease);
+}
+
+/* Another server may be behind the name. */
+static void name_moved(const struct resolver_answer *now, void *arg)
+{
+	struct probe *probe = arg;
+	const char *address = probe->client ? pgclient_address(probe->client) : NULL;
+
+	if (address && resolver_answer_has(now, address)) {
+		names_note(probe->names, address);
+	} else if (probe->client) {
+		pgclient_free(&probe->client);
+		open_connection(probe);
+	}
+	probe->callback(&(struct observation){ .what = OBSERVED_LOST, .now_us = clock_now_us(), .moved = true }, NULL, probe->arg);
 }
 
 static void look(void *arg)
@@ -237,8 +375,11 @@ struct probe *probe_new(struct loop *loop, const struct probe_options *options, 
 		.cluster = options->cluster,
 		.host = options->host,
 		.callback = callback,
+		.nodes_callback = options->nodes_callback,
 		.arg = arg,
 	};
+	if (probe->config->dns_max_ttl_ms)
+		probe->names = names_new(loop, probe->host, probe->config->dns_max_ttl_ms, name_moved, probe);
 	loop_timer_init(&probe->timer, loop, look, probe);
 	loop_timer_start(&probe->timer, 0);
 	return probe;
@@ -252,7 +393,15 @@ void probe_free(struct probe **probe)
 	if (!gone)
 		return;
 	loop_timer_stop(&gone->timer);
+	names_free(&gone->names);
 	pgclient_free(&gone->client);
 	config_unref(&gone->config);
 	mem_free(gone);
+}
+
+const char *probe_source(const struct probe *probe)
+{
+	static const char *const words[] = { [SOURCE_STREAMING] = "streaming", [SOURCE_AURORA] = "aurora" };
+
+	return words[probe->source];
 }

@@ -13,14 +13,14 @@ static void fill_cluster(struct topology_cluster *to, const struct watch *watch)
 {
 	to->name = mem_strdup(watch->cluster->name);
 	to->standing = watch->state.standing;
-	to->host_count = watch->cluster->host_count;
+	to->host_count = watch->state.host_count;
 	to->hosts = NEW_ARRAY(struct topology_host, to->host_count);
 	for (size_t i = 0; i < to->host_count; i++) {
 		const struct host_state *host = &watch->state.hosts[i];
 
 		to->hosts[i] = (struct topology_host){
-			.host = mem_strdup(watch->cluster->hosts[i].host), .port = watch->cluster->hosts[i].port,
-			.standing = host->standing, .keeps = host->keeps, .weight = host->weight,
+			.at = watch->hosts[i].at, .host = mem_strdup(watch->hosts[i].at->host), .port = watch->hosts[i].at->port,
+			.standing = host->standing, .keeps = host->keeps, .moved = host->moved, .weight = host->weight,
 		};
 	}
 }

@@ -13,6 +13,7 @@ static const char *const host_words[] = {
 	[HOST_FENCED] = "fenced",
 	[HOST_FOREIGN] = "foreign",
 	[HOST_RIVAL] = "rival",
+	[HOST_ALIAS] = "alias",
 };
 
 static const char *const cluster_words[] = {
@@ -27,6 +28,7 @@ static const char *const reads_words[READS_COUNT] = {
 	[READS_ALLOWED] = "allowed",
 	[READS_NOT_REPLICA] = "not_replica",
 	[READS_UNWEIGHTED] = "unweighted",
+	[READS_SHARED_NAME] = "shared_name",
 	[READS_UNMEASURED] = "unmeasured",
 	[READS_LAG] = "lag",
 	[READS_LAG_BYTES] = "lag_bytes",

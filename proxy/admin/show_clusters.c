@@ -82,6 +82,7 @@ static const struct column host_columns[] = {
 	{ "lag_ms", COLUMN_INT8 },
 	{ "lag_bytes", COLUMN_INT8 },
 	{ "fresh_as_of_age_ms", COLUMN_INT8 },
+	{ "source", COLUMN_TEXT },
 	{ "weight", COLUMN_INT8 },
 	{ "eligible", COLUMN_INT8 },
 	{ "reason", COLUMN_TEXT },
@@ -111,6 +112,7 @@ static void put_observed(struct result *result, const char *cluster, const struc
 	put_number(result, host->lag_us / 1000, host->measured);
 	put_number(result, host->lag_bytes, host->measured);
 	put_number(result, (now_us - host->fresh_as_of_us) / 1000, host->measured);
+	result_text(result, host->source);
 	result_int(result, host->weight);
 	result_int(result, host->reads == READS_ALLOWED);
 	result_text(result, topology_reads_word(host->reads));

@@ -60,6 +60,8 @@ void pool_choose_host(struct pool_share *share, struct pool_choice *choice);
 /* It could not be reached, or should not have been. */
 void pool_host_failed(struct pool_share *share, unsigned tried);
 bool pool_is_standby(const struct pool_share *share, const struct server *server);      /* And should not be. */
+/* How often its name has led to other addresses: what was opened before is connected to another server, perhaps. */
+unsigned pool_host_moved(const struct pool_share *share, const struct config_host *host);
 /* Connections to `host` may stay. */
 bool pool_host_keeps(const struct pool_share *share, const struct config_host *host);
 void pool_judge(struct backend *backend);                       /* Retires it if they may not. */

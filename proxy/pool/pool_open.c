@@ -163,6 +163,7 @@ struct server_target *pool_target(const struct pool_share *share, const struct c
 	target->config = config_ref(share->config);
 	target->database = share->database;
 	target->host = host;
+	target->host_moved = pool_host_moved(share, host);
 	target->dbname = mem_strdup(share->dbname);
 	target->credentials = credentials_ref(share->credentials);
 	target->login_state = waiter ? state_ref(waiter->login_state) : NULL;

@@ -14,22 +14,36 @@
 
 enum { DOUBT_AGAIN_US = 100 * 1000 };
 
-/* NULL: nothing is known, or it does not matter which host it is. */
-static const struct topology_cluster *observed(const struct pool_share *share)
+/* NULL: nothing is known. */
+static const struct topology_cluster *watched(const struct pool_share *share)
 {
 	const struct config_cluster *cluster = share->database->cluster;
 
-	if (cluster->host_count == 1 || !cluster->probe_user || share->database->routing == ROUTING_REPLICA)
-		return NULL;
-	return topology_find(share->worker->topology, cluster->name);
+	return cluster->probe_user ? topology_find(share->worker->topology, cluster->name) : NULL;
 }
 
-static const struct config_host *find_host(const struct config_cluster *cluster, const struct topology_host *wanted)
+/* NULL: nothing is known, or it does not matter which host it is. */
+static const struct topology_cluster *observed(const struct pool_share *share)
+{
+	const struct topology_cluster *known = share->database->routing == ROUTING_REPLICA ? NULL : watched(share);
+
+	return known && known->host_count > 1 ? known : NULL;
+}
+
+unsigned pool_host_moved(const struct pool_share *share, const struct config_host *host)
+{
+	const struct topology_cluster *cluster = watched(share);
+	const struct topology_host *known = cluster ? topology_find_host(cluster, host->host, host->port) : NULL;
+
+	return known ? known->moved : 0;
+}
+
+static bool is_configured(const struct config_cluster *cluster, const struct config_host *host)
 {
 	for (size_t i = 0; i < cluster->host_count; i++)
-		if (cluster->hosts[i].port == wanted->port && strcmp(cluster->hosts[i].host, wanted->host) == 0)
-			return &cluster->hosts[i];
-	return NULL;
+		if (cluster->hosts[i].port == host->port && strcmp(cluster->hosts[i].host, host->host) == 0)
+			return true;
+	return false;
 }
 
 bool pool_host_keeps(const struct pool_share *share, const struct config_host *host)
@@ -37,6 +51,8 @@ bool pool_host_keeps(const struct pool_share *share, const struct config_host *h
 	const struct topology_cluster *cluster = observed(share);
 	const struct topology_host *known = cluster ? topology_find_host(cluster, host->host, host->port) : NULL;
 
+	if (cluster && !known)
+		return is_configured(share->database->cluster, host);
 	return !known || known->keeps;
 }
 
@@ -65,7 +81,7 @@ void pool_choose_host(struct pool_share *share, struct pool_choice *choice)
 	} else {
 		const struct topology_host *primary = topology_primary(known);
 
-		choice->host = primary ? find_host(cluster, primary) : NULL;
+		choice->host = primary ? primary->at : NULL;
 	}
 	if (!choice->host)
 		error_set(&choice->error, "57P03", "no primary is known in cluster \"%s\"", cluster->name);
@@ -83,7 +99,7 @@ bool pool_is_standby(const struct pool_share *share, const struct server *server
 {
 	const char *standby = parameters_get(&server->parameters, "in_hot_standby");
 
-	return share->database->cluster->host_count > 1 && share->database->routing == ROUTING_PRIMARY && !share->replication
+	return (share->database->cluster->host_count > 1 || observed(share)) && share->database->routing == ROUTING_PRIMARY && !share->replication
 		&& standby && strcmp(standby, "on") == 0;
 }
 
@@ -105,10 +121,13 @@ void pool_note_error(const struct backend *backend, const char *sqlstate)
 
 void pool_judge(struct backend *backend)
 {
-	if (backend->retire || pool_host_keeps(backend->share, backend->server->target->host))
+	const struct server_target *target = backend->server->target;
+	bool keeps = pool_host_keeps(backend->share, target->host);
+
+	if (backend->retire || (keeps && pool_host_moved(backend->share, target->host) == target->host_moved))
 		return;
 	backend->retire = true;
-	backend->retire_reason = CLOSE_SERVER_NOT_PRIMARY;
+	backend->retire_reason = keeps ? CLOSE_SERVER_RECONNECT : CLOSE_SERVER_NOT_PRIMARY;
 }
 
 static void judge_all(struct list *members)
@@ -142,7 +161,7 @@ void pool_worker_follow(struct worker *worker)
 {
 	worker_now(worker);
 	LIST_FOREACH(link, next, &worker->shares)
-		if (observed(LIST_MEMBER(link, struct pool_share, link)))
+		if (watched(LIST_MEMBER(link, struct pool_share, link)))
 			follow(LIST_MEMBER(link, struct pool_share, link));
 	hub_worker_follow(worker);
 	pool_worker_retry(worker, NULL);

@@ -6,7 +6,7 @@ import threading
 import psycopg
 import pytest
 
-from harness import raw
+from harness import clusters, raw
 from harness.plugin import database, tls_settings
 from harness.postgres import Cluster, fetched_programs
 from harness.process import run, unprivileged, wait_until
@@ -162,3 +162,11 @@ def test_clients_on_two_workers_share_one_connection(proxy):
     for thread in threads:
         thread.join()
     assert not failed
+
+
+def test_probes_are_answered(start_pgweir, cluster):
+    """The whole question is parsed on a primary too, so that the columns only a standby fills must be there."""
+    watching = start_pgweir(clusters.sections(cluster.primary))
+    wait_until(lambda: clusters.row(watching).get("state") == "served", 20, "it is seen")
+    found = clusters.host(watching, cluster.primary)
+    assert (found["role"], found["timeline"], found["source"], found["last_error"]) == ("primary", 1, "streaming", None)

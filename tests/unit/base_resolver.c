@@ -98,6 +98,20 @@ static void localhost_is_a_loopback_address_with_the_port(void **state)
 	}
 }
 
+static void an_answer_knows_its_addresses_however_they_are_written(void **state)
+{
+	(void)state;
+	look_up("2001:db8::7");
+	assert_true(resolver_answer_has(&answer, "2001:0db8:0:0::7"));
+	assert_false(resolver_answer_has(&answer, "2001:db8::8"));
+	assert_false(resolver_answer_has(&answer, "192.0.2.7"));
+	assert_false(resolver_answer_has(&answer, "not an address"));
+	answers = 0;
+	look_up("192.0.2.7");
+	assert_true(resolver_answer_has(&answer, "192.0.2.7"));
+	assert_false(resolver_answer_has(&answer, "192.0.2.70"));
+}
+
 static void a_name_that_cannot_be_is_an_error_text(void **state)
 {
 	(void)state;
@@ -171,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_number_is_its_own_address, start, stop),
 		cmocka_unit_test_setup_teardown(a_number_of_version_six_is_its_own_address, start, stop),
 		cmocka_unit_test_setup_teardown(localhost_is_a_loopback_address_with_the_port, start, stop),
+		cmocka_unit_test_setup_teardown(an_answer_knows_its_addresses_however_they_are_written, start, stop),
 		cmocka_unit_test_setup_teardown(a_name_that_cannot_be_is_an_error_text, start, stop),
 		cmocka_unit_test_setup_teardown(a_directory_is_the_path_of_its_socket, start, stop),
 		cmocka_unit_test_setup_teardown(an_at_sign_is_the_abstract_name_space, start, stop),

@@ -30,7 +30,7 @@ static bool says(size_t host, enum observed what, uint32_t timeline)
 	bool up = what == OBSERVED_PRIMARY || what == OBSERVED_REPLICA;
 
 	return cluster_state_observe(&state, host, &(struct observation){
-		.what = what, .timeline = timeline, .system_identifier = up ? 77 : 0 });
+		.what = what, .timeline = timeline, .system_identifier = up ? 77 : 0, .position = up });
 }
 
 static void says_often(size_t host, enum observed what, uint32_t timeline)
@@ -391,6 +391,75 @@ static void a_lost_connection_or_an_old_look_takes_the_reads_away(void **unused)
 	assert_int_equal(state.hosts[B].reads, READS_UNMEASURED);
 }
 
+/* As on Aurora: no positions, no timelines. */
+static void a_replica_that_tells_its_lag_needs_no_samples(void **unused)
+{
+	struct observation look = { .what = OBSERVED_REPLICA, .asked_us = 1000, .now_us = 1001, .tells_lag = true, .lag_us = 30 };
+
+	(void)unused;
+	state.limits = (struct cluster_limits){ 100, 0, 300 };
+	cluster_state_observe(&state, A, &(struct observation){ .what = OBSERVED_PRIMARY });
+	cluster_state_observe(&state, B, &look);
+	look.tells_lag = false;
+	cluster_state_observe(&state, C, &look);
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_REPLICA);
+	cluster_state_observe(&state, C, &look);
+	assert_int_equal(state.hosts[C].reads, READS_UNMEASURED);
+	look.tells_lag = true;
+	cluster_state_observe(&state, B, &look);
+	assert_int_equal(state.hosts[B].fresh_as_of_us, 970);
+	assert_int_equal(state.hosts[B].reads, READS_ALLOWED);
+	look.lag_us = 101;
+	cluster_state_observe(&state, B, &look);
+	assert_int_equal(state.hosts[B].reads, READS_LAG);
+}
+
+/* The endpoint of a cluster and that of its writer: one primary, not two. */
+static void two_names_of_one_server_are_one_server(void **unused)
+{
+	struct observation writer = { .what = OBSERVED_PRIMARY, .server = 5, .shared_name = true };
+
+	(void)unused;
+	cluster_state_observe(&state, A, &writer);
+	cluster_state_observe(&state, C, &(struct observation){ .what = OBSERVED_REPLICA, .server = 6 });
+	writer.shared_name = false;
+	cluster_state_observe(&state, B, &writer);
+	expect(CLUSTER_SERVED, HOST_ALIAS, HOST_PRIMARY, HOST_REPLICA);
+	for (int i = 0; i < AGREEMENT; i++)
+		cluster_state_observe(&state, B, &(struct observation){ .what = OBSERVED_DOWN });
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_DOWN, HOST_REPLICA);
+}
+
+/* Such a name may lead somewhere else with the next connection. */
+static void a_shared_name_gets_no_reads(void **unused)
+{
+	(void)unused;
+	settle_with_limits(0, 0);
+	for (int i = 0; i < 2; i++)
+		cluster_state_observe(&state, B, &(struct observation){ .what = OBSERVED_REPLICA, .timeline = 1, .system_identifier = 77,
+			.position = 4000, .asked_us = 1010, .now_us = 1011, .shared_name = true });
+	assert_int_equal(state.hosts[B].reads, READS_SHARED_NAME);
+}
+
+static void a_host_that_is_added_keeps_nobody_waiting(void **unused)
+{
+	struct cluster_state former;
+
+	(void)unused;
+	settle();
+	former = state;
+	cluster_state_init(&state, HOSTS, AGREEMENT);
+	cluster_state_follow(&state, &former);
+	cluster_state_keep_host(&state, A, &former.hosts[A]);
+	cluster_state_keep_host(&state, B, &former.hosts[B]);
+	cluster_state_add_host(&state, C, &former);
+	says(B, OBSERVED_REPLICA, 1);
+	expect(CLUSTER_SERVED, HOST_PRIMARY, HOST_REPLICA, HOST_UNKNOWN);
+	says(C, OBSERVED_PRIMARY, 2);
+	expect(CLUSTER_SERVED, HOST_FENCED, HOST_REPLICA, HOST_PRIMARY);
+	cluster_state_fini(&former);
+}
+
 static void weight_nothing_and_other_roles_get_no_reads(void **unused)
 {
 	(void)unused;
@@ -443,6 +512,10 @@ int main(void)
 		TEST(a_replica_that_is_only_just_within_the_limit_does_not_return),
 		TEST(bytes_are_a_limit_of_their_own),
 		TEST(a_lost_connection_or_an_old_look_takes_the_reads_away),
+		TEST(a_replica_that_tells_its_lag_needs_no_samples),
+		TEST(two_names_of_one_server_are_one_server),
+		TEST(a_shared_name_gets_no_reads),
+		TEST(a_host_that_is_added_keeps_nobody_waiting),
 		TEST(weight_nothing_and_other_roles_get_no_reads),
 		TEST(a_reader_may_bear_less_than_the_cluster_allows),
 	};

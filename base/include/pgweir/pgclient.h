@@ -46,6 +46,9 @@ bool pgclient_is_open(const struct pgclient *client) MUST_USE;
 /* "14.2" is 140002, as libpq has it; 0 before the connection is open. */
 int pgclient_server_version(const struct pgclient *client) MUST_USE;
 
+/* The server's address as text; NULL before the connection is open, and for a Unix socket. */
+const char *pgclient_address(const struct pgclient *client);
+
 /* One statement with its parameters as text (NULL is NULL), copied. May be called before the connection is open. When
  * `timeout_ms` passes from the moment it is sent, the connection is given up; 0: never. Not on a dead client. */
 void pgclient_query(struct pgclient *client, const char *sql, const char *const *parameters, size_t parameter_count,

@@ -2,6 +2,7 @@
 #ifndef PGWEIR_RESOLVER_H
 #define PGWEIR_RESOLVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -24,5 +25,8 @@ typedef void resolver_cb(const struct resolver_answer *answer, void *arg);
 
 /* `host` is a name, an address, or a directory of a Unix socket (starts with '/' or '@'). */
 void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, void *arg);
+
+/* Whether `address`, an IPv4 or IPv6 address as text, is among them. */
+bool resolver_answer_has(const struct resolver_answer *answer, const char *address);
 
 #endif

@@ -41,6 +41,7 @@ struct routing_host_facts {
 	uint64_t lag_us, lag_bytes;
 	uint64_t fresh_as_of_us;
 	const char *last_error;         /* "": the last look went well. */
+	const char *source;             /* How its lag is found out: "streaming" or "aurora"; NULL: not known yet. */
 	unsigned weight;
 	enum topology_reads reads;
 };

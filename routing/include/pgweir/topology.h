@@ -12,6 +12,8 @@
 
 #include "pgweir/check.h"
 
+struct config_host;
+
 enum host_standing {
 	HOST_UNKNOWN,           /* Not looked at yet, or it lets nobody look. */
 	HOST_DOWN,
@@ -20,6 +22,7 @@ enum host_standing {
 	HOST_FENCED,            /* A primary of a timeline that has been left: it gets no write. */
 	HOST_FOREIGN,           /* Of another database system than the cluster. */
 	HOST_RIVAL,             /* One of several primaries, and nothing tells which is right. */
+	HOST_ALIAS,             /* Another name of a server that is in the list by a better one. */
 };
 
 enum cluster_standing {
@@ -35,6 +38,7 @@ enum topology_reads {
 	READS_ALLOWED,
 	READS_NOT_REPLICA,
 	READS_UNWEIGHTED,       /* Its weight is 0. */
+	READS_SHARED_NAME,      /* A name that leads to one server or another: what is measured may not be what is read. */
 	READS_UNMEASURED,       /* No recent look has told how far it is behind. */
 	READS_LAG,              /* It is further behind than max_lag, */
 	READS_LAG_BYTES,        /* or than max_lag_bytes. */
@@ -44,10 +48,12 @@ enum topology_reads {
 
 /* Times are those of clock_now_us(). */
 struct topology_host {
+	const struct config_host *at;           /* To connect to: there as long as the process, configured or not. */
 	char *host;
 	uint16_t port;
 	enum host_standing standing;
-	bool keeps;             /* Connections to it may stay. */
+	bool keeps;             /* Connections to it may stay, */
+	unsigned moved;         /* if they were made when this was the same: its name has led elsewhere since. */
 	unsigned weight;
 	_Atomic uint64_t fresh_as_of_us;        /* Of a replica: whatever was committed before is there. 0: not known. */
 	_Atomic uint64_t good_until_us;         /* Later than this the two others do not count: nobody has looked. */

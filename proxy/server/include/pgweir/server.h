@@ -21,9 +21,10 @@
 /* Where to connect and as whom. Immutable and reference-counted, any thread. */
 struct server_target {
 	_Atomic unsigned references;
-	struct config *config;                  /* A reference: `database` and `host` live in it. */
+	struct config *config;                  /* A reference: `database` lives in it, and `host`, or that stays for ever. */
 	const struct config_database *database; /* TLS, connect_query. */
 	const struct config_host *host;
+	unsigned host_moved;                    /* How often its name had led elsewhere by then. */
 	char *dbname;
 	struct credentials *credentials;        /* A reference. */
 	struct state *login_state;              /* Parameters for the startup packet, beside user and database. A reference. */
