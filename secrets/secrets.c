@@ -299,8 +299,6 @@ static enum secrets_refresh refresh(struct source *source, struct secrets_waiter
 {
 	if (!source)
 		return SECRETS_UNKNOWN;
-	if (!source->provider->read)
-		return SECRETS_NO_EFFECT;
 	if (!source->remote)
 		return read_source(source) ? SECRETS_REFRESHED : SECRETS_FAILED;
 	fetch(source);
@@ -365,12 +363,9 @@ static struct source *source_new(const struct config_secret *section)
 
 static void source_start(struct source *source)
 {
-	if (!source->provider->read)
-		log_warning("secret has no effect yet: its provider is not built in", LOG_TEXT("secret", source->section->name),
-			LOG_TEXT("provider", source->section->provider));
-	else if (source->remote)
+	if (source->remote)
 		return;
-	else if (source->provider->fetched)
+	if (source->provider->fetched)
 		start_fetching(source);
 	else if (source->provider->changes)
 		check(source);
@@ -388,13 +383,13 @@ static void source_free(struct source *source)
 	mem_free(source);
 }
 
-/* Leases of sections that are gone, or have a provider without effect now. */
+/* Leases of sections that are gone, or whose values are of another kind now. */
 static void forget_gone(const struct config *config)
 {
 	for (size_t i = 0; i < service.count; i++) {
 		const struct config_secret *now = config_find_secret(config, service.sources[i]->section->name);
 
-		if (!now || !provider_find(now->provider)->read)
+		if (!now || strcmp(now->provider, service.sources[i]->section->provider) != 0)
 			lease_forget(service.sources[i]->section->name);
 	}
 }
@@ -486,19 +481,23 @@ void secrets_stop(void)
 
 /* --- For commands --- */
 
+bool secrets_is_remote(const struct config_secret *secret)
+{
+	return provider_find(secret->provider)->fetched;
+}
+
 void secrets_read(const struct config_secret *secret, struct secrets_report *report)
 {
 	const struct provider *provider = provider_find(secret->provider);
 	struct reading reading = { 0 };
 
-	*report = (struct secrets_report){ .no_effect = !provider->read };
-	if (report->no_effect)
-		return;
+	*report = (struct secrets_report){ 0 };
 	report->good = provider->read(secret, &reading, &report->error);
 	if (report->good)
 		report->values = reading.values;
 	else
 		lease_values_fini(&reading.values);
+	report->on_demand = reading.on_demand;
 	memcpy(report->warning, reading.warning, sizeof(report->warning));
 }
 

@@ -69,7 +69,7 @@ void lease_forget_all(void);
 
 /* --- Any thread --- */
 
-/* A reference, or NULL where no such secret is published: its provider has no effect yet. */
+/* A reference, or NULL where no such secret is published. */
 struct lease *lease_find(const char *name) MUST_USE;
 /* True while clients may still log in with the previous value. */
 bool lease_in_grace(const struct lease *lease, uint64_t grace_ms) MUST_USE;
