@@ -65,14 +65,14 @@ static bool read_admin(struct place *place, struct error *error)
 		return true;
 	}
 	secrets_read(secret, &report);
-	bool good = report.good;
+	bool good = report.good && !report.on_demand;
 
 	if (good) {
 		place->admin.username = mem_strdup(report.values.current.username);
 		place->admin.password = mem_secret_dup(report.values.current.password);
 	} else {
 		error_set(error, NULL, "secret \"%s\" of admin_user cannot be read: %s", secret->name,
-			report.no_effect ? "its provider has no effect yet" : report.error.text);
+			report.on_demand ? "it must be one with a password, not rds-iam" : report.error.text);
 	}
 	secrets_report_fini(&report);
 	return good;

@@ -34,11 +34,11 @@ static struct watch *find(const char *cluster)
 static bool can_log_in(const struct config_cluster *cluster)
 {
 	struct lease *lease = cluster->probe_secret ? lease_find(cluster->probe_secret) : NULL;
-	bool known = lease || !cluster->probe_secret;
+	bool known = !cluster->probe_secret || (lease && !lease->on_demand);
 
 	lease_unref(&lease);
 	if (!known)
-		log_warning("cluster is not probed: the provider of its probe_secret has no effect yet",
+		log_warning("cluster is not probed: its probe_secret must be one with a password, not rds-iam",
 			LOG_TEXT("cluster", cluster->name), LOG_TEXT("secret", cluster->probe_secret));
 	return known;
 }

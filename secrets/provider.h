@@ -1,4 +1,4 @@
-/* Providers: where the text of a secret comes from. One row each; what is not in the table's `read` has no effect yet. */
+/* Providers: where the text of a secret comes from. One row each. */
 #ifndef PGWEIR_SECRETS_PROVIDER_H
 #define PGWEIR_SECRETS_PROVIDER_H
 

@@ -16,6 +16,7 @@
 #include "provider.h"
 #include "reread_internal.h"
 #include "shape.h"
+#include "token_internal.h"
 #include "watch.h"
 
 enum {
@@ -120,6 +121,18 @@ static void log_value(const char *name)
 	lease_unref(&lease);
 }
 
+static void publish_on_demand(const struct source *source)
+{
+	struct lease *former = lease_find(source->section->name);
+	bool known = former && former->on_demand;
+
+	lease_unref(&former);
+	if (known)
+		return;
+	lease_publish_on_demand(source->section->name);
+	service.changed(service.arg);
+}
+
 static void publish(struct source *source, struct lease_values *values, const char *problem)
 {
 	const char *name = source->section->name;
@@ -159,8 +172,12 @@ static bool must_settle(struct source *source, const struct lease *former, struc
 /* What a reading brought, or why it brought nothing. */
 static void take_reading(struct source *source, struct reading *reading, const struct error *error)
 {
-	struct lease *former = lease_find(source->section->name);
+	struct lease *former = reading->on_demand ? NULL : lease_find(source->section->name);
 
+	if (reading->on_demand) {
+		publish_on_demand(source);
+		return;
+	}
 	count_reading(source->section->name, !error);
 	log_outcome(source, former, error ? error->text : NULL);
 	if (!error)
@@ -282,14 +299,19 @@ static enum secrets_refresh refresh(struct source *source, struct secrets_waiter
 {
 	if (!source)
 		return SECRETS_UNKNOWN;
-	if (!source->provider->read)
-		return SECRETS_NO_EFFECT;
 	if (!source->remote)
 		return read_source(source) ? SECRETS_REFRESHED : SECRETS_FAILED;
 	fetch(source);
 	if (waiter)
 		list_push_back(&source->waiters, &waiter->link);
 	return SECRETS_UNDER_WAY;
+}
+
+const struct config_secret *secrets_section(const char *name)
+{
+	const struct source *source = find_source(name);
+
+	return source ? source->section : NULL;
 }
 
 enum secrets_refresh secrets_refresh(const char *name, struct secrets_waiter *waiter)
@@ -322,13 +344,8 @@ int64_t secrets_next_ms(const char *name)
 /* Nobody waits for the network here: until it answers there is a lease without a value, or the former one. */
 static void start_fetching(struct source *source)
 {
-	struct lease *former = lease_find(source->section->name);
-	struct lease_values none = { 0 };
-
 	source->remote = aws_secret_new(service.control, source->section);
-	if (!former)
-		(void)lease_publish(source->section->name, &none, mem_strdup("it has not been fetched yet"));
-	lease_unref(&former);
+	lease_publish_awaited(source->section->name);
 	fetch(source);
 }
 
@@ -346,12 +363,9 @@ static struct source *source_new(const struct config_secret *section)
 
 static void source_start(struct source *source)
 {
-	if (!source->provider->read)
-		log_warning("secret has no effect yet: its provider is not built in", LOG_TEXT("secret", source->section->name),
-			LOG_TEXT("provider", source->section->provider));
-	else if (source->remote)
+	if (source->remote)
 		return;
-	else if (source->provider->fetched)
+	if (source->provider->fetched)
 		start_fetching(source);
 	else if (source->provider->changes)
 		check(source);
@@ -369,13 +383,13 @@ static void source_free(struct source *source)
 	mem_free(source);
 }
 
-/* Leases of sections that are gone, or have a provider without effect now. */
+/* Leases of sections that are gone, or whose values are of another kind now. */
 static void forget_gone(const struct config *config)
 {
 	for (size_t i = 0; i < service.count; i++) {
 		const struct config_secret *now = config_find_secret(config, service.sources[i]->section->name);
 
-		if (!now || !provider_find(now->provider)->read)
+		if (!now || strcmp(now->provider, service.sources[i]->section->provider) != 0)
 			lease_forget(service.sources[i]->section->name);
 	}
 }
@@ -450,11 +464,13 @@ void secrets_start(struct loop *control, secrets_changed_cb *changed, void *arg)
 	service.arg = arg;
 	service.watch.io.fd = -1;
 	reread_service_start(control);
+	token_service_start(control);
 }
 
 void secrets_stop(void)
 {
 	reread_service_stop();
+	token_service_stop();
 	if (service.control)
 		stop_sources();
 	service.control = NULL;
@@ -465,19 +481,23 @@ void secrets_stop(void)
 
 /* --- For commands --- */
 
+bool secrets_is_remote(const struct config_secret *secret)
+{
+	return provider_find(secret->provider)->fetched;
+}
+
 void secrets_read(const struct config_secret *secret, struct secrets_report *report)
 {
 	const struct provider *provider = provider_find(secret->provider);
 	struct reading reading = { 0 };
 
-	*report = (struct secrets_report){ .no_effect = !provider->read };
-	if (report->no_effect)
-		return;
+	*report = (struct secrets_report){ 0 };
 	report->good = provider->read(secret, &reading, &report->error);
 	if (report->good)
 		report->values = reading.values;
 	else
 		lease_values_fini(&reading.values);
+	report->on_demand = reading.on_demand;
 	memcpy(report->warning, reading.warning, sizeof(report->warning));
 }
 

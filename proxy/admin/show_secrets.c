@@ -29,6 +29,8 @@ static const struct column columns[] = {
 	{ "refused", COLUMN_INT8 },             /* and how many logins servers have refused. */
 	{ "hosts_refusing", COLUMN_INT8 },
 	{ "problem", COLUMN_TEXT },
+	{ "version_id", COLUMN_TEXT },          /* What its source calls the version, */
+	{ "next_refresh", COLUMN_INT8 },        /* and in how many seconds it is read again. */
 };
 const struct table secrets_table = TABLE(columns);
 
@@ -36,6 +38,16 @@ static void put_since(struct result *result, uint64_t then_us)
 {
 	if (then_us)
 		result_int(result, (int64_t)((clock_now_us() - then_us) / US_PER_S));
+	else
+		result_null(result);
+}
+
+static void put_next(struct result *result, const char *name)
+{
+	int64_t next_ms = secrets_next_ms(name);
+
+	if (next_ms >= 0)
+		result_int(result, next_ms / 1000);
 	else
 		result_null(result);
 }
@@ -85,11 +97,13 @@ static void put_lease(struct result *result, const struct lease *lease, const st
 	result_text(result, lease->pending.password && !lease_value_equal(&lease->pending, value) ? "yes" : "no");
 	put_uses(result, secret->name);
 	result_text(result, lease->problem);
+	result_text(result, value->version_id);
+	put_next(result, secret->name);
 }
 
 void show_secrets(struct job *job)
 {
-	static const struct lease nothing = { .stage = "", .problem = (char *)"the provider has no effect yet" };
+	static const struct lease nothing = { .stage = "", .problem = (char *)"it has not been read yet" };
 	const struct config *config = control_config();
 
 	for (size_t i = 0; i < config->secret_count; i++) {
@@ -146,9 +160,6 @@ void act_refresh_secret(struct job *job)
 		break;
 	case SECRETS_UNKNOWN:
 		job_fail(job, "42704", "there is no such secret", "SHOW SECRETS lists them.");
-		break;
-	case SECRETS_NO_EFFECT:
-		job_fail(job, "0A000", "the provider of this secret has no effect yet", NULL);
 		break;
 	}
 }

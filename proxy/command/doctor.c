@@ -105,15 +105,13 @@ static void look_at_secrets(struct doctor *doctor, const struct config *config)
 		struct secrets_report report;
 
 		secrets_read(secret, &report);
-		if (report.no_effect)
-			doctor_say(doctor, DOCTOR_WRONG, where, "choose another provider", "provider %s is not built in", secret->provider);
-		else if (!report.good)
+		if (!report.good)
 			doctor_say(doctor, DOCTOR_WRONG, where, "see `pgweir secret show`, and docs/secrets.md", "cannot be read: %s",
 				report.error.text);
 		else if (report.warning[0])
 			doctor_say(doctor, DOCTOR_NOTE, where, NULL, "%s", report.warning);
 		else
-			doctor_say(doctor, DOCTOR_GOOD, where, NULL, "can be read");
+			doctor_say(doctor, DOCTOR_GOOD, where, NULL, "%s", report.on_demand ? "makes tokens" : "can be read");
 		secrets_report_fini(&report);
 		mem_free(where);
 	}

@@ -8,6 +8,7 @@
 #include "pgweir/loop.h"
 #include "pgweir/pgclient.h"
 #include "pgweir/secrets.h"
+#include "pgweir/tokens.h"
 
 enum { CONNECT_TIMEOUT_MS = 10 * 1000, STAMP_MAX = 32 };
 
@@ -20,12 +21,13 @@ static void print_line(const char *name, const char *value)
 }
 
 /* A file's time says which version it is, and nothing about what is in it. */
-static void print_version(const struct config_secret *secret)
+static void print_version(const struct config_secret *secret, const char *version_id)
 {
 	struct stat status;
 	struct tm local;
 	char stamp[STAMP_MAX];
 
+	print_line("version", version_id);
 	if (!secret->path || stat(secret->path, &status) != 0 || !localtime_r(&status.st_mtime, &local))
 		return;
 	strftime(stamp, sizeof(stamp), "%F %T %z", &local);
@@ -37,11 +39,9 @@ static void print_report(const struct config_secret *secret, const struct secret
 {
 	print_line("name", secret->name);
 	print_line("provider", secret->provider);
-	if (report->no_effect)
-		print_line("problem", "the provider has no effect yet");
-	if (report->no_effect)
-		return;
-	print_version(secret);
+	if (report->on_demand)
+		print_line("value", "a token for each login");
+	print_version(secret, report->values.current.version_id);
 	print_line("username", report->values.current.username);
 	print_line("host", report->values.current.host);
 	if (report->values.current.port)
@@ -110,18 +110,39 @@ static bool try_host(const struct config *config, const struct config_database *
 
 struct test {
 	const struct config *config;
+	const struct config_secret *secret;
 	const struct lease_value *value;
+	bool on_demand;
 	unsigned tried;
 	bool good;
 };
+
+/* Where each login gets a token of its own, with that. */
+static bool try_with_token(struct test *test, const struct config_database *database, const struct config_host *host,
+	const char *user)
+{
+	struct error error = { 0 };
+	struct lease_value value = { .password = token_make_now(test->secret, host->host, host->port, user, &error) };
+
+	if (!value.password)
+		printf("database %s at %s:%u as %s: %s\n", database->name, host->host, host->port, user, error.text);
+	bool good = value.password && try_host(test->config, database, host, user, &value);
+
+	lease_value_fini(&value);
+	return good;
+}
 
 static void try_database(struct test *test, const struct config_database *database, const char *user)
 {
 	const char *as = test->value->username ? test->value->username : user;
 
 	for (size_t i = 0; i < database->cluster->host_count; i++) {
+		const struct config_host *host = &database->cluster->hosts[i];
+		bool good = test->on_demand ? try_with_token(test, database, host, as)
+			: try_host(test->config, database, host, as, test->value);
+
 		test->tried++;
-		if (!try_host(test->config, database, &database->cluster->hosts[i], as, test->value))
+		if (!good)
 			test->good = false;
 	}
 }
@@ -143,9 +164,11 @@ static void try_users(struct test *test, const struct config_database *database,
 	}
 }
 
-static bool try_all(const struct config *config, const struct config_secret *secret, const struct lease_value *value)
+static bool try_all(const struct config *config, const struct config_secret *secret, const struct secrets_report *report)
 {
-	struct test test = { .config = config, .value = value, .good = true };
+	struct test test = {
+		.config = config, .secret = secret, .value = &report->values.current, .on_demand = report->on_demand, .good = true,
+	};
 
 	for (size_t i = 0; i < config->database_count; i++) {
 		const struct config_database *database = &config->databases[i];
@@ -167,7 +190,7 @@ bool secret_command_test(const struct config *config, const struct config_secret
 	secrets_read(secret, &report);
 	if (!report.good)
 		print_report(secret, &report);
-	bool good = report.good && try_all(config, secret, &report.values.current);
+	bool good = report.good && try_all(config, secret, &report);
 
 	secrets_report_fini(&report);
 	return good;
@@ -181,11 +204,11 @@ void secret_command_check(const struct config *config)
 		const struct config_secret *secret = &config->secrets[i];
 		struct secrets_report report;
 
+		/* A file is checked also where there is no network. */
+		if (secrets_is_remote(secret))
+			continue;
 		secrets_read(secret, &report);
-		if (report.no_effect)
-			fprintf(stderr, "warning: secret \"%s\" has no effect yet: provider %s is not built in\n", secret->name,
-				secret->provider);
-		else if (!report.good)
+		if (!report.good)
 			fprintf(stderr, "warning: secret \"%s\" cannot be read: %s\n", secret->name, report.error.text);
 		else if (report.warning[0])
 			fprintf(stderr, "warning: secret \"%s\": %s\n", secret->name, report.warning);

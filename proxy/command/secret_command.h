@@ -10,7 +10,7 @@
 bool secret_command_show(const struct config_secret *secret);
 /* Logs in with it to the server of each database that it serves. False: it cannot be read, serves none, or one refused. */
 bool secret_command_test(const struct config *config, const struct config_secret *secret);
-/* A warning on standard error for each that cannot be read, or has no effect yet. */
+/* A warning on standard error for each that cannot be read. */
 void secret_command_check(const struct config *config);
 
 #endif

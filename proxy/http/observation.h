@@ -49,7 +49,7 @@ struct observed_cluster {
 
 struct observed_secret {
 	char *name, *provider;
-	struct lease *lease;            /* NULL: the provider has no effect yet. */
+	struct lease *lease;            /* NULL: nothing is known of it. */
 	uint64_t good_reads, failed_reads;
 };
 

@@ -237,7 +237,7 @@ static void put_secrets(struct http_json *json, const struct observation *seen)
 		http_json_open(json, NULL, '{');
 		http_json_text(json, "name", secret->name);
 		http_json_text(json, "provider", secret->provider);
-		http_json_text(json, "problem", lease ? lease->problem : "the provider has no effect yet");
+		http_json_text(json, "problem", lease ? lease->problem : "it has not been read yet");
 		http_json_int(json, "version", lease ? (int64_t)lease->version : 0);
 		put_age(json, "age_s", seen->at_us, lease ? lease->changed_us : 0);
 		put_age(json, "read_s", seen->at_us, lease ? lease->fetched_us : 0);

@@ -436,7 +436,10 @@ class Backend(Stream):
                 self.server.cancels.append((struct.unpack_from("!i", rest)[0], rest[4:]))
                 return False
             if code in (SSL_REQUEST, GSSENC_REQUEST):
-                Stream.send(self, b"N")
+                tls = self.server.tls if code == SSL_REQUEST else None
+                Stream.send(self, b"S" if tls else b"N")
+                if tls:
+                    self.sock = tls.wrap_socket(self.sock, server_side=True)
                 continue
             words = [word.decode() for word in rest.split(b"\0")]
             self.startup = dict(zip(words[0::2], words[1::2]))
@@ -489,10 +492,12 @@ class FakeServer:
     """Listens on loopback; each connection runs in a thread of its own.
 
     `on_message(backend, message)` returns True when it has dealt with the message; else the backend's own answer is
-    given. `on_startup(backend)` likewise replaces the welcome. `bytewise` sends everything one byte at a time."""
+    given. `on_startup(backend)` likewise replaces the welcome. `bytewise` sends everything one byte at a time; `tls` is an
+    ssl.SSLContext."""
 
-    def __init__(self, on_message=None, on_startup=None, bytewise: bool = False, parameters: dict[str, str] | None = None):
-        self.on_message, self.on_startup, self.bytewise = on_message, on_startup, bytewise
+    def __init__(self, on_message=None, on_startup=None, bytewise: bool = False, parameters: dict[str, str] | None = None,
+                 tls=None):
+        self.on_message, self.on_startup, self.bytewise, self.tls = on_message, on_startup, bytewise, tls
         self.parameters = {**DEFAULT_PARAMETERS, **(parameters or {})}
         self.backends: list[Backend] = []
         self.seen: list[Message] = []           # Of all connections, in order.

@@ -406,12 +406,3 @@ def test_commands_show_and_test_a_secret_without_its_value(start_pgweir, cluster
     assert command("secret", "show", "-c", proxy.ini_path, "rotated").returncode == 1
     checked = command("check", "-c", proxy.ini_path)
     assert checked.returncode == 0 and 'secret "rotated" cannot be read' in checked.stderr
-
-
-def test_providers_without_effect_yet_say_so(start_pgweir):
-    """The [user] is served as if it had no secret."""
-    proxy = start_pgweir({"user app": {"secret": "later"},
-                          "secret later": {"provider": "aws-secrets-manager", "id": "prod/app", "region": "us-east-1"}})
-    assert proxy.raw("app", "app").value("SELECT 1") == "1"
-    assert "no effect yet" in proxy.log()
-    assert "no effect yet" in command("check", "-c", proxy.ini_path).stderr

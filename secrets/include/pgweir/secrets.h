@@ -23,7 +23,7 @@ void secrets_stop(void);                /* Leases are forgotten. Rereads under w
 /* Takes the sections of a new snapshot: each is read before this returns, and its lease published. */
 void secrets_configure(struct config *config);
 
-enum secrets_refresh { SECRETS_REFRESHED, SECRETS_FAILED, SECRETS_UNKNOWN, SECRETS_NO_EFFECT, SECRETS_UNDER_WAY };
+enum secrets_refresh { SECRETS_REFRESHED, SECRETS_FAILED, SECRETS_UNKNOWN, SECRETS_UNDER_WAY };
 
 /* Told once how a reading ended that takes its time; the service is done with it before that. The reader's own. */
 struct secrets_waiter {
@@ -55,11 +55,13 @@ void reread_cancel(struct reread **reread);             /* NULL is fine. On the 
 /* --- Without the service: for commands --- */
 
 struct secrets_report {
-	bool good, no_effect;           /* The provider is one that does nothing yet. */
+	bool good, on_demand;           /* Each login gets a value of its own (tokens.h). */
 	struct lease_values values;
 	char warning[256];              /* "" if nothing. */
 	struct error error;             /* Where it is not good. */
 };
+/* Reading it takes the network, and its time. */
+bool secrets_is_remote(const struct config_secret *secret);
 void secrets_read(const struct config_secret *secret, struct secrets_report *report);
 void secrets_report_fini(struct secrets_report *report);
 /* A text in any of the shapes that a secret may have. `value` is filled on true only. */

@@ -1,0 +1,106 @@
+"""Provider rds-iam: logins with tokens, against a scripted TLS server that checks them with botocore."""
+import ssl
+
+import psycopg
+import pytest
+
+from harness import raw
+from harness.aws import ACCOUNT
+from harness.aws_identity import Role
+from harness.aws_signature import Refused
+from harness.process import wait_until
+
+pytestmark = pytest.mark.ours
+
+# What RDS knows the server by; the configuration has an address.
+NAME = "db1.cluster-abc.eu-west-1.rds.amazonaws.com"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
+
+
+class Rds:
+    """Takes tokens for NAME alone, over TLS alone, as the user that they were made for."""
+
+    def __init__(self, aws, certificates):
+        self.aws, self.tokens, self.refusals, self.mood = aws, [], [], None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.server_cert, certificates.server_key)
+        self.server = raw.FakeServer(on_startup=self.log_in, tls=context)
+
+    def log_in(self, backend) -> bool:
+        backend.send(raw.authentication(3))
+        token = backend.receive().body.rstrip(b"\0").decode()
+        self.tokens.append(token)
+        try:
+            assert isinstance(backend.sock, ssl.SSLSocket), "a token in clear text"
+            if self.mood == "once" and len(set(self.tokens)) == 1:
+                raise Refused("ExpiredTokenException", "the first token is not liked here")
+            self.aws.check_rds_token(token, f"{NAME}:5432", backend.startup["user"])
+        except (Refused, AssertionError) as refusal:
+            self.refusals.append(str(refusal))
+            backend.send(raw.error_response("28P01", 'PAM authentication failed for user "app"', "FATAL"))
+            backend.close()
+            raise raw.Closed from refusal
+        return False
+
+
+@pytest.fixture
+def rds(aws, cluster, monkeypatch):
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_REGION")            # The name of the host tells it.
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    running = Rds(aws, cluster.certificates)
+    with running.server:
+        yield running
+
+
+def sections(rds, cluster, **secret) -> dict:
+    return {"database app": {"host": "localhost", "port": rds.server.port, "user": "app", "secret": "iam", "pool_size": 4,
+                             "server_tls_ca_file": cluster.certificates.ca},
+            "secret iam": {"provider": "rds-iam", "iam_host": f"localhost={NAME}:5432", **secret}}
+
+
+def ask(proxy) -> str:
+    return proxy.raw("app", "app").value("SELECT 1")
+
+
+def test_logins_have_tokens_that_rds_takes(rds, aws, cluster, start_pgweir):
+    """One token serves several logins; TLS is verified without being asked for."""
+    proxy = start_pgweir(sections(rds, cluster))
+    connections = [proxy.raw("app", "app") for _ in range(3)]
+    for connection in connections:
+        connection.ask("BEGIN")
+    assert len(rds.tokens) == 3 and len(set(rds.tokens)) == 1 and not rds.refusals
+    shown = str(proxy.show("SECRETS")) + proxy.log()
+    assert rds.tokens[0] not in shown and "X-Amz-Signature" not in shown
+
+
+def test_tokens_of_temporary_credentials_carry_the_session(rds, aws, cluster, start_pgweir):
+    aws.identity.roles[ROLE] = Role(ROLE)
+    proxy = start_pgweir(sections(rds, cluster, role_arn=ROLE))
+    assert ask(proxy) == "SELECT 1"
+    assert "X-Amz-Security-Token" in rds.tokens[0] and not rds.refusals
+
+
+def test_a_refused_token_is_made_anew_once(rds, aws, cluster, start_pgweir):
+    """By other credentials, for instance: it is another second, or the same token would come out."""
+    rds.mood = "once"
+    proxy = start_pgweir(sections(rds, cluster))
+    wait_until(lambda: works(proxy), 20, "the second token is taken")
+    assert len(set(rds.tokens)) >= 2
+
+
+def works(proxy) -> bool:
+    try:
+        return ask(proxy) == "SELECT 1"
+    except (psycopg.Error, raw.ServerError, raw.Closed):
+        return False
+
+
+def test_without_credentials_clients_hear_why(rds, cluster, start_pgweir, monkeypatch, tmp_path):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    proxy = start_pgweir(sections(rds, cluster))
+    with pytest.raises(raw.ServerError, match="no AWS credentials"):
+        ask(proxy)
+    assert not rds.tokens
