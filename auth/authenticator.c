@@ -142,6 +142,7 @@ static enum auth_step deny_missing(struct authenticator *authenticator)
 /* --- Where the secrets come from --- */
 
 static void lookup_answered(const struct lookup_answer *answer, void *arg);
+static enum auth_step find_secrets(struct authenticator *authenticator);
 
 static bool may_look_up(const struct authenticator *authenticator)
 {
@@ -306,6 +307,39 @@ static void lookup_answered(const struct lookup_answer *answer, void *arg)
 	authenticator->callback(step, authenticator->arg);
 }
 
+/* --- A secret that has no value yet --- */
+
+static void no_longer_awaited(void *arg)
+{
+	struct authenticator *authenticator = arg;
+
+	authenticator->reread = NULL;
+	client_secrets_fini(&authenticator->secrets);
+	enum auth_step step = find_secrets(authenticator);
+
+	if (step != AUTH_WAITING)
+		authenticator->callback(step, authenticator->arg);
+}
+
+/* As often as a reading takes longer than one may be waited for; client_login_timeout ends it. */
+static enum auth_step await_value(struct authenticator *authenticator)
+{
+	authenticator->phase = PHASE_REREAD;
+	authenticator->reread = renewal_start(authenticator->secrets.secret, authenticator->loop, no_longer_awaited, authenticator);
+	return authenticator->reread ? AUTH_WAITING : deny_missing(authenticator);
+}
+
+static enum auth_step find_secrets(struct authenticator *authenticator)
+{
+	if (client_secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user))
+		return begin_method(authenticator);
+	if (authenticator->secrets.missing)
+		return authenticator->secrets.awaited ? await_value(authenticator) : deny_missing(authenticator);
+	if (!may_look_up(authenticator))
+		return begin_method(authenticator);
+	return look_up(authenticator, PHASE_LOOKUP);
+}
+
 /* --- For the owner --- */
 
 /* As PgBouncer: who runs as we do may use the console. */
@@ -325,14 +359,7 @@ enum auth_step authenticator_start(struct authenticator *authenticator)
 		return deny_throttled(authenticator);
 	if (!authenticator_choose(authenticator))
 		return authenticator_deny(authenticator, NULL);
-	if (!authenticator->method->needs_secrets ||
-		client_secrets_find(&authenticator->secrets, authenticator->state, authenticator->config, authenticator->user))
-		return begin_method(authenticator);
-	if (authenticator->secrets.missing)
-		return deny_missing(authenticator);
-	if (!may_look_up(authenticator))
-		return begin_method(authenticator);
-	return look_up(authenticator, PHASE_LOOKUP);
+	return authenticator->method->needs_secrets ? find_secrets(authenticator) : begin_method(authenticator);
 }
 
 enum auth_step authenticator_answer(struct authenticator *authenticator, const void *body, size_t size)

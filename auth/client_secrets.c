@@ -31,8 +31,11 @@ static bool add_of_secret(struct client_secrets *secrets, const struct config *c
 	struct lease *lease = name ? lease_find(name) : NULL;
 	const struct config_secret *section = lease ? config_find_secret(config, name) : NULL;
 
-	if (!lease)
+	/* Clients cannot prove that they know a token that is made for each login. */
+	if (!lease || lease->on_demand) {
+		lease_unref(&lease);
 		return false;
+	}
 	add_value(secrets, &lease->value, lease->version);
 	if (section && lease_in_grace(lease, section->rotation_grace_ms))
 		add_value(secrets, &lease->previous, lease->version - 1);
@@ -40,6 +43,7 @@ static bool add_of_secret(struct client_secrets *secrets, const struct config *c
 		add_value(secrets, &lease->pending, lease->version + 1);
 	secrets->secret = section ? section->name : NULL;
 	secrets->missing = !lease->value.password;
+	secrets->awaited = lease->awaited;
 	lease_unref(&lease);
 	return true;
 }

@@ -17,6 +17,7 @@ enum { CLIENT_SECRETS_MAX = 4 };
 struct client_secrets {
 	size_t count;                   /* 0: no such user, or one without a password. */
 	bool missing;                   /* It is in a [secret] that has no value yet. */
+	bool awaited;                   /* And that is being read for the first time. */
 	const char *secret;             /* The [secret] that they are of, as the configuration names it; or NULL. */
 	char *texts[CLIENT_SECRETS_MAX];       /* Owned. */
 	uint64_t versions[CLIENT_SECRETS_MAX]; /* With `secret`: struct lease's. */

@@ -198,7 +198,8 @@ static struct credentials *of_value(const struct lease *lease, enum secret_stage
 	credentials->stage = stage;
 	credentials->secret_version = lease->version + (stage == SECRET_PENDING) - (stage == SECRET_PREVIOUS);
 	credentials->secret_serial = lease->serial;
-	credentials->missing = !stored;
+	credentials->missing = !stored && !lease->on_demand;
+	credentials->on_demand = lease->on_demand;
 	return credentials;
 }
 
@@ -220,6 +221,11 @@ struct credentials *credentials_of_stage(const struct credentials *credentials, 
 
 	lease_unref(&lease);
 	return found;
+}
+
+struct credentials *credentials_with_token(const struct credentials *credentials, const char *token)
+{
+	return credentials_make(credentials->user, token, NULL, NULL);
 }
 
 bool credentials_in_force(const struct credentials *credentials)

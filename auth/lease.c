@@ -172,6 +172,40 @@ bool lease_revoke(const char *name)
 	return lease != NULL;
 }
 
+static void publish_lease(const char *name, struct lease *lease)
+{
+	struct lease *former = map_put_text(&published.leases, name, lease);
+
+	lease_unref(&former);
+}
+
+void lease_publish_awaited(const char *name)
+{
+	pthread_mutex_lock(&published.mutex);
+	const struct lease *former = map_get_text(&published.leases, name);
+
+	if (!former || !former->value.password) {
+		struct lease *lease = lease_new(name, NULL);
+
+		lease->awaited = true;
+		publish_lease(name, lease);
+	}
+	pthread_mutex_unlock(&published.mutex);
+}
+
+void lease_publish_on_demand(const char *name)
+{
+	struct lease *lease = lease_new(name, NULL);
+
+	lease->on_demand = true;
+	lease->stage = "on demand";
+	lease->fetched_us = clock_now_us();
+	pthread_mutex_lock(&published.mutex);
+	lease->serial = ++published.serial;
+	publish_lease(name, lease);
+	pthread_mutex_unlock(&published.mutex);
+}
+
 void lease_forget(const char *name)
 {
 	pthread_mutex_lock(&published.mutex);

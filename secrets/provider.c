@@ -24,12 +24,19 @@ static bool read_env(const struct config_secret *secret, struct reading *reading
 		|| error_prepend(error, "variable %s", secret->variable);
 }
 
+static bool read_on_demand(const struct config_secret *secret, struct reading *reading, struct error *error)
+{
+	(void)secret, (void)error;
+	reading->on_demand = true;
+	return true;
+}
+
 static const struct provider providers[] = {
 	{ .name = "static", .read = read_static },
 	{ .name = "env", .read = read_env },
 	{ .name = "file", .read = mount_read, .changes = true },
 	{ .name = "aws-secrets-manager", .read = aws_secret_read_now, .fetched = true },
-	{ .name = "rds-iam" },
+	{ .name = "rds-iam", .read = read_on_demand },
 };
 
 const struct provider *provider_find(const char *name)

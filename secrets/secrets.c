@@ -16,6 +16,7 @@
 #include "provider.h"
 #include "reread_internal.h"
 #include "shape.h"
+#include "token_internal.h"
 #include "watch.h"
 
 enum {
@@ -120,6 +121,18 @@ static void log_value(const char *name)
 	lease_unref(&lease);
 }
 
+static void publish_on_demand(const struct source *source)
+{
+	struct lease *former = lease_find(source->section->name);
+	bool known = former && former->on_demand;
+
+	lease_unref(&former);
+	if (known)
+		return;
+	lease_publish_on_demand(source->section->name);
+	service.changed(service.arg);
+}
+
 static void publish(struct source *source, struct lease_values *values, const char *problem)
 {
 	const char *name = source->section->name;
@@ -159,8 +172,12 @@ static bool must_settle(struct source *source, const struct lease *former, struc
 /* What a reading brought, or why it brought nothing. */
 static void take_reading(struct source *source, struct reading *reading, const struct error *error)
 {
-	struct lease *former = lease_find(source->section->name);
+	struct lease *former = reading->on_demand ? NULL : lease_find(source->section->name);
 
+	if (reading->on_demand) {
+		publish_on_demand(source);
+		return;
+	}
 	count_reading(source->section->name, !error);
 	log_outcome(source, former, error ? error->text : NULL);
 	if (!error)
@@ -292,6 +309,13 @@ static enum secrets_refresh refresh(struct source *source, struct secrets_waiter
 	return SECRETS_UNDER_WAY;
 }
 
+const struct config_secret *secrets_section(const char *name)
+{
+	const struct source *source = find_source(name);
+
+	return source ? source->section : NULL;
+}
+
 enum secrets_refresh secrets_refresh(const char *name, struct secrets_waiter *waiter)
 {
 	return refresh(find_source(name), waiter);
@@ -322,13 +346,8 @@ int64_t secrets_next_ms(const char *name)
 /* Nobody waits for the network here: until it answers there is a lease without a value, or the former one. */
 static void start_fetching(struct source *source)
 {
-	struct lease *former = lease_find(source->section->name);
-	struct lease_values none = { 0 };
-
 	source->remote = aws_secret_new(service.control, source->section);
-	if (!former)
-		(void)lease_publish(source->section->name, &none, mem_strdup("it has not been fetched yet"));
-	lease_unref(&former);
+	lease_publish_awaited(source->section->name);
 	fetch(source);
 }
 
@@ -450,11 +469,13 @@ void secrets_start(struct loop *control, secrets_changed_cb *changed, void *arg)
 	service.arg = arg;
 	service.watch.io.fd = -1;
 	reread_service_start(control);
+	token_service_start(control);
 }
 
 void secrets_stop(void)
 {
 	reread_service_stop();
+	token_service_stop();
 	if (service.control)
 		stop_sources();
 	service.control = NULL;

@@ -26,9 +26,11 @@ static const struct {
 	unsigned from;                  /* Where it is entered from, as bits. */
 } states[] = {
 	[ATTEMPT_QUEUED] = { "waiting for a login thread", 0 },
-	[ATTEMPT_RESOLVE] = { "looking up the name", BIT(ATTEMPT_QUEUED) },
+	[ATTEMPT_WAIT] = { "waiting for what to log in with", BIT(ATTEMPT_QUEUED) | BIT(ATTEMPT_WAIT) | BIT(ATTEMPT_AUTH) },
+	[ATTEMPT_RESOLVE] = { "looking up the name", BIT(ATTEMPT_QUEUED) | BIT(ATTEMPT_WAIT) },
 	[ATTEMPT_DIAL] = { "connecting",
-		BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) | BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_TURN) },
+		BIT(ATTEMPT_RESOLVE) | BIT(ATTEMPT_DIAL) | BIT(ATTEMPT_AUTH) | BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_TURN)
+			| BIT(ATTEMPT_WAIT) },
 	[ATTEMPT_AUTH] = { "authenticating", BIT(ATTEMPT_DIAL) },
 	[ATTEMPT_PARAMS] = { "waiting for ReadyForQuery", BIT(ATTEMPT_AUTH) },
 	[ATTEMPT_ALLOWED] = { "asking for max_connections", BIT(ATTEMPT_PARAMS) },
@@ -93,6 +95,7 @@ static void part_with_reply(struct reply *reply, bool post)
 void attempt_close_login(struct attempt *attempt)
 {
 	reread_cancel(&attempt->reread);
+	token_cancel(&attempt->token);
 	dial_close(&attempt->dial);
 	conn_close(&attempt->conn);
 	server_auth_free(&attempt->auth);
@@ -106,6 +109,7 @@ static void free_attempt(struct attempt *attempt)
 	if (attempt->reply)
 		part_with_reply(attempt->reply, false);
 	server_target_unref(&attempt->target);
+	mem_free(attempt->token_secret);
 	mem_free(attempt);
 }
 
@@ -388,6 +392,23 @@ static void fail_for_want(struct attempt *attempt)
 	attempt_auth_failed(attempt, &error);
 }
 
+void attempt_begin(struct attempt *attempt)
+{
+	const struct server_target *target = attempt->target;
+
+	if (target->credentials->missing && attempt_await_value(attempt))
+		return;
+	if (target->credentials->on_demand) {
+		attempt_ask_token(attempt);
+		return;
+	}
+	attempt_enter(attempt, ATTEMPT_RESOLVE);
+	if (target->credentials->missing)
+		fail_for_want(attempt);
+	else
+		resolver_lookup(attempt->work.loop, target->host->host, target->host->port, resolved, attempt);
+}
+
 static void begin(struct login_work *work)
 {
 	struct attempt *attempt = CONTAINER_OF(work, struct attempt, work);
@@ -398,12 +419,7 @@ static void begin(struct login_work *work)
 	attempt->started_us = clock_now_us();
 	if (target->config->server_connect_timeout_ms)
 		loop_timer_start(&attempt->timer, target->config->server_connect_timeout_ms);
-	attempt_enter(attempt, ATTEMPT_RESOLVE);
-	if (target->credentials->missing) {
-		fail_for_want(attempt);
-		return;
-	}
-	resolver_lookup(work->loop, target->host->host, target->host->port, resolved, attempt);
+	attempt_begin(attempt);
 }
 
 void server_open(struct server_target *target, struct loop *reply_loop, server_opened_cb *callback, void *arg)

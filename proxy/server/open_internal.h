@@ -8,10 +8,12 @@
 #include "pgweir/secrets.h"
 #include "pgweir/server.h"
 #include "pgweir/server_auth.h"
+#include "pgweir/tokens.h"
 #include "pgweir/trials.h"
 
 enum attempt_state {
 	ATTEMPT_QUEUED,
+	ATTEMPT_WAIT,                   /* For the first value of a secret, or for a token. */
 	ATTEMPT_RESOLVE,
 	ATTEMPT_DIAL,                   /* Connecting and TLS: dial.h has its own states. */
 	ATTEMPT_AUTH,                   /* The startup packet is sent. */
@@ -54,12 +56,16 @@ struct attempt {
 	struct trials *trials;          /* With credentials of a secret, from ATTEMPT_TURN on. */
 	bool in_trial;                  /* Ours until trials_end(). */
 	struct reread *reread;
+	struct token_ask *token;        /* Under way. */
+	char *token_secret;             /* The [secret] that makes the tokens, or NULL. */
+	bool token_again;               /* The first one was refused. */
 	bool has_reread;
 	uint64_t refused[SECRET_STAGES * 2];    /* Fingerprints: of all it said before and after it was read again. */
 	unsigned refused_count;
 	bool refused_role;              /* The server does not let this user act as another. */
 };
 
+void attempt_begin(struct attempt *attempt);            /* Or again, with other credentials. */
 void attempt_enter(struct attempt *attempt, enum attempt_state state);
 
 /* All of these end the attempt: it must not be touched any more. */
@@ -68,7 +74,17 @@ void attempt_fail(struct attempt *attempt, const struct error *error);  /* Adds 
 void attempt_refused(struct attempt *attempt, const char *body, size_t size);   /* An ErrorResponse; or falls back. */
 void attempt_auth_failed(struct attempt *attempt, const struct error *error);   /* The server is there, but no login. */
 
+/* --- With credentials that are not at hand (open_wait.c) --- */
+
+/* False: the secret's value is not on its way. */
+bool attempt_await_value(struct attempt *attempt);
+void attempt_ask_token(struct attempt *attempt);
+/* The server has refused a token. False: it was none, or the second one. */
+bool attempt_try_other_token(struct attempt *attempt);
+
 /* --- With credentials of a secret (open_secret.c) --- */
+
+void attempt_use(struct attempt *attempt, struct credentials *credentials);     /* In place of the target's own. */
 
 void attempt_begin_with_secret(struct attempt *attempt);        /* The addresses are known. */
 void attempt_login_with_secret(struct attempt *attempt);        /* As soon as it is our turn. */

@@ -33,7 +33,7 @@ static struct server_target *with_credentials(const struct server_target *target
 	return other;
 }
 
-static void use(struct attempt *attempt, struct credentials *credentials)
+void attempt_use(struct attempt *attempt, struct credentials *credentials)
 {
 	struct server_target *old = attempt->target;
 
@@ -71,7 +71,7 @@ static void nothing_left(struct attempt *attempt)
 
 static void try_now(struct attempt *attempt, struct credentials *credentials)
 {
-	use(attempt, credentials);
+	attempt_use(attempt, credentials);
 	attempt_enter(attempt, ATTEMPT_DIAL);
 	attempt_dial(attempt);
 }
@@ -133,7 +133,7 @@ bool attempt_try_other_value(struct attempt *attempt)
 	const struct credentials *credentials = attempt->target->credentials;
 
 	if (!attempt->trials)
-		return false;
+		return attempt_try_other_token(attempt);
 	log_debug("server refused the value of a secret", LOG_TEXT("secret", credentials->secret),
 		LOG_TEXT("stage", secret_stage_words[credentials->stage]), LOG_TEXT("host", attempt->target->host->host));
 	trials_refused(attempt->trials, credentials);

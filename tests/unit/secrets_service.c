@@ -122,13 +122,18 @@ static void sections_are_read_before_anybody_logs_in(void **state)
 	assert_password("two");
 }
 
-static void a_provider_without_effect_publishes_nothing(void **state)
+/* There is nothing to keep, and nothing that clients could know. */
+static void a_secret_of_tokens_has_no_value(void **state)
 {
 	(void)state;
 	configure("static\nvalue = one");
 	configure("rds-iam");
-	assert_null(lease_find("s"));
-	assert_int_equal(secrets_refresh("s", NULL), SECRETS_NO_EFFECT);
+	struct lease *lease = lease_find("s");
+
+	assert_true(lease->on_demand);
+	assert_null(lease->value.password);
+	lease_unref(&lease);
+	assert_int_equal(secrets_refresh("s", NULL), SECRETS_REFRESHED);
 	assert_int_equal(secrets_refresh("t", NULL), SECRETS_UNKNOWN);
 }
 
@@ -222,7 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sections_are_read_before_anybody_logs_in),
-		TEST(a_provider_without_effect_publishes_nothing),
+		TEST(a_secret_of_tokens_has_no_value),
 		TEST(a_file_just_written_counts_once_it_reads_the_same_again),
 		TEST(files_are_looked_at_now_and_then),
 		TEST(a_reread_answers_when_the_lease_is_up_to_date),

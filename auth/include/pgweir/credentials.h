@@ -32,6 +32,7 @@ struct credentials {
 	uint64_t secret_version;        /* Which of its versions they are, counted as a lease does. */
 	uint64_t secret_serial;         /* struct lease's: of two, the newer counts. 0: not of a secret. */
 	bool missing;                   /* The secret has no value yet: there is no logging in. */
+	bool on_demand;                 /* The secret has a value of its own for each login: ask for it (tokens.h). */
 };
 
 struct credentials *credentials_ref(struct credentials *credentials);
@@ -48,6 +49,9 @@ struct credentials *credentials_for_server(const struct config *config, const st
 struct credentials *credentials_of_stage(const struct credentials *credentials, enum secret_stage stage) MUST_USE;
 /* For credentials of a secret: does it still say so, for now or for soon? */
 bool credentials_in_force(const struct credentials *credentials) MUST_USE;
+
+/* For credentials of a secret with tokens: the same user with this one. They are not of the secret any more. */
+struct credentials *credentials_with_token(const struct credentials *credentials, const char *token) MUST_USE;
 
 /* True if they hold more than the role's name. */
 bool credentials_can_prove(const struct credentials *credentials);

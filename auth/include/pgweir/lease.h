@@ -38,6 +38,8 @@ struct lease {
 	struct lease_value previous;    /* No password: there has been no other. */
 	struct lease_value pending;     /* What a rotation under way will make current. No password: none is known of. */
 	const char *stage;              /* "current", or "" without a value. */
+	bool awaited;                   /* There is no value yet, but one may come: the first reading is under way. */
+	bool on_demand;                 /* There never is: each login gets a value of its own. */
 	bool revoked;                   /* Nobody is to log in with what was in force before the value of now. */
 	uint64_t version;               /* Counts values of this process, 1 is the first: says nothing about them. 0: none. */
 	uint64_t serial;                /* Grows with each publication of any secret: the greater one is the newer. */
@@ -56,6 +58,10 @@ void lease_unref(struct lease **lease);                 /* NULL is fine. */
  * say, or, where they say none, the former `current` once that differs. True: there is another current value to log in
  * with than before. */
 bool lease_publish(const char *name, struct lease_values *values, char *problem);
+/* For a secret of which nothing is known yet: its first reading is under way, or there is none, since each login gets a
+ * value of its own. A former value stays with the first. */
+void lease_publish_awaited(const char *name);
+void lease_publish_on_demand(const char *name);
 /* Ends what the previous value is good for at once, until there is another current value. False: no such secret. */
 bool lease_revoke(const char *name) MUST_USE;
 void lease_forget(const char *name);                    /* The section is gone. */

@@ -1,0 +1,358 @@
+/* Failure story: without AWS credentials there is no token, and the error says why. A request is a letter that travels to
+ * the control loop, may wait there for credentials or for its turn, and travels back; whoever sent it may be gone by then:
+ * token_cancel() only cuts the tie. `callback` is touched on the sender's loop alone. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws.h"
+#include "aws_place.h"
+#include "aws_sign.h"
+#include "pgweir/clock.h"
+#include "pgweir/map.h"
+#include "pgweir/mem.h"
+#include "token_internal.h"
+
+enum {
+	LIFETIME_S = 870,               /* RDS takes them for 900 s. */
+	RESERVE_S = 30,                 /* They end with the credentials that made them: not that late. */
+	LOGINS_PER_S = 150,             /* AWS advises to stay below 200. */
+	BURST_US = 200 * 1000,
+	KEPT_MAX = 4096,
+	US_PER_S = 1000 * 1000,
+};
+
+/* Kept for a secret, host, port and user. */
+struct token {
+	char *text;
+	int64_t until_s;                /* By AWS's clock. */
+	uint64_t next_us;               /* When another login with it may begin. */
+};
+
+struct token_ask {
+	struct loop_letter letter;
+	struct list link;               /* Of the service, while it is there. */
+	struct loop *loop;              /* A reference. */
+	char *secret, *host, *user;
+	uint16_t port;
+	bool anew;
+	struct aws_identity *identity;
+	struct aws_ask *ask;
+	struct loop_timer timer;
+	char *region, *key;
+	char *text;                     /* The answer, or */
+	struct error error;
+	token_cb *callback;             /* NULL once cancelled. */
+	void *arg;
+};
+
+static struct {
+	pthread_mutex_t mutex;
+	struct loop *control;
+	struct aws *aws;
+	struct list asks;
+	struct map tokens;
+} service = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+/* --- Letters --- */
+
+static void free_ask(struct loop_letter *letter)
+{
+	struct token_ask *ask = CONTAINER_OF(letter, struct token_ask, letter);
+
+	mem_free(ask->secret);
+	mem_free(ask->host);
+	mem_free(ask->user);
+	mem_free(ask->region);
+	mem_free(ask->key);
+	mem_secret_free(ask->text);
+	mem_free(ask);
+}
+
+static void come_home(struct loop_letter *letter)
+{
+	struct token_ask *ask = CONTAINER_OF(letter, struct token_ask, letter);
+
+	if (ask->callback)
+		ask->callback(ask->text, ask->text ? NULL : &ask->error, ask->arg);
+	free_ask(letter);
+}
+
+static void send_home(struct token_ask *ask)
+{
+	struct loop *loop = ask->loop;
+
+	ask->letter.deliver = come_home;
+	loop_post(loop, &ask->letter);
+	loop_unref(loop);
+}
+
+static void leave(struct token_ask *ask)
+{
+	list_remove(&ask->link);
+	loop_timer_stop(&ask->timer);
+	aws_ask_cancel(&ask->ask);
+	aws_identity_close(&ask->identity);
+	send_home(ask);
+}
+
+/* --- Tokens --- */
+
+char *token_host(const char *iam_host, const char *host, uint16_t *port)
+{
+	char *found = NULL, *item;
+
+	while (iam_host && !found && (item = config_list_next(&iam_host))) {
+		char *equals = strchr(item, '=');
+
+		if (equals && (size_t)(equals - item) == strlen(host) && strncmp(item, host, strlen(host)) == 0)
+			found = mem_strdup(equals + 1);
+		else if (!equals)
+			found = mem_strdup(item);
+		mem_free(item);
+	}
+	char *colon = found ? strrchr(found, ':') : NULL;
+
+	if (colon) {
+		*port = (uint16_t)strtoul(colon + 1, NULL, 10);
+		*colon = '\0';
+	}
+	return found ? found : mem_strdup(host);
+}
+
+static char *make(const struct aws *aws, const struct aws_keys *keys, const char *region, const char *host, uint16_t port,
+	const char *user)
+{
+	struct aws_signing signing = {
+		.access_key_id = keys->access_key_id, .secret_access_key = keys->secret_access_key,
+		.session_token = keys->session_token, .region = region, .wall_s = aws_now_s(aws),
+	};
+	struct buf text = { 0 };
+
+	aws_sign_rds_token(&signing, host, port, user, &text);
+	return buf_take_text(&text);
+}
+
+static bool free_token(const void *key, size_t size, void *value, void *arg)
+{
+	struct token *token = value;
+
+	(void)key, (void)size, (void)arg;
+	mem_secret_free(token->text);
+	mem_free(token);
+	return true;
+}
+
+static void forget_tokens(void)
+{
+	map_foreach(&service.tokens, free_token, NULL);
+	map_fini(&service.tokens);
+	service.tokens = (struct map){ 0 };
+}
+
+static struct token *token_of(const struct token_ask *ask)
+{
+	struct token *token = map_get_text(&service.tokens, ask->key);
+
+	if (token)
+		return token;
+	if (service.tokens.size >= KEPT_MAX)
+		forget_tokens();
+	token = NEW(struct token);
+	map_put_text(&service.tokens, ask->key, token);
+	return token;
+}
+
+static void turn_has_come(void *arg)
+{
+	leave(arg);
+}
+
+/* At once, as long as there are few. */
+static void take_turn(struct token_ask *ask, struct token *token)
+{
+	uint64_t now_us = clock_now_us();
+
+	if (token->next_us + BURST_US < now_us)
+		token->next_us = now_us - BURST_US;
+	token->next_us += US_PER_S / LOGINS_PER_S;
+	loop_timer_start(&ask->timer, token->next_us > now_us ? (token->next_us - now_us) / 1000 : 0);
+}
+
+static void got_keys(struct aws_keys *keys, const struct error *error, void *arg)
+{
+	struct token_ask *ask = arg;
+	int64_t now_s = aws_now_s(service.aws);
+
+	ask->ask = NULL;
+	if (!keys) {
+		ask->error = *error;
+		leave(ask);
+		return;
+	}
+	struct token *token = token_of(ask);
+
+	if (!token->text || token->until_s <= now_s || ask->anew) {
+		int64_t until_s = now_s + LIFETIME_S;
+
+		mem_secret_free(token->text);
+		token->text = make(service.aws, keys, ask->region, ask->host, ask->port, ask->user);
+		token->until_s = keys->expires_s && keys->expires_s - RESERVE_S < until_s ? keys->expires_s - RESERVE_S : until_s;
+	}
+	ask->text = mem_secret_dup(token->text);
+	take_turn(ask, token);
+}
+
+/* --- Requests --- */
+
+/* Who and where, from the section as it is now. False: the request's error. */
+static bool prepare(struct token_ask *ask)
+{
+	const struct config_secret *section = secrets_section(ask->secret);
+
+	if (!section)
+		return error_set(&ask->error, NULL, "there is no secret \"%s\" any more", ask->secret);
+	struct aws_who who = {
+		.profile = section->profile, .role_arn = section->role_arn, .external_id = section->external_id,
+	};
+	struct aws_profiles *profiles = aws_profiles_load();
+	char *host = token_host(section->iam_host, ask->host, &ask->port);
+
+	mem_free(ask->host);
+	ask->host = host;
+	ask->region = aws_region_find(section->region, host, profiles, aws_profile_name(section->profile));
+	aws_profiles_free(&profiles);
+	if (!ask->region)
+		return error_set(&ask->error, NULL, "no region: set it in [secret %s], or AWS_REGION", ask->secret);
+	ask->identity = aws_identity_open(service.aws, &who, ask->region);
+	ask->key = mem_printf("%s\n%s:%u\n%s", ask->secret, host, ask->port, ask->user);
+	return true;
+}
+
+static void arrive(struct loop_letter *letter)
+{
+	struct token_ask *ask = CONTAINER_OF(letter, struct token_ask, letter);
+
+	if (!service.aws || !prepare(ask)) {
+		send_home(ask);
+		return;
+	}
+	list_push_back(&service.asks, &ask->link);
+	loop_timer_init(&ask->timer, service.control, turn_has_come, ask);
+	ask->ask = aws_identity_ask(ask->identity, got_keys, ask);
+}
+
+static void drop(struct loop_letter *letter)
+{
+	struct token_ask *ask = CONTAINER_OF(letter, struct token_ask, letter);
+
+	/* Still on its way there: it holds its reference. */
+	if (letter->deliver == arrive)
+		loop_unref(ask->loop);
+	free_ask(letter);
+}
+
+struct token_ask *token_start(const char *secret, const char *host, uint16_t port, const char *user, bool anew,
+	struct loop *loop, token_cb *callback, void *arg)
+{
+	struct token_ask *ask = NEW(struct token_ask);
+
+	*ask = (struct token_ask){
+		.letter = { .deliver = arrive, .drop = drop },
+		.loop = loop_ref(loop), .secret = mem_strdup(secret), .host = mem_strdup(host), .user = mem_strdup(user),
+		.port = port, .anew = anew, .callback = callback, .arg = arg,
+	};
+	error_set(&ask->error, NULL, "pgweir is ending");
+	pthread_mutex_lock(&service.mutex);
+	if (service.control)
+		loop_post(service.control, &ask->letter);
+	else
+		send_home(ask);
+	pthread_mutex_unlock(&service.mutex);
+	return ask;
+}
+
+void token_cancel(struct token_ask **ask)
+{
+	if (*ask)
+		(*ask)->callback = NULL;
+	*ask = NULL;
+}
+
+/* --- The service --- */
+
+static void set_control(struct loop *control)
+{
+	pthread_mutex_lock(&service.mutex);
+	service.control = control;
+	pthread_mutex_unlock(&service.mutex);
+}
+
+void token_service_start(struct loop *control)
+{
+	list_init(&service.asks);
+	service.aws = aws_open(control);
+	set_control(control);
+}
+
+void token_service_stop(void)
+{
+	if (!service.aws)
+		return;
+	set_control(NULL);
+	LIST_FOREACH(link, next, &service.asks)
+		leave(LIST_MEMBER(link, struct token_ask, link));
+	forget_tokens();
+	aws_close(&service.aws);
+}
+
+/* --- For commands --- */
+
+struct now {
+	struct loop *loop;
+	struct aws *aws;
+	char *region, *host, *text;
+	uint16_t port;
+	const char *user;
+	struct error *error;
+};
+
+static void make_now(struct aws_keys *keys, const struct error *error, void *arg)
+{
+	struct now *now = arg;
+
+	if (keys)
+		now->text = make(now->aws, keys, now->region, now->host, now->port, now->user);
+	else
+		*now->error = *error;
+	loop_stop(now->loop);
+}
+
+char *token_make_now(const struct config_secret *secret, const char *host, uint16_t port, const char *user,
+	struct error *error)
+{
+	struct aws_who who = {
+		.profile = secret->profile, .role_arn = secret->role_arn, .external_id = secret->external_id,
+	};
+	struct now now = { .loop = loop_new("token"), .port = port, .user = user, .error = error };
+	struct aws_profiles *profiles = aws_profiles_load();
+
+	now.host = token_host(secret->iam_host, host, &now.port);
+	now.region = aws_region_find(secret->region, now.host, profiles, aws_profile_name(secret->profile));
+	now.aws = aws_open(now.loop);
+	struct aws_identity *identity = aws_identity_open(now.aws, &who, now.region);
+
+	if (now.region) {
+		(void)!aws_identity_ask(identity, make_now, &now);
+		loop_run(now.loop);
+	} else {
+		error_set(error, NULL, "no region: set it in [secret %s], or AWS_REGION", secret->name);
+	}
+	aws_profiles_free(&profiles);
+	aws_identity_close(&identity);
+	aws_close(&now.aws);
+	loop_free(&now.loop);
+	mem_free(now.region);
+	mem_free(now.host);
+	return now.text;
+}

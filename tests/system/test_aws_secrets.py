@@ -1,0 +1,308 @@
+"""Provider aws-secrets-manager against a look-alike of AWS that checks every signature: values and their stages, all links of
+the credential chain, a service that throttles, hangs and answers nonsense, a clock that is wrong."""
+import contextlib
+import json
+import os
+import subprocess
+import threading
+
+import psycopg
+import pytest
+
+from harness.aws import ACCOUNT, KEY, REGION, SECRET
+from harness.aws_identity import Role
+from harness.pgweir import binary
+from harness.process import wait_until
+
+pytestmark = pytest.mark.ours
+
+OLD, NEW = "old-%pass/word 1", "new-%pass/word 2"
+ID = "prod/rotated"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
+
+
+@pytest.fixture
+def environment(aws, monkeypatch, tmp_path):
+    """Only what a test says leads to AWS, and to the look-alike at that."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.fixture
+def role(cluster):
+    cluster.primary.sql(f"CREATE ROLE rotated LOGIN PASSWORD '{OLD}'")
+    yield "rotated"
+    cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
+    cluster.primary.sql("DROP ROLE rotated")
+
+
+def value(password: str, **more) -> dict:
+    return {"engine": "postgres", "username": "rotated", "password": password, "port": 5432, **more}
+
+
+def sections(**secret) -> dict:
+    return {"pgweir": {"pool_mode": "transaction", "log_level": "debug"}, "database app": {"pool_size": 4},
+            "user rotated": {"secret": "rotated"},
+            "secret rotated": {"provider": "aws-secrets-manager", "id": ID, "refresh_interval": "2s", **secret}}
+
+
+def row(proxy, name: str = "rotated") -> dict:
+    return next(row for row in proxy.show("SECRETS") if row["name"] == name)
+
+
+def connect(proxy, password: str, **more):
+    return psycopg.connect(host=proxy.host, port=proxy.port, dbname="app", user="rotated", password=password, autocommit=True,
+                           **more)
+
+
+def logs_in(proxy, password: str) -> bool:
+    try:
+        connect(proxy, password).close()
+        return True
+    except psycopg.OperationalError:
+        return False
+
+
+# --- Commands: each link of the chain ---
+
+def show(tmp_path, **secret) -> str:
+    path = tmp_path / "pgweir.ini"
+    path.write_text("[secret s]\nprovider = aws-secrets-manager\n"
+                    + "".join(f"{key} = {text}\n" for key, text in {"id": ID, **secret}.items()))
+    path.chmod(0o600)
+    done = subprocess.run([str(binary()), "secret", "show", "-c", str(path), "s"], capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert OLD not in done.stdout + done.stderr
+    return done.stdout if done.returncode == 0 else f"failed: {done.stdout}"
+
+
+def without_keys(environment) -> None:
+    """No link of the chain is there any more."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        environment.delenv(name)
+
+
+def write(path, text: str):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def from_environment(aws, environment, tmp_path) -> dict:
+    return {}
+
+
+def from_profile(aws, environment, tmp_path) -> dict:
+    """Chosen for the secret: it wins over the environment, whose key is of no use here."""
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    write(tmp_path / ".aws" / "credentials", f"# ours\n[reader]\naws_access_key_id = {KEY}\naws_secret_access_key={SECRET}\n")
+    return {"profile": "reader"}
+
+
+def from_chain_of_profiles(aws, environment, tmp_path) -> dict:
+    without_keys(environment)
+    aws.identity.roles[ROLE] = Role(ROLE, external_id="from outside")
+    write(tmp_path / ".aws" / "credentials", f"[base]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n")
+    write(tmp_path / ".aws" / "config", f"[profile top]\nrole_arn = {ROLE}\nexternal_id = from outside\nsource_profile = base\n"
+          f"s3 =\n  addressing_style = path\n[profile base]\nregion = {REGION}\n")
+    environment.setenv("AWS_PROFILE", "top")
+    return {}
+
+
+def from_process(aws, environment, tmp_path) -> dict:
+    without_keys(environment)
+    printed = json.dumps({"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET})
+    command = write(tmp_path / "keys and more.sh", f"#!/bin/sh\n[ \"$1\" = 'a b' ] && echo '{printed}'\n")
+    command.chmod(0o700)
+    write(tmp_path / ".aws" / "config", f"[default]\ncredential_process = \"{command}\" 'a b'\n")
+    return {}
+
+
+def from_web_identity(aws, environment, tmp_path) -> dict:
+    without_keys(environment)
+    aws.identity.roles[ROLE] = Role(ROLE, web_identity_token="a.jwt.token")
+    environment.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(write(tmp_path / "token", "a.jwt.token\n")))
+    environment.setenv("AWS_ROLE_ARN", ROLE)
+    return {}
+
+
+def from_container(aws, environment, tmp_path) -> dict:
+    without_keys(environment)
+    aws.identity.container_token = "of the pod"
+    environment.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.url + "/container")
+    environment.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(write(tmp_path / "token", "of the pod")))
+    return {}
+
+
+def from_metadata(aws, environment, tmp_path) -> dict:
+    without_keys(environment)
+    environment.delenv("AWS_EC2_METADATA_DISABLED")
+    return {}
+
+
+def from_assumed_role(aws, environment, tmp_path) -> dict:
+    aws.identity.roles[ROLE] = Role(ROLE, external_id="ext-1")
+    return {"role_arn": ROLE, "external_id": "ext-1"}
+
+
+LINKS = [from_environment, from_profile, from_chain_of_profiles, from_process, from_web_identity, from_container, from_metadata,
+         from_assumed_role]
+
+
+@pytest.mark.parametrize("link", LINKS, ids=lambda link: link.__name__)
+def test_each_link_of_the_chain_proves_who_we_are(aws, environment, tmp_path, link):
+    aws.put(ID, value(OLD))
+    shown = show(tmp_path, **link(aws, environment, tmp_path))
+    assert "username  rotated" in shown, shown
+
+
+def test_a_wrong_external_id_is_named_and_nothing_is_shown(aws, environment, tmp_path):
+    aws.put(ID, value(OLD))
+    aws.identity.roles[ROLE] = Role(ROLE, external_id="ext-1")
+    shown = show(tmp_path, role_arn=ROLE, external_id="ext-2")
+    assert "AssumeRole: AccessDenied" in shown
+
+
+@pytest.mark.parametrize("endpoint, said", [
+    ("http://secrets.example", "plain http"), ("secrets.example", "no https:// address"), ("http://127.0.0.1@example", "plain http"),
+])
+def test_an_endpoint_that_would_give_secrets_away_is_refused(environment, tmp_path, endpoint, said):
+    assert said in show(tmp_path, endpoint=endpoint)
+
+
+def test_what_passes_is_tried_again_and_a_wrong_clock_is_put_right(aws, environment, tmp_path):
+    aws.put(ID, value(OLD))
+    for kind in ("throttle", "500", "503", "reset", "cut", "nonsense", "expired"):
+        aws.fault(kind, times=1)
+        assert "username  rotated" in show(tmp_path), kind
+    aws.clock_offset_s = -3600
+    assert "username  rotated" in show(tmp_path)
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("just a password", ""),
+    ("postgresql://someone:p%40ss@db.example:5433/shop", "dbname    shop"),
+    (json.dumps({"url": "postgresql+psycopg://someone:p@db.example/shop"}), "host      db.example"),
+    (json.dumps({"username": "someone", "password": "p"}), "username  someone"),
+    ("{\"username\": ", "failed"),
+])
+def test_every_shape_is_taken(aws, environment, tmp_path, text, shown):
+    aws.put(ID, text)
+    assert shown in show(tmp_path)
+    assert show(tmp_path).startswith("failed") == (shown == "failed")
+
+
+# --- The daemon ---
+
+class Traffic:
+    """Clients at work, and others that come and go, until the end of the with block; none may hear of an error."""
+
+    def __init__(self, proxy, password: str):
+        self.proxy, self.password, self.ended, self.failures, self.logins = proxy, password, False, [], 0
+
+    def __enter__(self):
+        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in (self.stay, self.stay, self.come_and_go)]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended = True
+        for thread in self.threads:
+            thread.join(30)
+
+    def run(self, work) -> None:
+        try:
+            work()
+        except Exception as failure:
+            self.failures.append(repr(failure))
+
+    def stay(self) -> None:
+        with contextlib.closing(connect(self.proxy, self.password)) as connection:
+            while not self.ended:
+                connection.execute("SELECT 1")
+
+    def come_and_go(self) -> None:
+        while not self.ended:
+            with contextlib.closing(connect(self.proxy, self.password)) as connection:
+                connection.execute("SELECT 1")
+            self.logins += 1
+
+    def more(self, logins: int = 5) -> None:
+        wanted = self.logins + logins
+        wait_until(lambda: self.failures or self.logins >= wanted, 30, "clients log in")
+        assert not self.failures
+
+
+@pytest.mark.parametrize("trouble", [None, "deny", "hang", "throttle"])
+def test_a_rotation_of_a_single_user_fails_nobody(aws, environment, role, start_pgweir, cluster, trouble):
+    """Between the change of the password and AWSCURRENT no value that AWS calls current logs in. In trouble the service
+    is of no help in that time; then the connections that are open carry it."""
+    aws.put(ID, value(OLD))
+    proxy = start_pgweir(sections())
+    with Traffic(proxy, OLD) as traffic:
+        traffic.more()
+        aws.put(ID, value(NEW), stages=["AWSPENDING"])
+        if trouble:
+            aws.fault(trouble, stage="AWSPENDING" if trouble == "deny" else None)
+        cluster.primary.sql(f"ALTER ROLE rotated PASSWORD '{NEW}'")
+        if trouble is None:
+            proxy.admin().cursor().execute("RECONNECT")
+        traffic.more(10)
+        aws.clear_faults()
+        aws.promote(ID)
+        wait_until(lambda: row(proxy)["version"] == 2, 30, "the new value is in force")
+        traffic.more()
+    assert not traffic.failures
+    assert logs_in(proxy, NEW)
+    assert OLD not in proxy.log() and NEW not in proxy.log()
+
+
+def test_one_request_per_interval_whatever_uses_the_secret(aws, environment, role, start_pgweir):
+    aws.put(ID, value(OLD))
+    proxy = start_pgweir({**sections(refresh_interval="1h"), "database other": {"host": "127.0.0.1", "port": 1},
+                          "database third": {"host": "127.0.0.1", "port": 1}})
+    for _ in range(5):
+        assert logs_in(proxy, OLD)
+    proxy.reload()
+    wait_until(lambda: "setting" in proxy.log() or row(proxy)["version"] == 1, 10, "the reload is done")
+    assert (len(aws.requests("DescribeSecret")), len(aws.requests("GetSecretValue"))) == (1, 1)
+    proxy.admin().cursor().execute("REFRESH SECRET rotated")
+    assert (len(aws.requests("DescribeSecret")), len(aws.requests("GetSecretValue"))) == (2, 1)
+
+
+def test_the_start_waits_for_no_service_and_clients_wait_for_the_value(aws, environment, role, start_pgweir):
+    aws.put(ID, value(OLD))
+    aws.fault("slow", seconds=2, times=1)
+    proxy = start_pgweir(sections())
+    assert logs_in(proxy, OLD)
+
+
+def test_a_dead_secret_leaves_the_others_alone_and_the_last_value_serves(aws, environment, role, start_pgweir):
+    aws.put(ID, value(OLD))
+    aws.put("prod/dead", value("x"))
+    aws.fault("deny", secret="prod/dead")
+    proxy = start_pgweir({**sections(refresh_interval="1s"), "user dead": {"secret": "dead"},
+                          "secret dead": {"provider": "aws-secrets-manager", "id": "prod/dead"}})
+    assert logs_in(proxy, OLD)
+    wait_until(lambda: "AccessDenied" in (row(proxy, "dead")["problem"] or ""), 10, "the problem is shown")
+    aws.call("DeleteSecret", SecretId=ID)
+    wait_until(lambda: row(proxy)["problem"], 10, "the deletion is noticed")
+    assert logs_in(proxy, OLD)
+    assert row(proxy)["version"] == 1
+
+
+def test_credentials_that_expire_are_renewed_before(aws, environment, role, start_pgweir):
+    aws.put(ID, value(OLD))
+    aws.identity.roles[ROLE] = Role(ROLE)
+    aws.identity.lifetime_s = 4
+    proxy = start_pgweir(sections(role_arn=ROLE, refresh_interval="1s"))
+    assert logs_in(proxy, OLD)
+    wait_until(lambda: len(aws.requests("AssumeRole")) >= 3, 30, "the role is assumed again and again")
+    assert row(proxy)["problem"] is None
+    assert not [entry for entry in aws.requests("DescribeSecret") if entry["status"] != 200]
