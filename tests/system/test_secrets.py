@@ -12,6 +12,7 @@ import pytest
 
 from harness import raw
 from harness.pgweir import binary
+from harness.postgres import PASSWORDS
 from harness.process import wait_until
 
 pytestmark = pytest.mark.ours
@@ -301,6 +302,25 @@ def test_the_secret_may_name_another_user_of_the_server(start_pgweir, cluster, r
     assert proxy.raw("app", "service", password=OLD).value("SELECT current_user") == role
     assert proxy.pool("app", "service")
     assert secret_row(proxy)["username"] == role
+
+
+def test_auth_querys_own_login_follows_its_secret(start_pgweir, cluster, role, tmp_path):
+    """Whichever of server and secret changes first. Each proxy opens its connection for the question anew."""
+    cluster.primary.sql("ALTER ROLE rotated SUPERUSER")
+    path = write(tmp_path / "secret", OLD)
+    wanted = {"pgweir": {"pool_mode": "transaction", "log_level": "debug", "auth_user": "rotated"}, "database app": {},
+              "user rotated": {"secret": "rotated"}, "secret rotated": {"provider": "file", "path": path}}
+    proxy = start_pgweir(wanted, users={"admin": PASSWORDS["admin"]})
+    write(tmp_path / "new", NEW).rename(path)
+    has_version(proxy, 2)
+    assert proxy.raw("app", "app").value("SELECT 1") == "1"                 # Only the previous value lets us in.
+    row = secret_row(proxy)
+    assert (row["refused"], row["hosts_refusing"]) == (1, 0)
+    alter(cluster, NEW)
+    cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
+    assert proxy.raw("app", "other").value("SELECT 1") == "1"               # Only the current value does, another answer.
+    assert secret_row(proxy)["refused"] == 2
+    assert_says_nothing(proxy, OLD, NEW)
 
 
 def test_clients_may_have_a_secret_of_their_own(start_pgweir, role, tmp_path):
