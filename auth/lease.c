@@ -113,11 +113,12 @@ static void move_value(struct lease_value *to, struct lease_value *from)
 	*from = (struct lease_value){ 0 };
 }
 
-/* True: another login than before. */
+/* True: another login than before, or the same at another place. */
 static bool take_values(struct lease *lease, struct lease_values *values, uint64_t now_us)
 {
 	bool had = lease->value.password != NULL;
 	bool changed = !had || !same_login(&lease->value, &values->current);
+	bool moved = !lease_value_equal(&lease->value, &values->current);
 
 	lease->fetched_us = now_us;
 	if (values->previous.password)
@@ -132,7 +133,7 @@ static bool take_values(struct lease *lease, struct lease_values *values, uint64
 		lease->version++;
 		lease->changed_us = now_us;
 	}
-	return changed;
+	return changed || moved;
 }
 
 bool lease_publish(const char *name, struct lease_values *values, char *problem)
@@ -145,7 +146,7 @@ bool lease_publish(const char *name, struct lease_values *values, char *problem)
 
 	if (values->current.password)
 		changed = take_values(lease, values, clock_now_us());
-	if (changed)
+	if (!former || lease->version != former->version)
 		lease->serial = ++published.serial;
 	lease->problem = problem;
 	map_put_text(&published.leases, name, lease);

@@ -1,6 +1,7 @@
 /* Failure story: a host that does not let us in gives way to the next one; when all have failed, every question gets the
  * last reason, and so does every question of the next second, so that a broken server is not besieged. A connection that
- * is lost with questions under way is made anew, and each of them is asked once more. */
+ * is lost with questions under way is made anew, and each of them is asked once more. Where our own login is a secret's, a
+ * host that refuses it gets the secret's other values too, with the secret read again in between. */
 #include "lookup_source.h"
 
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
+#include "pgweir/renewal.h"
+#include "pgweir/trials.h"
 
 enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 5000, FAILURE_HOLDS_MS = 1000, TRIES_MAX = 2 };
 
@@ -37,6 +40,11 @@ struct lookup_source {
 	const struct config_database *database;
 	char *dbname;
 	struct pgclient *client;
+	struct credentials *credentials;        /* In use, or tried last. */
+	uint64_t refused[SECRET_STAGES * 2];    /* Fingerprints of what the host at hand has refused. */
+	unsigned refused_count;
+	bool has_reread;
+	struct reread *reread;
 	size_t host;                    /* Of the cluster: in use, or being tried. */
 	struct list questions;          /* All that have no answer. */
 	struct error failure;           /* Of the last round of hosts. */
@@ -112,11 +120,37 @@ static void send_question(struct question *question)
 
 static void connection_changed(struct pgclient *client, const struct error *error, void *arg);
 
-static void connect_to_host(struct lookup_source *source)
+static const struct config_host *host_of(const struct lookup_source *source)
+{
+	return &source->database->cluster->hosts[source->host];
+}
+
+static struct trials *trials_of(const struct lookup_source *source)
+{
+	return trials_get(source->credentials, host_of(source)->host, host_of(source)->port);
+}
+
+/* The value to log in with next. False: the host has refused all of them. */
+static bool choose_credentials(struct lookup_source *source)
+{
+	credentials_unref(&source->credentials);
+	source->credentials = credentials_of_user(source->config, source->database->auth_user);
+	if (!source->credentials->secret)
+		return source->refused_count == 0;
+	struct credentials *chosen = trials_choose(trials_of(source), source->credentials, source->refused, source->refused_count);
+
+	if (!chosen)
+		return false;
+	credentials_unref(&source->credentials);
+	source->credentials = chosen;
+	return true;
+}
+
+static void connect_as_chosen(struct lookup_source *source)
 {
 	const struct config_database *database = source->database;
-	const struct config_host *host = &database->cluster->hosts[source->host];
-	struct credentials *credentials = credentials_of_user(source->config, database->auth_user);
+	const struct config_host *host = host_of(source);
+	const struct credentials *credentials = source->credentials;
 	struct pgclient_options options = {
 		.host = host->host,
 		.port = host->port,
@@ -136,7 +170,15 @@ static void connect_to_host(struct lookup_source *source)
 
 	source->state = SOURCE_CONNECTING;
 	source->client = pgclient_new(source->control, &options, connection_changed, source);
-	credentials_unref(&credentials);
+}
+
+/* Without a value there is nothing to choose; the server says what it thinks of that. */
+static void connect_to_host(struct lookup_source *source)
+{
+	source->refused_count = 0;
+	source->has_reread = false;
+	(void)choose_credentials(source);
+	connect_as_chosen(source);
 }
 
 static void connect_from_first(struct lookup_source *source)
@@ -168,6 +210,37 @@ static void host_failed(struct lookup_source *source, const struct error *error)
 	fail_all(source);
 }
 
+static void have_reread(void *arg)
+{
+	struct lookup_source *source = arg;
+	struct error reason = source->failure;
+
+	source->reread = NULL;
+	if (choose_credentials(source))
+		connect_as_chosen(source);
+	else
+		host_failed(source, &reason);
+}
+
+/* False: there is none, or the host does not mind the password. */
+static bool try_other_value(struct lookup_source *source, const struct error *reason)
+{
+	if (!source->credentials->secret || !trials_is_refusal(reason) || source->refused_count == ARRAY_LEN(source->refused))
+		return false;
+	trials_refused(trials_of(source), source->credentials);
+	source->refused[source->refused_count++] = source->credentials->fingerprint;
+	source->failure = *reason;
+	if (!source->has_reread)
+		source->reread = renewal_start(source->credentials->secret, source->control, have_reread, source);
+	source->has_reread = true;
+	if (!source->reread && !choose_credentials(source))
+		return false;
+	source->state = SOURCE_CONNECTING;
+	if (!source->reread)
+		connect_as_chosen(source);
+	return true;
+}
+
 static void connection_changed(struct pgclient *client, const struct error *error, void *arg)
 {
 	struct lookup_source *source = arg;
@@ -175,6 +248,8 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 
 	if (!error) {
 		source->state = SOURCE_OPEN;
+		if (source->credentials->secret)
+			trials_worked(trials_of(source), source->credentials);
 		LIST_FOREACH(at, following, &source->questions)
 			send_question(LIST_MEMBER(at, struct question, link));
 		return;
@@ -184,6 +259,8 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	source->state = SOURCE_CLOSED;
 	source->client = NULL;
 	pgclient_free(&client);
+	if (!was_open && try_other_value(source, &reason))
+		return;
 	if (!was_open)
 		host_failed(source, &reason);
 	else if (!list_empty(&source->questions))
@@ -214,6 +291,8 @@ void lookup_source_free(struct lookup_source **source)
 	if (!gone)
 		return;
 	pgclient_free(&gone->client);
+	renewal_cancel(&gone->reread);
+	credentials_unref(&gone->credentials);
 	loop_timer_stop(&gone->timer);
 	LIST_FOREACH(at, following, &gone->questions) {
 		struct question *question = LIST_MEMBER(at, struct question, link);

@@ -187,6 +187,13 @@ void trials_end(struct trials *trials)
 
 /* --- What to make of a refusal --- */
 
+/* RDS says so when PAM, behind which IAM is, refuses a token: with either of the two SQLSTATEs. */
+bool trials_is_refusal(const struct error *error)
+{
+	return strcmp(error->sqlstate, "28P01") == 0
+		|| (strcmp(error->sqlstate, "28000") == 0 && strstr(error->text, "PAM authentication failed"));
+}
+
 static bool same_login(const struct lease_value *a, const struct lease_value *b)
 {
 	bool same_user = a->username && b->username ? mem_equal_secret_text(a->username, b->username) : a->username == b->username;

@@ -3,6 +3,7 @@
 
 #include "hosts.h"
 #include "pgweir/mem.h"
+#include "places.h"
 #include "resolve.h"
 #include "tls_merge.h"
 
@@ -48,6 +49,24 @@ static void require_verification(const struct resolution *resolution, const stru
 
 /* --- [cluster] --- */
 
+static void point_to(struct config_host *host, const struct config_place *place)
+{
+	mem_free(host->host);
+	host->host = mem_strdup(place->host);
+	if (place->port)
+		host->port = place->port;
+}
+
+/* A restored database has another address, which the secret says. Of several hosts it is not told which it would be. */
+static void follow_host(const struct config *config, struct config_cluster *cluster)
+{
+	struct config_place place;
+
+	if (cluster->host_count == 1 && (places_follow(config, cluster->admin_secret, &place)
+	                                 || places_follow(config, cluster->probe_secret, &place)))
+		point_to(&cluster->hosts[0], &place);
+}
+
 static void resolve_cluster(const struct resolution *resolution, const struct section *section,
 	struct config_cluster *cluster)
 {
@@ -63,6 +82,7 @@ static void resolve_cluster(const struct resolution *resolution, const struct se
 	resolve_either(resolution, section, "admin_password", "admin_secret");
 	if (!is_set(section, "hosts"))
 		problems_error(resolution->problems, &section->place, "[cluster %s] needs hosts", section->name);
+	follow_host(resolution->config, cluster);
 	if (!sslmode_is_set(resolution, section)
 	    && (tls_is_rds(cluster->hosts, cluster->host_count) || is_iam(resolution, cluster->probe_secret)
 	        || is_iam(resolution, cluster->admin_secret)))
@@ -145,11 +165,20 @@ static const struct config_cluster *implicit_cluster(struct config *config, stru
 	return cluster;
 }
 
+static void use_hosts(const struct resolution *resolution, const struct section *section, struct config_database *database,
+	struct config_host *hosts, size_t count, bool wants_verification)
+{
+	if (!sslmode_is_set(resolution, section) && (wants_verification || tls_is_rds(hosts, count)))
+		require_verification(resolution, section, &database->server_tls);
+	database->cluster = implicit_cluster(resolution->config, hosts, count, &database->server_tls);
+}
+
 static void resolve_host(const struct resolution *resolution, const struct section *section,
 	struct config_database *database, bool wants_verification)
 {
 	const struct entry *host = section_entry(section, "host");
 	struct config_host *hosts = NULL;
+	struct config_place place;
 	size_t count = 0;
 	struct error error;
 
@@ -159,9 +188,37 @@ static void resolve_host(const struct resolution *resolution, const struct secti
 		problems_error(resolution->problems, &host->place, "host: %s", error.text);
 		return;
 	}
-	if (!sslmode_is_set(resolution, section) && (wants_verification || tls_is_rds(hosts, count)))
-		require_verification(resolution, section, &database->server_tls);
-	database->cluster = implicit_cluster(resolution->config, hosts, count, &database->server_tls);
+	if (count == 1 && places_follow(resolution->config, database->secret, &place))
+		point_to(&hosts[0], &place);
+	use_hosts(resolution, section, database, hosts, count, wants_verification);
+}
+
+/* Neither host nor cluster is said. Until the secret has a value there is no host at all. */
+static void take_host_of_secret(const struct resolution *resolution, const struct section *section,
+	struct config_database *database, bool wants_verification)
+{
+	struct config_host *hosts = NEW_ARRAY(struct config_host, 1);
+	struct config_place place;
+	bool known = places_find(database->secret, &place) && place.host[0];
+
+	hosts[0] = (struct config_host){ .port = 5432, .weight = 1 };
+	if (known)
+		point_to(&hosts[0], &place);
+	use_hosts(resolution, section, database, hosts, known, wants_verification);
+}
+
+/* Which database is connected to: what the section says, else the secret, else the name that it has for clients. */
+static void resolve_dbname(const struct config *config, const struct section *section, struct config_database *database)
+{
+	struct config_place place;
+
+	if (!database->dbname && places_find(database->secret, &place) && place.dbname[0])
+		database->dbname = mem_strdup(place.dbname);
+	if (!database->dbname && strcmp(database->name, "*") != 0)
+		database->dbname = mem_strdup(database->name);
+	bool placed = is_set(section, "dbname") && (is_set(section, "cluster") || is_set(section, "host"));
+
+	database->placed_by_secret = database->secret && (!placed || places_pattern(config, database->secret));
 }
 
 static void check_database(const struct resolution *resolution, const struct section *section)
@@ -174,7 +231,7 @@ static void check_database(const struct resolution *resolution, const struct sec
 	resolve_reference(resolution, section, "secret", SECTION_SECRET);
 	resolve_either(resolution, section, "cluster", "host");
 	resolve_either(resolution, section, "password", "secret");
-	if (!is_set(section, "cluster") && !is_set(section, "host"))
+	if (!is_set(section, "cluster") && !is_set(section, "host") && !is_set(section, "secret"))
 		problems_error(problems, &section->place, "[database %s] needs cluster or host", section->name);
 	if (port && !is_set(section, "host"))
 		problems_error(problems, &port->place, "port goes with host; a cluster has its ports in hosts");
@@ -205,8 +262,7 @@ static void resolve_database(const struct resolution *resolution, const struct s
 	database->name = mem_strdup(section->name);
 	inherit(resolution->config, cluster ? &cluster->server_tls : &resolution->config->server_tls, database);
 	resolve_entries(resolution, section, database);
-	if (!database->dbname && strcmp(database->name, "*") != 0)
-		database->dbname = mem_strdup(database->name);
+	resolve_dbname(resolution->config, section, database);
 	resolve_check_tls(resolution, section, &database->server_tls, "server_tls");
 	check_database(resolution, section);
 	database->cluster = cluster;
@@ -216,6 +272,8 @@ static void resolve_database(const struct resolution *resolution, const struct s
 
 	if (is_set(section, "host"))
 		resolve_host(resolution, section, database, wants_verification);
+	else if (!is_set(section, "cluster") && database->secret)
+		take_host_of_secret(resolution, section, database, wants_verification);
 	else if (wants_verification && !sslmode_is_set(resolution, section) && !is_set(cluster_section, "server_tls_sslmode")
 	         && database->server_tls.sslmode != SSLMODE_VERIFY_FULL)
 		require_verification(resolution, section, &database->server_tls);

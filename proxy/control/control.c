@@ -12,6 +12,8 @@
 #include "notify.h"
 #include "pgweir/authenticator.h"
 #include "pgweir/clock.h"
+#include "pgweir/config_places.h"
+#include "pgweir/lease.h"
 #include "pgweir/listener.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
@@ -28,6 +30,8 @@ static struct {
 	struct config *config;
 	struct listener *listener;
 	uint64_t generation, started_us;
+	uint64_t places;                /* The hash of what secrets said about hosts when `config` was read. */
+	struct loop_timer move;
 	const struct control_console *console;
 	const struct control_pages *pages;
 	struct event *signals[8];
@@ -83,6 +87,8 @@ static bool use_logging(const struct config *config)
 /* Everything that can refuse a snapshot is asked before anything uses it. */
 static bool publish(struct config *config, struct config_problems *problems)
 {
+	uint64_t places = config_places_hash(config);
+
 	config->generation = ++control.generation;
 	if (!auth_configure(config, problems) || !login_configure(config, problems))
 		return false;
@@ -96,7 +102,46 @@ static bool publish(struct config *config, struct config_problems *problems)
 	workers_publish(config);
 	config_unref(&control.config);
 	control.config = config_ref(config);
+	/* Those of the first reading came too late for the snapshot itself. */
+	control.places = places;
 	return true;
+}
+
+/* --- Secrets --- */
+
+static bool find_place(const char *secret, struct config_place *place)
+{
+	struct lease *lease = lease_find(secret);
+	const struct lease_value *value = lease ? &lease->value : NULL;
+	bool fits = value && (!value->host || strlen(value->host) < sizeof(place->host))
+		&& (!value->dbname || strlen(value->dbname) < sizeof(place->dbname));
+
+	if (fits) {
+		memcpy(place->host, value->host ? value->host : "", value->host ? strlen(value->host) + 1 : 1);
+		memcpy(place->dbname, value->dbname ? value->dbname : "", value->dbname ? strlen(value->dbname) + 1 : 1);
+		place->port = value->port;
+	}
+	lease_unref(&lease);
+	return fits;
+}
+
+/* A secret says that a database is somewhere else than the snapshot has it. */
+static void move_databases(void *arg)
+{
+	struct config_problems problems = { 0 };
+
+	(void)arg;
+	if (config_places_hash(control.config) == control.places)
+		return;
+	struct config *config = config_load_again(control.config, &problems);
+
+	if (config && publish(config, &problems))
+		log_info("the hosts or names of databases that secrets say have been taken into use");
+	else
+		log_error("the host that a secret says is not used, since the configuration has errors");
+	log_problems(&problems);
+	config_problems_fini(&problems);
+	config_unref(&config);
 }
 
 static void secrets_changed(void *arg)
@@ -104,6 +149,8 @@ static void secrets_changed(void *arg)
 	(void)arg;
 	workers_wake(UINT64_MAX, pool_worker_adopt_secrets, NULL);
 	routing_renew();
+	/* Not from within: it may be a snapshot's secrets that are being read. */
+	loop_timer_start(&control.move, 0);
 }
 
 bool control_reload(struct config_problems *problems)
@@ -287,6 +334,8 @@ static bool start(struct config *config)
 	notify_start(control.loop);
 	check_descriptors(config);
 	auth_start(control.loop);
+	loop_timer_init(&control.move, control.loop, move_databases, NULL);
+	config_use_places(find_place);
 	secrets_start(control.loop, secrets_changed, NULL);
 	workers_start(config, &session_worker_hooks);
 	login_threads_start(config->login_threads);
@@ -312,6 +361,8 @@ static void stop(void)
 	login_stop();
 	login_threads_stop();
 	workers_stop();
+	loop_timer_stop(&control.move);
+	config_use_places(NULL);
 	secrets_stop();
 	routing_stop();
 	auth_stop();

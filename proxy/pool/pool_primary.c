@@ -83,7 +83,10 @@ void pool_choose_host(struct pool_share *share, struct pool_choice *choice)
 
 		choice->host = primary ? primary->at : NULL;
 	}
-	if (!choice->host)
+	if (cluster->host_count == 0)
+		error_set(&choice->error, "57P03", "where the database is is not known: secret \"%s\" does not say",
+			share->database->secret);
+	else if (!choice->host)
 		error_set(&choice->error, "57P03", "no primary is known in cluster \"%s\"", cluster->name);
 }
 

@@ -262,7 +262,7 @@ void attempt_refused(struct attempt *attempt, const char *body, size_t size)
 		attempt_dial(attempt);
 		return;
 	}
-	opened->password_refused = attempt->state == ATTEMPT_AUTH && attempt_is_password_refusal(&opened->error);
+	opened->password_refused = attempt->state == ATTEMPT_AUTH && trials_is_refusal(&opened->error);
 	if (opened->password_refused && attempt_try_other_value(attempt))
 		return;
 	attempt_end(attempt);

@@ -94,7 +94,6 @@ void attempt_secret_worked(struct attempt *attempt);            /* The server ha
 /* True: it was the role to take that the server minded; from now on it is not asked for. */
 bool attempt_may_do_without_role(struct attempt *attempt);
 void attempt_secret_ended(struct attempt *attempt);             /* However it ended. */
-bool attempt_is_password_refusal(const struct error *error);
 
 void attempt_close_login(struct attempt *attempt);
 void attempt_dial(struct attempt *attempt);             /* The address at hand. */

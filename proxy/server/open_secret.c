@@ -183,10 +183,3 @@ void attempt_secret_ended(struct attempt *attempt)
 	opened->hopeful = outlook.hopeful;
 	opened->after_us = outlook.after_us;
 }
-
-/* RDS says so when PAM, behind which IAM is, refuses a token: with either of the two SQLSTATEs. */
-bool attempt_is_password_refusal(const struct error *error)
-{
-	return strcmp(error->sqlstate, "28P01") == 0
-		|| (strcmp(error->sqlstate, "28000") == 0 && strstr(error->text, "PAM authentication failed"));
-}

@@ -169,7 +169,8 @@ def pgweir(request, shared):
 
 @pytest.fixture
 def start_pgweir(cluster):
-    """start_pgweir(sections, users=…): a proxy of the test's own. Databases without a host lead to the primary."""
+    """start_pgweir(sections, users=…): a proxy of the test's own. Databases without a host lead to the primary, but for those
+    that say "host": None."""
     started = []
 
     def start(sections: dict[str, dict] | None = None, *, wait: bool = True, **more):
@@ -177,6 +178,8 @@ def start_pgweir(cluster):
         for title, body in sections.items():
             if title.startswith("database ") and not {"host", "cluster"} & set(body):
                 body.update(database(cluster))
+            if body.get("host", "") is None:
+                del body["host"]
         if not any(title.startswith("database ") for title in sections):
             sections["database app"] = database(cluster)
         proxy = make(sections, **more)

@@ -12,6 +12,7 @@ import pytest
 
 from harness import raw
 from harness.pgweir import binary
+from harness.postgres import PASSWORDS
 from harness.process import wait_until
 
 pytestmark = pytest.mark.ours
@@ -303,6 +304,25 @@ def test_the_secret_may_name_another_user_of_the_server(start_pgweir, cluster, r
     assert secret_row(proxy)["username"] == role
 
 
+def test_auth_querys_own_login_follows_its_secret(start_pgweir, cluster, role, tmp_path):
+    """Whichever of server and secret changes first. Each proxy opens its connection for the question anew."""
+    cluster.primary.sql("ALTER ROLE rotated SUPERUSER")
+    path = write(tmp_path / "secret", OLD)
+    wanted = {"pgweir": {"pool_mode": "transaction", "log_level": "debug", "auth_user": "rotated"}, "database app": {},
+              "user rotated": {"secret": "rotated"}, "secret rotated": {"provider": "file", "path": path}}
+    proxy = start_pgweir(wanted, users={"admin": PASSWORDS["admin"]})
+    write(tmp_path / "new", NEW).rename(path)
+    has_version(proxy, 2)
+    assert proxy.raw("app", "app").value("SELECT 1") == "1"                 # Only the previous value lets us in.
+    row = secret_row(proxy)
+    assert (row["refused"], row["hosts_refusing"]) == (1, 0)
+    alter(cluster, NEW)
+    cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
+    assert proxy.raw("app", "other").value("SELECT 1") == "1"               # Only the current value does, another answer.
+    assert secret_row(proxy)["refused"] == 2
+    assert_says_nothing(proxy, OLD, NEW)
+
+
 def test_clients_may_have_a_secret_of_their_own(start_pgweir, role, tmp_path):
     path = write(tmp_path / "server", OLD + "\n")
     wanted = sections(path)
@@ -361,6 +381,63 @@ def test_half_a_value_leaves_the_last_good_one_in_force(start_pgweir, role, tmp_
     wait_until(lambda: secret_row(proxy)["problem"], 15, "the missing file is noticed")
     assert proxy.raw("app", role, password=OLD).value("SELECT current_user") == role
     assert secret_row(proxy)["version"] == 1
+
+
+def place(path, node, password=OLD, **more) -> None:
+    """A secret with all that RDS says."""
+    new = path.with_name("new")
+    write(new, json.dumps({"username": "rotated", "password": password, "host": node.host, "port": node.port, **more}))
+    new.rename(path)
+
+
+def port_of(client) -> str:
+    return client.value("SELECT inet_server_port()::text")
+
+
+def test_a_secret_may_say_where_the_database_is(start_pgweir, cluster, replicas, role, tmp_path):
+    """Its host, port and dbname, as soon as there is a value, and when they change."""
+    path = tmp_path / "secret"
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "query_wait_timeout": "1s"},
+                          "database known": {"host": cluster.primary.host, "port": cluster.primary.port, "dbname": "app"},
+                          "database app": {"secret": "rotated", "host": None}, "secret rotated": {"provider": "file", "path": path}})
+    with pytest.raises(raw.ServerError):
+        proxy.raw("app", "app").value("SELECT 1")
+    wait_for = [cluster.primary, replicas[0]]
+    wait_until(lambda: replicas[0].sql("SELECT count(*) FROM pg_roles WHERE rolname = 'rotated'") == [(1,)], 15, "it has the role")
+    for node in wait_for:
+        place(path, node, dbname="other")
+        wait_until(lambda node=node: any(row["port"] == node.port and row["database"] == "other" for row in proxy.show("DATABASES")
+                                         if row["name"] == "app"), 15, "the snapshot has the secret's host")
+        client = proxy.raw("app", "app")
+        assert port_of(client) == str(node.port)
+        assert client.value("SELECT current_database()") == "other"
+    assert proxy.raw("known", "app").value("SELECT current_database()") == "app"
+
+
+def test_a_secret_points_elsewhere_only_where_it_may(start_pgweir, cluster, replicas, role, tmp_path):
+    """follow_host: open transactions end where they began."""
+    paths = {name: tmp_path / name for name in ("follows", "stays", "differs")}
+    for path in paths.values():
+        place(path, cluster.primary)
+    wanted = {"pgweir": {"pool_mode": "transaction"}}
+    for name, path in paths.items():
+        wanted[f"database {name}"] = {"dbname": "app", "secret": name, "host": cluster.primary.host, "port": cluster.primary.port}
+        wanted[f"secret {name}"] = {"provider": "file", "path": path}
+    wanted["secret follows"]["follow_host"] = "127.0.*"
+    wanted["secret differs"]["follow_host"] = "*.example"
+    proxy = start_pgweir(wanted)
+    clients = {name: proxy.raw(name, "app") for name in paths}
+    clients["follows"].value("BEGIN")
+    for client in clients.values():
+        assert port_of(client) == str(cluster.primary.port)
+    for path in paths.values():
+        place(path, replicas[0])
+    wait_until(lambda: any(row["port"] == replicas[0].port for row in proxy.show("DATABASES")), 15, "one has moved")
+    assert port_of(clients["follows"]) == str(cluster.primary.port)
+    clients["follows"].value("COMMIT")
+    wait_until(lambda: port_of(clients["follows"]) == str(replicas[0].port), 15, "the worker has the new snapshot")
+    assert {name: port_of(clients[name]) == str(cluster.primary.port) for name in ("stays", "differs")} == {
+        "stays": True, "differs": True}
 
 
 def test_files_that_anybody_may_write_are_refused(start_pgweir, role, tmp_path):

@@ -55,8 +55,8 @@ void lease_unref(struct lease **lease);                 /* NULL is fine. */
 
 /* In place of the secret's former one. Takes over what `values` and `problem` hold. Without a password in `current` all
  * former values stay. Else `current` and `pending` are what counts, empty or not, and the previous value is what `values`
- * say, or, where they say none, the former `current` once that differs. True: there is another current value to log in
- * with than before. */
+ * say, or, where they say none, the former `current` once that differs. True: there is another current value than
+ * before; `version` and `serial` tell whether there is another login in it. */
 bool lease_publish(const char *name, struct lease_values *values, char *problem);
 /* For a secret of which nothing is known yet: its first reading is under way, or there is none, since each login gets a
  * value of its own. A former value stays with the first. */

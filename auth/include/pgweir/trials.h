@@ -41,6 +41,9 @@ void trials_end(struct trials *trials);                                         
 
 /* --- What to make of a refusal --- */
 
+/* Is it the password, or the token, that the server minds? 28000 alone may be many things: pg_hba.conf, NOLOGIN. */
+bool trials_is_refusal(const struct error *error) MUST_USE;
+
 struct trials_outlook {
 	bool hopeful;           /* A rotation seems to be under way, so that waiting helps. */
 	uint64_t after_us;      /* When the next trial may come. */

@@ -94,6 +94,7 @@ struct config_database {
 	char *cluster_name, *host;                 /* As written, one of them NULL; use `cluster`. */
 	uint16_t port;                              /* Of `host`; 0 where it was not set: 5432. */
 	char *user, *password, *secret;            /* Forced server login, each may be NULL. */
+	bool placed_by_secret;                      /* What `secret` says about host or dbname counts. */
 	char *auth_user, *auth_query, *auth_dbname;  /* Merged with [pgweir]'s; auth_user NULL: no auth_query. */
 	char *connect_query;
 	int pool_mode;                              /* enum pool_mode or CONFIG_INHERIT. */
