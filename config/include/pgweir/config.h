@@ -41,6 +41,7 @@ enum provision_profile {
 	PROVISION_PROFILE_MONITORING,
 	PROVISION_PROFILE_REPLICATION,
 };
+enum provision_mode { PROVISION_OFF, PROVISION_CHECK, PROVISION_APPLY };
 enum provision_strategy { PROVISION_STRATEGY_SINGLE, PROVISION_STRATEGY_ALTERNATING };
 enum provision_extra { PROVISION_EXTRA_REPORT, PROVISION_EXTRA_REVOKE };
 
@@ -194,6 +195,8 @@ struct config {
 	enum log_level log_level;
 	bool log_connections, log_disconnections, log_pooler_errors;
 	uint64_t stats_period_ms;
+	enum provision_mode provision;              /* What the daemon does about [provision] sections, */
+	uint64_t provision_interval_ms;             /* and how often. */
 	char *application_name;                     /* For pgweir's own connections. */
 	unsigned peer_id;                           /* 0: none. */
 
