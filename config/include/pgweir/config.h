@@ -81,6 +81,7 @@ struct config_user {
 	char *name;
 	char *password;                             /* Towards the server: plain, md5… or SCRAM-SHA-256$…; NULL if not set. */
 	char *secret;                               /* Name of a [secret], or NULL. */
+	char *provision;                            /* Name of a [provision], whose secret is `secret` then; or NULL. */
 	char *client_password, *client_secret;     /* What the client must know; NULL: the same as above. */
 	int pool_mode;                              /* enum pool_mode or CONFIG_INHERIT. */
 	int pool_size, max_user_connections, max_user_client_connections;    /* CONFIG_INHERIT or a number. */
