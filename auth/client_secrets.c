@@ -1,6 +1,7 @@
 #include "client_secrets.h"
 
 #include "auth_state.h"
+#include "pgweir/credentials.h"
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
 
@@ -61,7 +62,7 @@ static void add_of_section(struct client_secrets *secrets, const struct config *
 bool client_secrets_find(struct client_secrets *secrets, const struct auth_state *state, const struct config *config,
 	const char *user)
 {
-	const struct config_user *section = config_find_user(config, user);
+	const struct config_user *section = credentials_find_user(config, user);
 
 	if (section)
 		add_of_section(secrets, config, section);

@@ -241,6 +241,40 @@ bool credentials_in_force(const struct credentials *credentials)
 	return found;
 }
 
+/* --- Other names of a user --- */
+
+/* The role, or the one that takes turns with it. */
+static bool is_role(const char *role, const char *name)
+{
+	static const char clone[] = "_clone";
+	size_t size = role ? strlen(role) : 0, name_size = strlen(name);
+
+	if (!role)
+		return false;
+	if (size > name_size)
+		return strncmp(role, name, name_size) == 0 && strcmp(role + name_size, clone) == 0;
+	return strncmp(role, name, size) == 0 && (!name[size] || strcmp(name + size, clone) == 0);
+}
+
+static bool lease_names(const char *secret, const char *name)
+{
+	struct lease *lease = secret ? lease_find(secret) : NULL;
+	bool named = lease && (is_role(lease->value.username, name) || is_role(lease->previous.username, name));
+
+	lease_unref(&lease);
+	return named;
+}
+
+const struct config_user *credentials_find_user(const struct config *config, const char *name)
+{
+	const struct config_user *section = config_find_user(config, name);
+
+	for (size_t i = 0; !section && i < config->user_count; i++)
+		if (config->users[i].provision && lease_names(config->users[i].secret, name))
+			section = &config->users[i];
+	return section;
+}
+
 /* --- The choice --- */
 
 /* [user]'s secret or password, else the entry of auth_file. */

@@ -176,7 +176,10 @@ static void resolve_users(struct resolution *resolution)
 		resolve_entries(resolution, section, user);
 		resolve_reference(resolution, section, "secret", SECTION_SECRET);
 		resolve_reference(resolution, section, "client_secret", SECTION_SECRET);
+		resolve_reference(resolution, section, "provision", SECTION_PROVISION);
 		resolve_either(resolution, section, "password", "secret");
+		resolve_either(resolution, section, "password", "provision");
+		resolve_either(resolution, section, "secret", "provision");
 		resolve_either(resolution, section, "client_password", "client_secret");
 	}
 }

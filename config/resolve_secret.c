@@ -99,6 +99,25 @@ static void check_provision(const struct resolution *resolution, const struct se
 		problems_error(problems, place_of(section, "rotate_every"), "rotate_every: must be 0 or at least 1h");
 }
 
+/* The secret is the provision's; it says who logs in to the server. */
+static void link_user(const struct resolution *resolution, struct config_user *user)
+{
+	const struct section *section = source_find(resolution->source, SECTION_USER, user->name);
+	const struct config *config = resolution->config;
+	const struct config_provision *provision = NULL;
+
+	for (size_t i = 0; i < config->provision_count && !provision; i++)
+		if (strcmp(config->provisions[i].name, user->provision) == 0)
+			provision = &config->provisions[i];
+	if (!provision || !provision->secret_name || user->secret)
+		return;
+	user->secret = mem_strdup(provision->secret_name);
+	if (provision->secret_format == SECRET_FORMAT_PLAIN && (!provision->user || strcmp(provision->user, user->name) != 0))
+		problems_error(resolution->problems, place_of(section, "provision"),
+			"[provision %s] has secret_format = plain, which does not say who [user %s] is on the server: use json",
+			provision->name, user->name);
+}
+
 void resolve_provisions(struct resolution *resolution)
 {
 	struct config *config = resolution->config;
@@ -114,4 +133,7 @@ void resolve_provisions(struct resolution *resolution)
 		link_provision(resolution, provision);
 		check_provision(resolution, section, provision);
 	}
+	for (size_t i = 0; i < config->user_count; i++)
+		if (config->users[i].provision)
+			link_user(resolution, &config->users[i]);
 }

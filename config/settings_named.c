@@ -11,6 +11,10 @@ const struct setting settings_user[] = {
 	  .summary = "Name of the [secret] with the login for the server.",
 	  .detail = "Clients prove that they know the same password, unless client_password or client_secret says "
 	            "otherwise." },
+	{ .name = "provision", AS_TEXT(struct config_user, provision), .applies = APPLIES_NEW_CONNECTIONS,
+	  .summary = "Name of the [provision] that keeps this user on the server, instead of a secret.",
+	  .detail = "The section's name is what clients call the user; the name of the role works as well, and is what the "
+	            "secret says." },
 	{ .name = "client_password", AS_TEXT(struct config_user, client_password), .secret = true,
 	  .applies = APPLIES_NEW_CONNECTIONS, .inherits = "password",
 	  .summary = "Password that clients must know." },

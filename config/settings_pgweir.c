@@ -34,6 +34,13 @@ static const struct setting_word auth_type_words[] = {
 	{ 0 },
 };
 
+static const struct setting_word provision_words[] = {
+	{ "off", PROVISION_OFF },
+	{ "check", PROVISION_CHECK },
+	{ "apply", PROVISION_APPLY },
+	{ 0 },
+};
+
 static const struct setting_word log_format_words[] = {
 	{ "text", LOG_FORMAT_TEXT },
 	{ "json", LOG_FORMAT_JSON },
@@ -343,6 +350,11 @@ const struct setting settings_pgweir[] = {
 	  .summary = "Log the end of each connection with its reason." },
 	{ .name = "log_pooler_errors", AS_BOOL(struct config, log_pooler_errors), .default_text = "1",
 	  .summary = "Log the errors that pgweir itself sends to clients." },
+	{ .name = "provision", AS_ENUM(struct config, provision, provision_words), .default_text = "off",
+	  .summary = "What the running process does about [provision] sections: nothing, report drift, or mend and rotate." },
+	{ .name = "provision_interval", AS_DURATION(struct config, provision_interval_ms), .default_text = "5min", .min = SECOND,
+	  .max = 24 * HOUR,
+	  .summary = "Time between two looks at [provision] sections." },
 	{ .name = "stats_period", AS_DURATION(struct config, stats_period_ms), .default_text = "60s", .min = SECOND,
 	  .max = 24 * HOUR,
 	  .summary = "Period over which the averages of SHOW STATS are taken and logged." },

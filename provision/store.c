@@ -4,7 +4,7 @@
 
 #include "pgweir/mem.h"
 
-static const struct store_class *const classes[] = { &store_file_class };
+static const struct store_class *const classes[] = { &store_aws_class, &store_file_class };
 
 struct store *store_open(const struct config_secret *secret, struct error *error)
 {

@@ -76,6 +76,6 @@ struct store {
 	void *own;
 };
 
-extern const struct store_class store_file_class;
+extern const struct store_class store_aws_class, store_file_class;
 
 #endif

@@ -35,6 +35,7 @@ SHOW(peer_pools);
 SHOW(dns_hosts);
 SHOW(dns_zones);
 SHOW(pins);
+SHOW(provision);
 SHOW(secrets);
 SHOW(threads);
 

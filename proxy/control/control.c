@@ -18,6 +18,7 @@
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/pool.h"
+#include "pgweir/reconcile.h"
 #include "pgweir/secrets.h"
 #include "pgweir/routing.h"
 #include "pgweir/server.h"
@@ -99,6 +100,7 @@ static bool publish(struct config *config, struct config_problems *problems)
 	if (control.config)
 		config_changes(control.config, config, note_change, NULL);
 	routing_configure(config);
+	reconcile_configure(config);
 	workers_publish(config);
 	config_unref(&control.config);
 	control.config = config_ref(config);
@@ -337,6 +339,7 @@ static bool start(struct config *config)
 	loop_timer_init(&control.move, control.loop, move_databases, NULL);
 	config_use_places(find_place);
 	secrets_start(control.loop, secrets_changed, NULL);
+	reconcile_start(control.loop);
 	workers_start(config, &session_worker_hooks);
 	login_threads_start(config->login_threads);
 	login_start(&receiver);
@@ -358,6 +361,7 @@ static bool start(struct config *config)
 static void stop(void)
 {
 	control_stop_listening();
+	reconcile_stop();
 	login_stop();
 	login_threads_stop();
 	workers_stop();

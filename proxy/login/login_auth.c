@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include "login_internal.h"
+#include "pgweir/credentials.h"
+#include "pgweir/mem.h"
 
 /* Clients of databases that do not exist are authenticated all the same, so that names cannot be found by trying. */
 static const struct config_database unknown_database = {
@@ -74,10 +76,22 @@ static enum login_move on_challenge(struct login *login)
 	return send_challenge(login);
 }
 
+/* From here on a provisioned user is called as its section is, whichever of its names the client knows. */
+static void take_alias(struct login *login)
+{
+	const struct config_user *section = credentials_find_user(login->config, login->request->user);
+
+	if (!section || strcmp(section->name, login->request->user) == 0)
+		return;
+	mem_free(login->request->user);
+	login->request->user = mem_strdup(section->name);
+}
+
 static enum login_move on_granted(struct login *login)
 {
 	struct error error;
 
+	take_alias(login);
 	if (!login_admit_user(login, &error))
 		return login_fail(login, &error);
 	if (authenticator_code(login->authenticator) != 0 && send_challenge(login) != LOGIN_NEXT)

@@ -132,6 +132,11 @@ bool state_is_startup_only(const char *name)
 
 /* --- Credentials --- */
 
+const struct config_user *credentials_find_user(const struct config *config, const char *name)
+{
+	return config_find_user(config, name);
+}
+
 struct credentials *credentials_for_server(const struct config *config, const struct config_database *database,
 	const char *user, const struct credentials *proved)
 {

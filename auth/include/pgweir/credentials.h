@@ -38,6 +38,10 @@ struct credentials {
 struct credentials *credentials_ref(struct credentials *credentials);
 void credentials_unref(struct credentials **credentials);       /* NULL is fine. */
 
+/* The [user] section of a client: the one of that name, or of a provisioned user whose secret says that it is this role
+ * on the server, or the one that takes turns with it. NULL: none. */
+const struct config_user *credentials_find_user(const struct config *config, const char *name);
+
 /* Which login serves clients of (database, user): the database's own secret, or its user and password, else the [user]'s
  * secret or password, else the entry of auth_file, else what the client proved (`proved`, may be NULL). A secret that
  * names a user is that user's login, whatever the client is called. Never NULL: without anything only `user` is set,

@@ -41,6 +41,7 @@ enum provision_profile {
 	PROVISION_PROFILE_MONITORING,
 	PROVISION_PROFILE_REPLICATION,
 };
+enum provision_mode { PROVISION_OFF, PROVISION_CHECK, PROVISION_APPLY };
 enum provision_strategy { PROVISION_STRATEGY_SINGLE, PROVISION_STRATEGY_ALTERNATING };
 enum provision_extra { PROVISION_EXTRA_REPORT, PROVISION_EXTRA_REVOKE };
 
@@ -80,6 +81,7 @@ struct config_user {
 	char *name;
 	char *password;                             /* Towards the server: plain, md5… or SCRAM-SHA-256$…; NULL if not set. */
 	char *secret;                               /* Name of a [secret], or NULL. */
+	char *provision;                            /* Name of a [provision], whose secret is `secret` then; or NULL. */
 	char *client_password, *client_secret;     /* What the client must know; NULL: the same as above. */
 	int pool_mode;                              /* enum pool_mode or CONFIG_INHERIT. */
 	int pool_size, max_user_connections, max_user_client_connections;    /* CONFIG_INHERIT or a number. */
@@ -195,6 +197,8 @@ struct config {
 	enum log_level log_level;
 	bool log_connections, log_disconnections, log_pooler_errors;
 	uint64_t stats_period_ms;
+	enum provision_mode provision;              /* What the daemon does about [provision] sections, */
+	uint64_t provision_interval_ms;             /* and how often. */
 	char *application_name;                     /* For pgweir's own connections. */
 	unsigned peer_id;                           /* 0: none. */
 

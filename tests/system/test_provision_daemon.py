@@ -1,0 +1,133 @@
+"""Provisioning inside pgweir: drift is told and mended, one instance at a time; clients of provisioned users."""
+import json
+import subprocess
+import threading
+
+import psycopg
+import pytest
+
+from harness.postgres import bin_folder
+from harness.process import die_with_parent, wait_until
+from harness.provision import World, kinds, report, secret_value
+
+pytestmark = pytest.mark.ours
+
+PIPELINE = {"user_prefix": "pipe_", "profile": "read-only", "owners": "migrator, late owner"}
+
+
+@pytest.fixture
+def world(cluster, tmp_path):
+    made = World(cluster.primary, tmp_path)
+    yield made
+    made.remove()
+
+
+def sections(world, mode: str, **provision) -> dict:
+    made = world.sections("master", **{**PIPELINE, **provision})
+    made["pgweir"].update(provision=mode, provision_interval="1s", pool_mode="transaction")
+    made["database shop"] = {"cluster": "main", "dbname": "shop"}
+    made["user pipeline"] = {"provision": "hevo"}
+    return made
+
+
+def started(start_pgweir, world, mode: str, **provision):
+    made = sections(world, mode, **provision)
+    made["pgweir"].pop("listen_addr")
+    return start_pgweir(made)
+
+
+def row(proxy) -> dict:
+    return next(iter(proxy.show("PROVISION")), {})
+
+
+def is_clean(proxy) -> bool:
+    return row(proxy)["state"] == "clean"
+
+
+def connect(proxy, user: str, password: str, **more):
+    return psycopg.connect(host=proxy.host, port=proxy.port, dbname="shop", user=user, password=password, autocommit=True, **more)
+
+
+def test_drift_is_told_and_left_alone(start_pgweir, world):
+    proxy = started(start_pgweir, world, "check")
+    wait_until(lambda: row(proxy)["state"] == "drifted", 30, "the missing user is noticed")
+    assert "does not exist" in row(proxy)["problem"] and "provision has drifted" in proxy.log()
+    assert world.server.sql("SELECT 1 FROM pg_roles WHERE rolname LIKE 'pipe\\_%'") == []
+    assert report(world.folder, sections(world, "off"), "apply")["status"] == 0
+    wait_until(lambda: is_clean(proxy), 30, "it is as declared")
+
+
+def test_two_instances_make_one_user_and_mend_it(start_pgweir, world):
+    proxies = [started(start_pgweir, world, "apply") for _ in range(2)]
+    for proxy in proxies:
+        wait_until(lambda: is_clean(proxy), 30, "it is as declared")
+    roles = world.server.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'pipe\\_%'")
+    assert roles == [(secret_value(world.folder / "hevo.json")["username"],)]
+    world.server.sql(f"REVOKE SELECT ON orders FROM {roles[0][0]}; ALTER ROLE {roles[0][0]} PASSWORD 'by hand'", "shop")
+    wait_until(lambda: not kinds(report(world.folder, sections(world, "off"), "check"), "change"), 30, "the drift is mended")
+    assert sum(row(proxy)["changed"] for proxy in proxies) >= 2
+    assert secret_value(world.folder / "hevo.json")["password"] not in "".join(proxy.log() for proxy in proxies)
+
+
+def test_clients_call_the_user_by_its_alias_or_by_its_role(start_pgweir, world):
+    proxy = started(start_pgweir, world, "apply", replication=1)
+    wait_until(lambda: is_clean(proxy), 30, "it is as declared")
+    value = secret_value(world.folder / "hevo.json")
+    wait_until(lambda: proxy.show("SECRETS")[0]["username"] == value["username"], 30, "the secret has been read")
+    for name in ("pipeline", value["username"]):
+        with connect(proxy, name, value["password"]) as connection:
+            assert connection.execute("SELECT current_user::text, count(*) FROM orders GROUP BY 1").fetchone() == \
+                (value["username"], 1)
+    assert {row["user"] for row in proxy.show("POOLS") if row["database"] == "shop"} == {"pipeline"}
+    for name, password in (("pipeline", "wrong"), (value["username"], "wrong"), ("pipe_nobody", value["password"])):
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            connect(proxy, name, password)
+
+
+@pytest.mark.parametrize("strategy", ["single", "alternating"])
+def test_clients_notice_nothing_of_a_rotation_that_is_due(start_pgweir, world, strategy):
+    proxy = started(start_pgweir, world, "apply", rotate_every="1h", strategy=strategy)
+    wait_until(lambda: is_clean(proxy), 30, "it is as declared")
+    path, record = world.folder / "hevo.json", world.folder / "hevo.json.pgweir"
+    before = secret_value(path)
+    wait_until(lambda: proxy.show("SECRETS")[0]["username"] == before["username"], 30, "the secret has been read")
+    ended, failures, done = threading.Event(), [], []
+
+    def come_and_go():
+        try:
+            while not ended.is_set():
+                with connect(proxy, "pipeline", before["password"]) as connection:
+                    connection.execute("SELECT * FROM orders")
+                    done.append(1)
+        except psycopg.Error as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        aged = json.loads(record.read_text())
+        aged["current"]["created"] -= 3601
+        record.write_text(json.dumps(aged))
+        wait_until(lambda: row(proxy)["rotations"] == 1 or failures, 30, "the password is rotated")
+        count = len(done)
+        wait_until(lambda: len(done) > count + 20 or failures, 30, "clients go on")
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(30)
+    assert not failures
+    after = secret_value(path)
+    assert after["password"] != before["password"]
+    assert (after["username"] == before["username"] + "_clone") == (strategy == "alternating")
+    with connect(proxy, before["username"], after["password"]) as connection:
+        connection.execute("SELECT * FROM orders")
+
+
+def test_a_plain_secret_cannot_say_who_the_user_is(world):
+    made = sections(world, "off", secret_format="plain")
+    path = world.folder / "plain.ini"
+    from harness.pgweir import binary, ini
+    path.write_text(ini(made))
+    done = subprocess.run([binary(), "check", "-c", path], capture_output=True, text=True, preexec_fn=die_with_parent(9))
+    assert done.returncode == 1 and "does not say who [user pipeline] is" in done.stderr
