@@ -2,5 +2,5 @@
 file(READ ${FROM} bytes HEX)
 string(REGEX REPLACE "(................................................)" "\\1\n" bytes "${bytes}")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
-file(WRITE ${TO} "#include <stddef.h>\n\nextern const char ${NAME}[];\nextern const size_t ${NAME}_size;\n"
-  "const char ${NAME}[] = {\n${bytes}\n0x00 };\nconst size_t ${NAME}_size = sizeof(${NAME}) - 1;\n")
+file(WRITE ${TO} "#include <stddef.h>\n\nextern const unsigned char ${NAME}[];\nextern const size_t ${NAME}_size;\n"
+  "const unsigned char ${NAME}[] = {\n${bytes}\n0x00 };\nconst size_t ${NAME}_size = sizeof(${NAME}) - 1;\n")

@@ -1,5 +1,6 @@
 #include "history.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "pgweir/mem.h"
@@ -7,8 +8,8 @@
 /* --- Rings --- */
 
 struct step {
-	float queries_per_s;
-	uint32_t clients, waiting, servers;
+	float queries_per_s, query_p95_ms;
+	uint32_t clients, waiting, servers, pinned;
 };
 
 struct lag_ring {
@@ -20,6 +21,7 @@ static struct {
 	uint64_t steps;                 /* In all; the newest lies at (steps - 1) % HISTORY_STEPS. */
 	struct step ring[HISTORY_STEPS];
 	uint64_t at_us, queries;        /* Of the newest. */
+	struct histogram seen;
 	struct map lags;                /* By cluster and host: struct lag_ring. */
 	struct map windows;             /* By labels: struct history_window[2], the older one first. */
 } history;
@@ -97,11 +99,17 @@ void history_recent(const struct observation *seen, const struct observed_pool *
 void history_note(const struct observation *seen)
 {
 	const struct observed_pool *total = &seen->total;
+	struct histogram query, passed;
+
+	pool_latency_seen(&total->latency, &query);
+	passed = query;
+	histogram_subtract(&passed, &history.seen);
 	uint64_t queries = total->stats.queries, elapsed_us = seen->at_us - history.at_us;
 	double rate = history.steps && elapsed_us ? (double)(queries - history.queries) * 1e6 / (double)elapsed_us : 0;
 
 	history.ring[history.steps % HISTORY_STEPS] = (struct step){ .queries_per_s = (float)rate,
-		.clients = (uint32_t)seen->sessions, .waiting = (uint32_t)total->waiting,
+		.query_p95_ms = (float)(histogram_quantile_us(&passed, 0.95) / 1000),
+		.clients = (uint32_t)seen->sessions, .waiting = (uint32_t)total->waiting, .pinned = (uint32_t)total->pinned,
 		.servers = (uint32_t)(total->active + total->idle + total->cleaning) };
 	for (size_t i = 0; i < seen->host_count; i++)
 		if (seen->hosts[i].watched)
@@ -112,6 +120,7 @@ void history_note(const struct observation *seen)
 	history.steps++;
 	history.at_us = seen->at_us;
 	history.queries = queries;
+	history.seen = query;
 }
 
 static bool free_value(const void *key, size_t size, void *value, void *arg)
@@ -137,22 +146,27 @@ static uint64_t oldest(void)
 
 void history_put_totals(struct http_json *json)
 {
+	static const struct { const char *key; size_t at; } series[] = {
+		{ "clients", offsetof(struct step, clients) },
+		{ "waiting", offsetof(struct step, waiting) },
+		{ "servers", offsetof(struct step, servers) },
+		{ "pinned", offsetof(struct step, pinned) },
+	};
+
 	http_json_open(json, "queries_per_s", '[');
 	for (uint64_t i = oldest(); i < history.steps; i++)
-		http_json_int(json, NULL, (int64_t)history.ring[i % HISTORY_STEPS].queries_per_s);
+		http_json_number(json, NULL, (double)history.ring[i % HISTORY_STEPS].queries_per_s);
 	http_json_close(json, ']');
-	http_json_open(json, "clients", '[');
+	http_json_open(json, "query_p95_ms", '[');
 	for (uint64_t i = oldest(); i < history.steps; i++)
-		http_json_int(json, NULL, history.ring[i % HISTORY_STEPS].clients);
+		http_json_number(json, NULL, (double)history.ring[i % HISTORY_STEPS].query_p95_ms);
 	http_json_close(json, ']');
-	http_json_open(json, "waiting", '[');
-	for (uint64_t i = oldest(); i < history.steps; i++)
-		http_json_int(json, NULL, history.ring[i % HISTORY_STEPS].waiting);
-	http_json_close(json, ']');
-	http_json_open(json, "servers", '[');
-	for (uint64_t i = oldest(); i < history.steps; i++)
-		http_json_int(json, NULL, history.ring[i % HISTORY_STEPS].servers);
-	http_json_close(json, ']');
+	for (size_t k = 0; k < ARRAY_LEN(series); k++) {
+		http_json_open(json, series[k].key, '[');
+		for (uint64_t i = oldest(); i < history.steps; i++)
+			http_json_int(json, NULL, *(const uint32_t *)(const void *)((const char *)&history.ring[i % HISTORY_STEPS] + series[k].at));
+		http_json_close(json, ']');
+	}
 }
 
 void history_put_lag(struct http_json *json, const struct observed_host *host)

@@ -26,7 +26,8 @@ void history_stop(void);
 /* What has come since the last window but one; `seconds` since then. */
 void history_recent(const struct observation *seen, const struct observed_pool *sum, struct history_window *recent, double *seconds);
 
-/* Arrays, oldest first: "queries_per_s", "clients", "waiting", "servers"; and a host's "lag_ms", null where it was not measured. */
+/* Arrays, oldest first: "queries_per_s", "query_p95_ms", "clients", "waiting", "servers", "pinned"; and a host's "lag_ms",
+ * null where it was not measured. */
 void history_put_totals(struct http_json *json);
 void history_put_lag(struct http_json *json, const struct observed_host *host);
 

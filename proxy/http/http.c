@@ -16,7 +16,7 @@
 #include "status.h"
 
 /* page/status.html, embedded when this was built. */
-extern const char http_page[];
+extern const unsigned char http_page[];
 extern const size_t http_page_size;
 
 static struct {

@@ -12,7 +12,8 @@ need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-botocore p
 # Without these some tests are skipped, and say so.
 want_check=(awscli node:nodejs npm:npm go:golang-go javac:default-jdk-headless clang:clang clang-format:clang-format
 	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpg-query-dev libpostgresql-jdbc-java
-	prometheus-pgbouncer-exporter:prometheus-pgbouncer-exporter)
+	prometheus-pgbouncer-exporter:prometheus-pgbouncer-exporter python3-prometheus-client promtool:prometheus
+	chromium:chromium)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
