@@ -12,7 +12,7 @@ need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-botocore p
 # Without these some tests are skipped, and say so.
 want_check=(awscli node:nodejs npm:npm go:golang-go javac:default-jdk-headless clang:clang clang-format:clang-format
 	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpg-query-dev libpostgresql-jdbc-java
-	prometheus-pgbouncer-exporter:prometheus-pgbouncer-exporter)
+	mandoc:mandoc python3-alembic python3-django python3-yaml prometheus-pgbouncer-exporter:prometheus-pgbouncer-exporter)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
