@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 30
 PRESET ?= dev
 
-.PHONY: demo check test build bench soak fuzz lint format deps clean
+.PHONY: demo check test build package bench soak fuzz lint format deps clean
 
 demo:                   ## A primary, two replicas and pgweir on loopback. DEMO_ONCE=1 ends after the workload; DATABASE_URL=… uses that server.
 	@tests/harness/install-deps.sh demo
@@ -20,6 +20,12 @@ check:                  ## Everything, with sanitizers. The last line counts pas
 build:                  ## PRESET=dev|asan|tsan|release|fuzz|coverage
 	@cmake --preset $(PRESET)
 	@cmake --build --preset $(PRESET) -- --quiet
+
+package:                ## A Debian package in build/package
+	@tests/harness/install-deps.sh demo
+	@cmake -S . -B build/package -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DPGWEIR_PACKAGE=ON
+	@cmake --build build/package --target pgweir
+	@cd build/package && cpack -G DEB && ls -l *.deb
 
 test:                   ## Some tests on what is built: make test T="tests/system/test_cancel.py -k stale"
 	@$(PYTHON) -m pytest -p no:cacheprovider --tb=short -rs $(or $(T),tests/system tests/wire tests/differential)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "expand.h"
+#include "pgweir/mem.h"
 #include "pgweir/settings.h"
 #include "setting.h"
 
@@ -31,19 +32,48 @@ static void describe_default(const struct setting *setting, FILE *out)
 		fputs("; not set by default", out);
 }
 
+static void describe_form(const struct setting *setting, FILE *out)
+{
+	fprintf(out, "A %s", setting_type_word(setting->type));
+	describe_words(setting, out);
+	describe_default(setting, out);
+	fprintf(out, "; applies %s%s", applies_texts[setting->applies], setting->secret ? "; never shown" : "");
+}
+
 static void describe_setting(const struct setting *setting, FILE *out)
 {
 	fprintf(out, "### %s\n\n%s\n", setting->name, setting->summary);
 	if (setting->detail)
 		fprintf(out, "%s\n", setting->detail);
-	fprintf(out, "\nA %s", setting_type_word(setting->type));
-	describe_words(setting, out);
-	describe_default(setting, out);
-	fprintf(out, "; applies %s%s.\n\n", applies_texts[setting->applies], setting->secret ? "; never shown" : "");
+	fputc('\n', out);
+	describe_form(setting, out);
+	fputs(".\n\n", out);
 }
 
-static const char reference_head[] =
-	"# Settings\n\n"
+static void visit_row(const struct section_type *type, const struct setting *setting, settings_row_cb *callback, void *arg)
+{
+	char *form = NULL;
+	size_t size;
+	FILE *out = open_memstream(&form, &size);
+
+	CHECK(out);
+	describe_form(setting, out);
+	fclose(out);
+	callback(&(struct settings_row){
+		.section = type->word, .section_summary = type->summary, .section_named = type->named, .key = setting->name,
+		.summary = setting->summary, .detail = setting->detail, .form = form,
+	}, arg);
+	mem_free(form);
+}
+
+void settings_rows(settings_row_cb *callback, void *arg)
+{
+	for (int kind = 0; kind < SECTION_KINDS; kind++)
+		for (size_t i = 0; i < *section_types[kind].count; i++)
+			visit_row(&section_types[kind], &section_types[kind].settings[i], callback, arg);
+}
+
+const char settings_head[] =
 	"The file is an ini file. A line holds 199 bytes at most; a value goes on in indented lines. They are joined by a\n"
 	"blank; where a value is quoted, each of its lines is, and they are joined by nothing. Quotes are `\"` or `'`, around\n"
 	"the value as a whole, and doubled inside it. Unquoted, a `;` behind a blank starts a comment, as `;` and `#` do at\n"
@@ -55,7 +85,7 @@ static const char reference_head[] =
 
 void settings_describe(FILE *out)
 {
-	fputs(reference_head, out);
+	fprintf(out, "# Settings\n\n%s", settings_head);
 	for (int kind = 0; kind < SECTION_KINDS; kind++) {
 		const struct section_type *type = &section_types[kind];
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "act.h"
+#include "pgweir/admin.h"
 #include "pgweir/mem.h"
 #include "pgweir/nearest.h"
 #include "show.h"
@@ -287,4 +288,22 @@ void commands_foreach(command_cb *visit, void *arg)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (commands[i].help)
 			visit(&commands[i], arg);
+}
+
+void admin_commands(admin_command_cb *callback, void *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const struct command *command = &commands[i];
+		const char *columns[TABLE_COLUMNS_MAX];
+		size_t count = command->table ? command->table->count : 0;
+
+		if (!command->help)
+			continue;
+		for (size_t j = 0; j < count; j++)
+			columns[j] = command->table->columns[j].name;
+		callback(&(struct admin_command){
+			.words = command->words, .usage = command->usage, .help = command->help,
+			.admins_only = command->who == COMMAND_ADMIN_USERS, .columns = columns, .column_count = count,
+		}, arg);
+	}
 }

@@ -11,12 +11,17 @@
 
 /* --- Help --- */
 
+bool command_shows(const struct command *command, enum command_option_id id)
+{
+	return ((command->needs | command->takes) & (1u << id)) && command_options[id].help;
+}
+
 static void print_option(const struct command *command, enum command_option_id id, FILE *out)
 {
 	const struct command_option *option = &command_options[id];
 	bool needed = command->needs & (1u << id);
 
-	if ((!needed && !(command->takes & (1u << id))) || !option->help)
+	if (!command_shows(command, id))
 		return;
 	fputs(needed ? " " : " [", out);
 	if (option->letter)
@@ -56,7 +61,7 @@ static void print_help_of(const struct command *command, FILE *out)
 	for (enum command_option_id id = 0; id < OPTION_COUNT; id++) {
 		const struct command_option *option = &command_options[id];
 
-		if ((command->needs | command->takes) & (1u << id) && option->help)
+		if (command_shows(command, id))
 			fprintf(out, "  --%s%s%s  %s\n", option->name, option->value ? " " : "", option->value ? option->value : "",
 				option->help);
 	}

@@ -30,7 +30,7 @@ struct command_option {
 	const char *name;               /* Without the dashes. */
 	char letter;                    /* '\0': none. */
 	const char *value;              /* What follows it, for people; NULL: it is a switch. */
-	const char *help;               /* NULL: not for people, and not shown. */
+	const char *help;               /* NULL: for tests, and kept out of every document. */
 };
 extern const struct command_option command_options[OPTION_COUNT];
 
@@ -68,6 +68,9 @@ struct config *command_load(const struct command_line *line) MUST_USE;
  * error. command_close() is false when something could not be written. */
 FILE *command_open_output(const struct command_line *line) MUST_USE;
 bool command_close_output(const struct command_line *line, FILE *file) MUST_USE;
+
+/* Is the option one of the command's, and not for tests alone? */
+bool command_shows(const struct command *command, enum command_option_id id);
 
 /* --- The commands --- */
 

@@ -5,15 +5,10 @@
 
 /* --- What the tables hold --- */
 
-static bool accepts(const struct command *command, int id)
-{
-	return (command->needs | command->takes) & (1u << id) && command_options[id].help;
-}
-
 static void print_options(const struct command *command, FILE *out)
 {
-	for (int id = 0; id < OPTION_COUNT; id++) {
-		if (!accepts(command, id))
+	for (enum command_option_id id = 0; id < OPTION_COUNT; id++) {
+		if (!command_shows(command, id))
 			continue;
 		if (command_options[id].letter)
 			fprintf(out, "-%c ", command_options[id].letter);
@@ -129,10 +124,10 @@ static void print_zsh(FILE *out)
 
 static void print_fish_options(const struct command *command, FILE *out)
 {
-	for (int id = 0; id < OPTION_COUNT; id++) {
+	for (enum command_option_id id = 0; id < OPTION_COUNT; id++) {
 		const struct command_option *option = &command_options[id];
 
-		if (!accepts(command, id))
+		if (!command_shows(command, id))
 			continue;
 		fprintf(out, "complete -c pgweir -n '__pgweir_said \"%s\"' -l %s", command->words, option->name);
 		if (option->letter)

@@ -145,6 +145,8 @@ const struct command command_table[] = {
 	  .summary = "print a commented pgweir.ini with every key at its default" },
 	{ .words = "describe metrics", .run = describe_metrics,
 	  .summary = "print the reference of all metrics" },
+	{ .words = "describe man", .operands = "pgweir.1|pgweir.ini.5|pgweir-console.7", .least = 1, .most = 1, .run = man_command,
+	  .summary = "print a manual page" },
 	PROVISION("plan", 0, "say what is missing for the users that [provision] sections declare, and the SQL for it"),
 	PROVISION("apply", 0, "bring about what [provision] sections declare"),
 	PROVISION("check", 0, "say what is not as declared, and exit with 1 if something is not"),

@@ -119,3 +119,35 @@ def test_the_units_are_valid_and_let_little_through(tmp_path):
     said = run(["systemd-analyze", "security", "--offline=yes", tmp_path / "pgweir.service"], check=False).stdout
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
     assert exposure and float(exposure.group(1)) < 2.5, said[-500:]
+
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+
+
+def documents() -> dict:
+    """Each object of the Kubernetes examples by kind."""
+    yaml = pytest.importorskip("yaml")
+    return {found["kind"]: found for path in KUBERNETES.glob("*.yaml") for found in yaml.safe_load_all(path.read_text())}
+
+
+def test_the_kubernetes_examples_fit_one_another_and_the_configuration(tmp_path):
+    found = documents()
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    text = (KUBERNETES / "pgweir.ini").read_text()
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert set(mounts.values()) == {volume["name"] for volume in pod["volumes"]}
+    for path in re.findall(r"(?:_file|path) = (/\S+)", text):
+        assert any(path.startswith(mount) for mount in mounts), f"{path} is not mounted"
+    assert int(re.search(r"drain_timeout = (\d+)s", text).group(1)) < pod["terminationGracePeriodSeconds"]
+    assert f"fleet_size = {found['Deployment']['spec']['replicas']}\n" in text
+    for port in container["ports"]:
+        assert re.search(rf"(?:listen_port = |:){port['containerPort']}\b", text)
+    for kind in ("Service", "PodDisruptionBudget"):
+        selector = found[kind]["spec"]["selector"]
+        assert selector.get("matchLabels", selector) == found["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    # The mounts are not there: what is said of a file that cannot be read is no fault of the file.
+    (tmp_path / "pgweir.ini").write_text(text)
+    said = run([binary(), "check", "-c", tmp_path / "pgweir.ini"], check=False)
+    faults = [line for line in said.stderr.splitlines() if "warning: " not in line and "No such file" not in line]
+    assert not faults and ("fleet_size = 3" in said.stdout or "No such file" in said.stderr)

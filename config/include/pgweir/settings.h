@@ -14,6 +14,17 @@ extern const char settings_mask[];              /* "********" */
 void settings_describe(FILE *out);              /* The reference, as Markdown, section by section. */
 void settings_sample(FILE *out);                /* A commented pgweir.ini; as it stands it yields the defaults. */
 
+/* A row of the table, for documents. Texts have `words` in backquotes. */
+struct settings_row {
+	const char *section, *section_summary;
+	bool section_named;                     /* [section NAME] */
+	const char *key, *summary, *detail;     /* detail may be NULL. */
+	const char *form;                       /* "A duration; default `5s`; applies on reload"; lives during the call. */
+};
+typedef void settings_row_cb(const struct settings_row *row, void *arg);
+void settings_rows(settings_row_cb *callback, void *arg);      /* Section by section. */
+extern const char settings_head[];              /* What the file looks like, in paragraphs. */
+
 /* A row of SHOW CONFIG. Times are plain seconds, as PgBouncer shows them; what is not set is "". */
 struct settings_shown {
 	const char *key, *value, *default_value;

@@ -12,4 +12,14 @@ void admin_receive(struct login_session *session);
 /* Closes all of them. */
 void admin_stop(void);
 
+/* The commands that SHOW HELP lists, for documents. */
+struct admin_command {
+	const char *words, *usage, *help;       /* usage may be NULL. */
+	bool admins_only;                       /* Not for stats_users. */
+	const char *const *columns;             /* Of the rows it answers with. */
+	size_t column_count;
+};
+typedef void admin_command_cb(const struct admin_command *command, void *arg);
+void admin_commands(admin_command_cb *callback, void *arg);
+
 #endif
