@@ -20,7 +20,9 @@ static const char question[] =
 	" 'pg_table_size', 'pg_tablespace_size', 'pg_total_relation_size', 'random', 'random_normal', 'timeofday', 'uuidv4', 'uuidv7')"
 	" THEN false"
 	" WHEN p.oid < 16384 AND (p.proname LIKE 'pg\\_stat\\_%' OR p.proname IN ('current_setting', 'inet_server_addr',"
-	" 'inet_server_port', 'pg_conf_load_time', 'pg_config', 'pg_current_snapshot', 'pg_current_xact_id',"
+	/* Those that take the name of a table, a type or a schema as a string might as well run SQL. */
+	" 'inet_server_port', 'table_to_xml', 'table_to_xml_and_xmlschema', 'schema_to_xml', 'schema_to_xml_and_xmlschema',"
+	" 'database_to_xml', 'database_to_xml_and_xmlschema', 'pg_input_is_valid', 'pg_input_error_info', 'pg_conf_load_time', 'pg_config', 'pg_current_snapshot', 'pg_current_xact_id',"
 	" 'pg_current_xact_id_if_assigned', 'pg_cursor', 'pg_get_replication_slots', 'pg_is_other_temp_schema',"
 	" 'pg_listening_channels', 'pg_my_temp_schema', 'pg_postmaster_start_time', 'pg_prepared_statement', 'pg_show_all_settings',"
 	" 'pg_trigger_depth', 'pg_walfile_name', 'pg_walfile_name_offset', 'txid_current', 'txid_current_if_assigned',"

@@ -40,7 +40,9 @@ const struct route_names *audit_names(struct session *session)
 	audit_adopt(session->share);
 	const struct functions *functions = audit_functions(session);
 
-	atomic_store_explicit(&session->share->functions_home->names_wanted, true, memory_order_relaxed);
+	/* All workers read what lies beside it. */
+	if (!names_are_wanted(session))
+		atomic_store_explicit(&session->share->functions_home->names_wanted, true, memory_order_relaxed);
 	if (!functions || lacks_names(session, functions)) {
 		audit_of(session)->wanted = true;
 		return NULL;

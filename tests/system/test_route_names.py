@@ -100,7 +100,7 @@ FOR_THE_PRIMARY = {
         "SELECT strikes_two(1, 2)", "SELECT gathers(a) FROM plain", "SELECT both_ways(1)", "SELECT lies(1)", "SELECT pg_is_in_recovery()",
         "SELECT txid_current()", "SELECT current_setting('in_hot_standby')", "SELECT dblink_exec('', 'DELETE FROM plain')",
         "SELECT * FROM dblink('', 'SELECT 1') AS t(a int)", "SELECT pg_try_advisory_xact_lock(1, 2)", "SELECT pg_current_wal_lsn()",
-        "SELECT lo_open(1, 2)", "SELECT query_to_xml('SELECT 1', true, true, '')", "SELECT pg_export_snapshot()",
+        "SELECT lo_open(1, 2)", "SELECT table_to_xml('locking', true, true, '')", "SELECT query_to_xml('SELECT 1', true, true, '')", "SELECT pg_export_snapshot()",
         "SELECT p.computed FROM plain p", "SELECT (1).strikes", "SELECT strikes(1)", "SELECT lower('A')",
         "SELECT pg_stat_get_backend_pid(1)", "SELECT pg_last_xact_replay_timestamp()", "SELECT pg_logical_emit_message(false, 'a', 'b')", "SELECT inet_server_port()",
     ],
