@@ -135,12 +135,10 @@ bool route_names_has_relation(const struct route_names *names, const char *name,
 /* An operator's characters stand together in any text that uses it. */
 bool route_names_text_has_operator(const struct route_names *names, const char *text, size_t size)
 {
-	const char *at = names->operators.bytes, *end = at + names->operators.size;
+	for (size_t at = 0; at < names->operators.size;) {
+		size_t length = (uint8_t)names->operators.bytes[at++];
 
-	while (at < end) {
-		size_t length = (uint8_t)*at++;
-
-		if (memmem(text, size, at, length))
+		if (memmem(text, size, names->operators.bytes + at, length))
 			return true;
 		at += length;
 	}
