@@ -24,6 +24,8 @@ struct pool_settings {
 	uint64_t server_lifetime_us, server_idle_timeout_us, server_login_retry_us, server_check_delay_us;
 	int max_prepared_statements;
 	enum state_audit state_audit;
+	enum routing_mode routing;
+	enum read_your_writes read_your_writes;
 	enum state_policy state_policy[STATE_KIND_COUNT];
 	const char *reset_query, *check_query;
 };
@@ -62,6 +64,8 @@ struct pool_guest {
 struct hub_share;
 struct functions;
 struct functions_home;
+struct pool_place;
+struct pool_replicas;
 
 struct pool_share {
 	struct list link;               /* In the worker. */
@@ -101,6 +105,8 @@ struct pool_share {
 	struct functions_home *functions_home;
 	struct functions *functions;    /* The list as this worker knows it, or NULL. A reference. */
 	struct hub_share *listening;    /* Who of its sessions listens to what, once one does. */
+	struct pool_place *place;       /* Of a share at a replica: replicas.h. NULL: its connections go to the primary. */
+	struct pool_replicas *replicas; /* Once sessions want them. */
 };
 
 struct pool_key {
@@ -109,6 +115,7 @@ struct pool_key {
 	const char *database_name, *user;       /* As the client gave them. */
 	struct credentials *credentials;
 	bool replication;
+	const struct config_host *at;   /* A replica; NULL: the primary. */
 };
 /* Never NULL. Made when first asked for. */
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key);
