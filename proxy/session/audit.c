@@ -56,7 +56,8 @@ void audit_linked(struct session *session)
 	const struct functions *functions = audit_functions(session);
 
 	session->audits = audit == STATE_AUDIT_ALWAYS || !functions || functions->on_read.flags ? AUDITS_EVERYTHING : AUDITS_SOME;
-	if (functions && functions_refresh_is_mine(share->functions_home, functions, session->worker->now_us))
+	/* A replica may not know the latest. */
+	if (functions && !session->backend->share->place && functions_refresh_is_mine(share->functions_home, functions, session->worker->now_us))
 		audit_of(session)->refresh = true;
 }
 

@@ -7,6 +7,7 @@
 #include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
+#include "route.h"
 #include "session_internal.h"
 
 enum verdict { VERDICT_FORWARD, VERDICT_DROP, VERDICT_CLOSED };
@@ -297,19 +298,25 @@ static bool waits_for_reset(struct session *session)
 }
 
 /* True if the message can be dealt with now. */
-static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size)
+static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size, size_t left)
 {
 	/* Most messages come while there is a server already. */
 	if (session->skipping)
 		return true;
-	if (session->state == SESSION_LINKED && !session->resetting && !settings_on_their_way(session->backend))
+	if (session->state == SESSION_LINKED && !session->resetting && !session->judged && !settings_on_their_way(session->backend))
 		return true;
+	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
+		return false;
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
 		return true;
+	if (!session->backend && session->routing && !route_decide(session, message, left))
+		return false;
 	if (!session->backend && !session_link(session))
 		return false;
+	if (session->group_due)
+		route_may_go_on(session, message, left);
 	if (session->state == SESSION_SETTING_UP)
 		return false;
 	if (!waits_for_reset(session) && may_follow_setup(session, message, size))
@@ -354,12 +361,14 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 
 		if (!well_formed(session, rule, whole))
 			return -1;
-		if (left < wanted || !can_go_on(session, rule, message, wanted))
+		if (left < wanted || !can_go_on(session, rule, message, wanted, left))
 			break;
 		enum verdict verdict = take(session, rule, message, wanted, &skip);
 
 		if (verdict == VERDICT_CLOSED)
 			return -1;
+		if (session->group_left)
+			route_walked(session, whole);
 		session->pass_left = whole - skip;
 		session->pass_drop = verdict == VERDICT_DROP;
 		at += skip + continue_message(session, message + skip, left - skip);

@@ -15,6 +15,7 @@ enum refusal {
 	REFUSAL_SEED,
 	REFUSAL_CUSTOM_SETTING,
 	REFUSAL_SEQUENCE,
+	REFUSAL_ON_REPLICA,
 };
 void session_refuse(struct session *session, char type, enum refusal refusal);  /* Instead of a message of that type. */
 void session_put_refusal(struct session *session, enum refusal refusal);

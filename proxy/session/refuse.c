@@ -24,6 +24,8 @@ static const struct wire_error rows[] = {
 		"custom_settings = reject is set for this database or user."),
 	[REFUSAL_SEQUENCE] = ROW("55000", "currval and lastval are not defined here: another client has used the connection since",
 		"Ask in the transaction that called nextval, or use INSERT … RETURNING."),
+	[REFUSAL_ON_REPLICA] = ROW("0A000", "advisory locks and what outlives the transaction are not available on a replica",
+		"This READ ONLY transaction runs on one. SET pgweir.route = primary before it begins."),
 };
 
 void session_refuse(struct session *session, char type, enum refusal refusal)
