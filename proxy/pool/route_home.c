@@ -23,7 +23,6 @@ struct route_home *route_home_get(const char *cluster, const char *dbname)
 	if (!home) {
 		home = mem_alloc_aligned(sizeof(*home));
 		home->key = key;
-		home->id = homes.size + 1;
 		key = NULL;
 		map_put_text(&homes, home->key, home);
 	}

@@ -105,13 +105,13 @@ static struct pool_share *choose(struct session *session, unsigned *cause)
 	return replica;
 }
 
-/* A replica does not know yet what the list of functions waits for. */
+/* Only the primary can tell, behind a transaction that runs there. */
 static bool functions_are_known(struct session *session)
 {
-	if (session->guest->settings.state_audit == STATE_AUDIT_OFF)
-		return true;
 	audit_adopt(session->share);
-	return audit_functions(session) != NULL;
+	const struct functions *functions = audit_functions(session);
+
+	return functions && !functions_refresh_is_due(session->share->functions_home, functions, session->worker->now_us);
 }
 
 static unsigned cause_of(struct session *session, const char *bytes, size_t size)

@@ -3,24 +3,23 @@
 #include <string.h>
 #include <strings.h>
 
+#include "audit_internal.h"
 #include "pgweir/map.h"
 #include "pgweir/reads.h"
 #include "pgweir/scan_body.h"
 #include "route.h"
 #include "session_internal.h"
 
-/* What the catalog says about names; NULL: not known yet. */
-static const struct route_names *names_of(const struct session *session)
+/* What the catalog says about names, and by what it is known again; NULL: not known yet. */
+static const struct route_names *names_of(const struct session *session, uint64_t *serial)
 {
-	(void)session;
-	return NULL;
-}
+	audit_adopt(session->share);
+	const struct functions *functions = audit_functions(session);
 
-static uint64_t serial_of(const struct session *session)
-{
-	const struct route_home *home = session->route->home;
-
-	return (home->id << 32) + atomic_load_explicit(&home->serial, memory_order_relaxed);
+	if (!functions || !functions->names)
+		return NULL;
+	*serial = (functions->serial << 20) + atomic_load_explicit(&session->route->home->serial, memory_order_relaxed);
+	return functions->names;
 }
 
 uint64_t route_fingerprint(const char *text, size_t size)
@@ -64,20 +63,13 @@ static unsigned judge_beginning(const struct session *session, const char *text,
 
 /* --- Texts --- */
 
-static unsigned judge(const struct session *session, const char *text, size_t size)
+static unsigned judge(const struct session *session, const char *text, size_t size, const struct route_names *names)
 {
 	struct reads_question question = {
-		.text = text, .size = size, .scan_flags = session_scan_flags(session, text, size), .names = names_of(session),
+		.text = text, .size = size, .scan_flags = session_scan_flags(session, text, size), .names = names,
 	};
 
-	enum route_reason reason = reads_judge(&question);
-
-	if (reason != ROUTE_NAMES_NOT_LOADED)
-		return reason;
-	/* Until there are names: what the scanner knows to be harmless, and is not about the server itself. */
-	uint32_t effects = scan_text(text, size, question.scan_flags, NULL);
-
-	return effects & SCAN_CALLS || memmem(text, size, "pg_", 3) ? ROUTE_NAMES_NOT_LOADED : ROUTE_READ;
+	return reads_judge(&question);
 }
 
 static bool is_remembered(const struct session *session, const char *text, size_t size)
@@ -111,14 +103,15 @@ static unsigned in_mode(const struct session *session, unsigned cause)
 
 unsigned route_judge_text(struct session *session, const char *text, size_t size)
 {
-	uint64_t serial = serial_of(session);
+	uint64_t serial = 0;
+	const struct route_names *names = names_of(session, &serial);
 
 	size = strnlen(text, size);
-	uint8_t *kept = text_cache_cause(session_relay(session)->texts, text, size, session_scan_flags(session, text, size), serial);
+	uint8_t *kept = !names ? NULL : text_cache_cause(session_relay(session)->texts, text, size, session_scan_flags(session, text, size), serial);
 
 	if (kept && *kept)
 		return in_mode(session, *kept - 1u);
-	unsigned cause = judge(session, text, size);
+	unsigned cause = judge(session, text, size, names);
 
 	if (cause == ROUTE_TRANSACTION)
 		return judge_beginning(session, text, size);
@@ -131,18 +124,20 @@ unsigned route_judge_text(struct session *session, const char *text, size_t size
 
 unsigned route_judge_statement(struct session *session, struct statement *statement)
 {
-	uint64_t serial = serial_of(session);
+	uint64_t serial = 0;
+	const struct route_names *names = names_of(session, &serial);
 	uint64_t known = atomic_load_explicit(&statement->route, memory_order_relaxed);
 
-	if (known >> 8 == serial)
+	if (names && known >> 8 == serial)
 		return in_mode(session, known & 0xff);
-	unsigned cause = judge(session, statement->parse, strnlen(statement->parse, statement->parse_size));
+	unsigned cause = judge(session, statement->parse, strnlen(statement->parse, statement->parse_size), names);
 
 	if (cause == ROUTE_TRANSACTION)
 		return judge_beginning(session, statement->parse, strnlen(statement->parse, statement->parse_size));
 	if (is_remembered(session, statement->parse, statement->parse_size))
 		return ROUTE_REMEMBERED;
-	atomic_store_explicit(&statement->route, serial << 8 | cause, memory_order_relaxed);
+	if (names)
+		atomic_store_explicit(&statement->route, serial << 8 | cause, memory_order_relaxed);
 	return in_mode(session, cause);
 }
 

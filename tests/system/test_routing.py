@@ -36,7 +36,7 @@ def ready(proxy, count=2):
 
 def where(client) -> str:
     """Which server answers a read, told by what a standby alone has."""
-    return "replica" if client.value("SELECT setting FROM where_am_i") == "on" else "primary"
+    return "replica" if client.value("SELECT where_am_i()") == "true" else "primary"
 
 
 def routes(proxy, database="app") -> dict:
@@ -45,13 +45,13 @@ def routes(proxy, database="app") -> dict:
 
 @pytest.fixture(scope="module")
 def place(cluster, replicas):
-    """A view that tells where it is read, and a table."""
-    cluster.primary.sql("CREATE VIEW where_am_i AS SELECT setting FROM pg_settings WHERE name = 'in_hot_standby'", "app")
+    """A function that tells where it is called without being honest about it, and a table."""
+    cluster.primary.sql("CREATE FUNCTION where_am_i() RETURNS text STABLE LANGUAGE sql AS 'SELECT pg_is_in_recovery()::text'", "app")
     cluster.primary.sql("CREATE TABLE routed (n int PRIMARY KEY, v int NOT NULL DEFAULT 0)", "app")
-    cluster.primary.sql("GRANT ALL ON where_am_i, routed TO app", "app")
+    cluster.primary.sql("GRANT ALL ON routed TO app", "app")
     wait_until(cluster.caught_up, 20, "the replicas have them")
     yield cluster
-    cluster.primary.sql("DROP VIEW where_am_i", "app")
+    cluster.primary.sql("DROP FUNCTION where_am_i()", "app")
     cluster.primary.sql("DROP TABLE routed", "app")
 
 

@@ -19,7 +19,6 @@ struct route_writes {
 
 struct route_home {
 	char *key;
-	uint64_t id;
 	_Atomic uint64_t serial;        /* Grows with everything that is remembered. */
 	_Atomic uint64_t refused[ROUTE_MEMORY_SIZE];    /* A statement's fingerprint above, when it is forgotten (in seconds) below. */
 	struct route_writes writes[WORKERS_MAX];
