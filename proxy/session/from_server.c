@@ -67,6 +67,8 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 
 	if (sqlstate)
 		pool_note_error(session->backend, sqlstate);
+	if (request->kind == REQUEST_NONE && route_could_lose(session))
+		return true;
 	if (request->flags & REQUEST_LISTEN) {
 		listen_error(session);
 		return true;
@@ -221,7 +223,7 @@ static bool receive(struct session *session)
 	if (got == CONN_AGAIN)
 		return true;
 	if (got <= 0) {
-		if (!route_rescue_lost(session))
+		if (!route_rescue_lost(session) && !route_rescue_idle(session))
 			session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return false;
 	}

@@ -80,10 +80,16 @@ struct pool_share *route_welcome_share(struct session *session)
 
 static uint64_t see_all_until(const struct session *session, enum read_your_writes whose)
 {
-	uint64_t own_us = session->route->last_write_us;
-	uint64_t all_us = whose == READ_YOUR_WRITES_DATABASE ? route_home_last_write(session->route->home) : 0;
+	const struct session_route *route = session->route;
+	uint64_t until_us = route->min_us;
 
-	return all_us > own_us ? all_us : own_us;
+	if (whose != READ_YOUR_WRITES_OFF && route->last_write_us > until_us)
+		until_us = route->last_write_us;
+	if (whose != READ_YOUR_WRITES_DATABASE)
+		return until_us;
+	uint64_t all_us = route_home_last_write(route->home);
+
+	return all_us > until_us ? all_us : until_us;
 }
 
 static struct pool_share *choose(struct session *session, unsigned *cause)

@@ -17,6 +17,7 @@ struct session_route {
 	struct pool_share *replica;     /* Where it has read last, and stays if it can. */
 	struct route_home *home;
 	uint64_t last_write_us, last_read_us;   /* By clock_now_us(). */
+	uint64_t min_us;                /* As the client has asked for. */
 	uint64_t asked_us;              /* When the group at hand was sent. */
 	size_t group_size;
 	unsigned forced;                /* The cause for which the next group goes to the primary; 0: none. */
@@ -68,6 +69,9 @@ void route_group_forget_names(struct session *session, const struct buf *group);
 /* True if the error need not be seen: the group will be run on the primary. */
 bool route_rescue_wanted(struct session *session, const struct request *request, const char *body, size_t size);
 void route_rescue(struct session *session);             /* With all of the replica's answer swallowed. */
+/* The server has said that it ends, or the connection has. True: it had nothing of the client's, who goes on without. */
+bool route_could_lose(const struct session *session);
+bool route_rescue_idle(struct session *session);
 /* The connection to the replica is lost. False: that is for the client to hear. */
 bool route_rescue_lost(struct session *session);
 

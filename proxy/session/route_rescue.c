@@ -130,6 +130,25 @@ void route_rescue(struct session *session)
 	resume(session);
 }
 
+bool route_could_lose(const struct session *session)
+{
+	const struct backend *backend = session->backend;
+
+	return session->state == SESSION_LINKED && !session->pins && !session->suspected && session->pass_left == 0
+		&& requests_count(&backend->requests) == 0 && !backend->unsynced && backend->status == 'I' && !session->eof;
+}
+
+bool route_rescue_idle(struct session *session)
+{
+	if (!route_could_lose(session) || session->backend->pass_left)
+		return false;
+	let_go(session, CLOSE_SERVER_GONE);
+	session_ready_to_read(session);
+	if (session_resume(session))
+		session_after_client(session);
+	return true;
+}
+
 bool route_rescue_lost(struct session *session)
 {
 	bool running = session->state == SESSION_LINKED || session->state == SESSION_SETTING_UP;

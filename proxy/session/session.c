@@ -371,10 +371,11 @@ static bool ask_behind_reset(struct session *session)
 	return due;
 }
 
-/* What the client has said meanwhile must not run on a server that is not the primary any more, nor on a replica. */
-static bool should_go_elsewhere(const struct session *session)
+/* What the client has said meanwhile must not run on a server that is not the primary any more, nor on a replica; while the
+ * server was being asked something it may have become a replica's. */
+static bool should_go_elsewhere(const struct session *session, bool asked)
 {
-	bool replica = session->judged && !session->group_due && !session->group_left;
+	bool replica = (session->judged || (asked && session->routing)) && !session->group_due && !session->group_left;
 	bool old = session->backend->retire && session->backend->retire_reason == CLOSE_SERVER_NOT_PRIMARY;
 
 	return session->held.size && (replica || old);
@@ -386,7 +387,7 @@ static void end_setting_up(struct session *session)
 		route_rescue(session);
 		return;
 	}
-	bool loaded = audit_loads(session);
+	bool loaded = audit_loads(session), asked = loaded || session->answer;
 
 	session->state = SESSION_LINKED;
 	/* What has been answered first, whichever it was. */
@@ -409,11 +410,11 @@ static void end_setting_up(struct session *session)
 		session_ready_to_read(session);
 		return;
 	}
-	if (should_go_elsewhere(session) && session->suspected && session->pass_left == 0 && backend_quiet(session->backend)) {
+	if (should_go_elsewhere(session, asked) && session->suspected && session->pass_left == 0 && backend_quiet(session->backend)) {
 		leftovers_ask(session);
 		return;
 	}
-	if (should_go_elsewhere(session) && can_unlink(session))
+	if (should_go_elsewhere(session, asked) && can_unlink(session))
 		session_unlink(session);
 	listen_flush(session);
 	if (session_resume(session))
@@ -424,7 +425,7 @@ void session_after_server(struct session *session)
 {
 	struct backend *backend = session->backend;
 
-	if (backend->said_fatal && route_rescue_lost(session))
+	if (backend->said_fatal && (route_rescue_lost(session) || route_rescue_idle(session)))
 		return;
 	if (session->setup_error) {
 		session_close(session, CLOSE_CLIENT_BAD_SETTING, session->setup_error);
