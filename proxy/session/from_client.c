@@ -8,6 +8,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "route.h"
+#include "route_setting.h"
 #include "session_internal.h"
 
 enum verdict { VERDICT_FORWARD, VERDICT_DROP, VERDICT_CLOSED };
@@ -95,6 +96,13 @@ static enum verdict handle_query(struct session *session, const char *message, s
 		.effects = whole ? session_text_effects(session, text, text_size) : session_long_text_begin(session, text, text_size, size),
 	};
 
+	enum refusal refusal = route_setting_refusal(session, text, text_size);
+
+	if (refusal) {
+		session_refuse(session, 'Q', refusal);
+		session_long_text_drop(session);
+		return VERDICT_DROP;
+	}
 	if (session->listen && listen_text_mentions(text, text_size))
 		listen_restore(session);
 	prepared_query(session);
@@ -143,6 +151,12 @@ static enum verdict handle_parse(struct session *session, const char *message, s
 	if (!name_end)
 		return VERDICT_CLOSED;
 	start_clock(session);
+	enum refusal refusal = route_setting_refusal(session, name_end + 1, (size_t)(message + size - name_end - 1));
+
+	if (refusal) {
+		session_refuse(session, 'P', refusal);
+		return VERDICT_DROP;
+	}
 	if (session->listen && listen_text_mentions(name_end, (size_t)(message + size - name_end)))
 		listen_restore(session);
 	return forwarded_as(prepared_parse(session, message, size, skip), skip);
@@ -348,6 +362,20 @@ static size_t continue_message(struct session *session, const char *bytes, size_
 	return part;
 }
 
+/* About pgweir's own settings; told quickly. */
+static bool may_be_ours(const struct session *session, const char *message, size_t left)
+{
+	const char *text = message + WIRE_HEADER_SIZE, *end = message + left;
+
+	if (session->own_statements)
+		return strchr("QPBDC", message[0]) != NULL;
+	if (message[0] != 'Q' && message[0] != 'P')
+		return false;
+	if (message[0] == 'P')
+		text += strnlen(text, left - WIRE_HEADER_SIZE) + 1;
+	return text < end && route_setting_may_be(text, (size_t)(end - text));
+}
+
 /* Returns how many bytes were dealt with, or -1. */
 static ssize_t walk(struct session *session, const char *bytes, size_t size)
 {
@@ -361,7 +389,12 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 
 		if (!well_formed(session, rule, whole))
 			return -1;
-		if (left < wanted || !can_go_on(session, rule, message, wanted, left))
+		ssize_t answered = may_be_ours(session, message, left) ? route_setting_answer(session, message, left) : 0;
+
+		at += answered > 0 ? (size_t)answered : 0;
+		if (answered > 0)
+			continue;
+		if (answered < 0 || left < wanted || !can_go_on(session, rule, message, wanted, left))
 			break;
 		enum verdict verdict = take(session, rule, message, wanted, &skip);
 

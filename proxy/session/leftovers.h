@@ -16,9 +16,15 @@ enum refusal {
 	REFUSAL_CUSTOM_SETTING,
 	REFUSAL_SEQUENCE,
 	REFUSAL_ON_REPLICA,
+	REFUSAL_OWN_NAME,               /* pgweir's own settings: route_setting.h. */
+	REFUSAL_OWN_ROUTE,
+	REFUSAL_OWN_POSITION,
+	REFUSAL_OWN_ALONE,
+	REFUSAL_ABORTED,
 };
 void session_refuse(struct session *session, char type, enum refusal refusal);  /* Instead of a message of that type. */
 void session_put_refusal(struct session *session, enum refusal refusal);
+void session_append_refusal(enum refusal refusal, struct buf *out);
 
 /* leftovers.c */
 enum refusal leftovers_forbidden(const struct session *session, uint32_t effects);

@@ -54,10 +54,30 @@ void route_choose_mode(struct session *session, int mode)
 	route_begin(session);
 }
 
+void route_choose_minimum(struct session *session, uint64_t min_us)
+{
+	route_of(session)->min_us = min_us;
+}
+
+void route_prepare(struct session *session)
+{
+	route_of(session);
+}
+
+static bool free_own(const void *key, size_t size, void *value, void *arg)
+{
+	(void)key, (void)size, (void)arg;
+	mem_free(value);
+	return true;
+}
+
 void route_free(struct session *session)
 {
-	if (session->route)
+	if (session->route) {
 		pool_replica_stick(&session->route->replica, NULL);
+		map_foreach(&session->route->own, free_own, NULL);
+		map_fini(&session->route->own);
+	}
 	mem_free(session->route);
 	session->route = NULL;
 }

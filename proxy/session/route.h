@@ -23,11 +23,14 @@ struct session_route {
 	unsigned forced;                /* The cause for which the next group goes to the primary; 0: none. */
 	int chosen;                     /* enum routing_mode, if the client has set one; else -1. */
 	bool free;                      /* Whatever it says goes to the replica. */
+	struct map own;                 /* Statements about pgweir's own settings, by the client's names (route_setting.h). */
 };
 
 /* route.c */
 void route_begin(struct session *session);              /* Also when settings may have changed. */
-void route_choose_mode(struct session *session, int mode);
+void route_choose_mode(struct session *session, int mode);      /* -1: what is configured. */
+void route_choose_minimum(struct session *session, uint64_t min_us);
+void route_prepare(struct session *session);            /* session->route is there from now on. */
 void route_free(struct session *session);
 struct pool_share *route_welcome_share(struct session *session);
 /* Without a server: where to. False: not all of the group is here yet. */

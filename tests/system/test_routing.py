@@ -223,6 +223,81 @@ def test_modes_are_of_the_database_and_of_the_user(start_pgweir, place):
     assert counts["not_writing"] >= 1 and counts["rescued"] == 1 and counts["remembered"] == 1
 
 
+def test_the_client_says_where_to(start_pgweir, place):
+    """In either protocol, in and out of transactions; the server hears nothing of it."""
+    proxy = start_pgweir(sections(place, {"read_your_writes": "off"}))
+    ready(proxy)
+    client = proxy.raw("app")
+    assert client.value("SHOW pgweir.route") == "auto"
+    assert raw.types(client.ask("SET pgweir.route = primary")) == "CZ"
+    assert where(client) == "primary" and client.value("show PgWeir.Route;") == "primary"
+    assert raw.types(client.ask(raw.extended("SET SESSION pgweir.route TO 'replica'"))) == "12nCZ"
+    assert where(client) == "replica"
+    assert raw.error_of(client.ask("INSERT INTO routed (what) VALUES ('never')"))["C"] == "25006"
+    show = raw.parse("SHOW pgweir.route", "s") + raw.describe_statement("s")
+    assert raw.types(client.ask(show + raw.sync())) == "1tTZ"
+    assert value_of(client.ask(raw.bind(name="s") + raw.describe_portal() + raw.execute() + raw.sync())) == "replica"
+    client.send(raw.parse("SET pgweir.route = auto", "t") + raw.describe_statement("t") + raw.flush())
+    assert raw.types([client.receive() for _ in range(3)]) == "1tn"
+    assert raw.types(client.ask(raw.bind(name="t") + raw.execute() + raw.sync())) == "2CZ"
+    assert value_of(client.ask(raw.bind(name="s") + raw.execute() + raw.sync())) == "auto"
+    # A statement that takes the name over is the server's.
+    assert raw.types(client.ask(raw.close_statement("s") + raw.sync())) == "3Z"
+    assert value_of(client.ask(raw.extended("SELECT 'mine'", name="s"))) == "mine"
+    client.ask("BEGIN")
+    assert raw.types(client.ask("SET pgweir.route = primary")) == "CZ"
+    client.ask("ROLLBACK")
+    assert client.value("SHOW pgweir.route") == "primary"
+    assert raw.types(client.ask("RESET pgweir.route")) == "CZ" and client.value("SHOW pgweir.route") == "auto"
+    # With psycopg's ways: statements are prepared after a while.
+    with psycopg.connect(proxy.conninfo("app", sslmode="disable"), autocommit=True) as connection:
+        for turn in range(8):
+            for mode in ("primary", "replica"):
+                connection.execute(f"SET pgweir.route = '{mode}'")
+                assert connection.execute("SHOW pgweir.route").fetchone() == (mode,)
+                assert connection.execute("SELECT where_am_i()").fetchone() == (str(mode == "replica").lower(),)
+
+
+@pytest.mark.parametrize("sql, sqlstate", [
+    ("SET pgweir.route = nowhere", "22023"), ("SET pgweir.min_position = 'yesterday'", "22023"),
+    ("SET pgweir.position = '1'", "42704"), ("SHOW pgweir.colour", "42704"),
+    ("SET LOCAL pgweir.route = primary", "0A000"), ("SET pgweir.route = primary; SELECT 1", "0A000")])
+def test_a_bad_setting_is_an_error_that_fails_the_transaction(pgweir, sql, sqlstate):
+    client = pgweir.raw("app")
+    for query in (sql, raw.extended(sql)):
+        assert raw.error_of(client.ask(query))["C"] == sqlstate
+        assert client.value("SELECT 1") == "1"
+        client.ask("BEGIN")
+        assert raw.error_of(client.ask(query))["C"] == sqlstate
+        assert raw.error_of(client.ask("SELECT 1"))["C"] == "25P02"
+        assert raw.error_of(client.ask("SHOW pgweir.route"))["C"] == "25P02"
+        assert raw.types(client.ask("ROLLBACK")) == "CZ"
+    # Among others it is refused as well.
+    mixed = raw.parse("SELECT 1") + raw.bind() + raw.execute() + raw.parse("SET pgweir.route = auto") + raw.bind() + raw.execute()
+    assert raw.error_of(client.ask(mixed + raw.sync()))["C"] == "0A000"
+
+
+def test_a_position_carries_over_to_another_session(start_pgweir, place):
+    proxy = start_pgweir(sections(place))
+    ready(proxy)
+    writer, reader = proxy.raw("app"), proxy.raw("app")
+    wait_until(lambda: where(reader) == "replica", 20, "the reader is on a replica")
+    with paused(*place.replicas):
+        key = value_of(writer.ask("INSERT INTO routed (what) VALUES ('position') RETURNING n"))
+        position = writer.value("SHOW pgweir.position")
+        assert reader.ask(f"SELECT n FROM routed WHERE n = {key}")[1].type == "C"       # Not there.
+        reader.ask(f"SET pgweir.min_position = '{position}'")
+        assert reader.value("SHOW pgweir.min_position") == position
+        assert reader.value(f"SELECT n FROM routed WHERE n = {key}") == key
+    wait_until(lambda: where(reader) == "replica", 20, "the replicas have caught up")
+    with paused(*place.replicas):
+        # One that another process has told counts as of now.
+        reader.ask("SET pgweir.min_position = '0123456789abcdef-1'")
+        assert where(reader) == "primary"
+        reader.ask("RESET pgweir.min_position")
+        assert where(reader) == "replica"
+
+
 # --- The safety net ---
 
 def test_what_a_replica_refuses_runs_on_the_primary_unseen(start_pgweir, place):

@@ -45,7 +45,7 @@ struct session {
 	uint8_t scan_flags;             /* enum scan_flag, of the settings. */
 	uint8_t routing;                /* enum routing_mode; ROUTING_PRIMARY: nothing is routed. */
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
-	bool on_replica;
+	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
 	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
 	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_named, batch_answered, retried;
 	size_t pass_left;               /* Of the client's message at hand. */
