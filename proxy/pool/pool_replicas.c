@@ -72,8 +72,12 @@ static void look_anew(struct pool_share *share, struct pool_replicas *replicas)
 			.user = share->user_name, .credentials = share->credentials, .at = known->hosts[i].at,
 		};
 
-		if (known->hosts[i].standing == HOST_REPLICA)
-			replicas->all[replicas->count++] = (struct pool_replica){ pool_share_find(share->worker, &key), &known->hosts[i] };
+		if (known->hosts[i].standing != HOST_REPLICA)
+			continue;
+		struct pool_share *replica = pool_share_find(share->worker, &key);
+
+		replica->place->home = share->pool;
+		replicas->all[replicas->count++] = (struct pool_replica){ replica, &known->hosts[i] };
 	}
 }
 

@@ -176,6 +176,7 @@ bool route_decide(struct session *session, const char *bytes, size_t size)
 	route->free = route->target && cause == ROUTE_MODE_REPLICA;
 	if (!route->target)
 		route->target = session->share;
+	route->rescued = cause == ROUTE_RESCUED;
 	route->forced = 0;
 	pool_replicas_of(session->share)->decided[cause]++;
 	return true;
@@ -189,7 +190,9 @@ void route_linked(struct session *session)
 
 	session->on_replica = session->backend->share->place != NULL;
 	session->judged = session->group_due = session->on_replica && !route->free;
-	session->group_kept = session->group_sent = session->may_write = false;
+	session->group_kept = session->group_sent = false;
+	/* What a replica has refused is no read, whatever it looks like. */
+	session->may_write = route->rescued;
 	session->group_left = 0;
 	if (session->on_replica)
 		pool_replica_stick(&route->replica,

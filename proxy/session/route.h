@@ -22,6 +22,7 @@ struct session_route {
 	size_t group_size;
 	unsigned forced;                /* The cause for which the next group goes to the primary; 0: none. */
 	int chosen;                     /* enum routing_mode, if the client has set one; else -1. */
+	bool rescued;                   /* It comes back from a replica. */
 	bool free;                      /* Whatever it says goes to the replica. */
 	struct map own;                 /* Statements about pgweir's own settings, by the client's names (route_setting.h). */
 };

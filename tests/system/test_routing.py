@@ -95,6 +95,9 @@ def test_reads_go_to_replicas_and_writes_to_the_primary(start_pgweir, place):
     assert written(place, "plain") == 1
     counts = routes(proxy)
     assert counts["read"] >= 2 and counts["writes"] == 1
+    # What a pool has at replicas is shown as a part of it.
+    assert len([row for row in proxy.show("POOLS") if row["database"] == "app"]) == 1
+    assert proxy.pool("app")["sv_idle"] + proxy.pool("app")["sv_active"] == len(proxy.show("SERVERS")) >= 2
 
 
 def test_the_extended_protocol_is_judged_by_batch_and_by_statement(start_pgweir, place):

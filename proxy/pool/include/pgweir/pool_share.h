@@ -12,23 +12,9 @@
 #include "pgweir/histogram.h"
 #include "pgweir/list.h"
 #include "pgweir/map.h"
+#include "pgweir/pool_settings.h"
 #include "pgweir/pool_table.h"
 #include "pgweir/worker.h"
-
-/* What [pgweir], [database] and [user] say together. */
-struct pool_settings {
-	enum pool_mode mode;
-	int pool_size, min_pool_size, reserve_pool_size;
-	uint64_t reserve_pool_timeout_us, query_wait_timeout_us, query_timeout_us, transaction_timeout_us;
-	uint64_t idle_transaction_timeout_us, client_idle_timeout_us;
-	uint64_t server_lifetime_us, server_idle_timeout_us, server_login_retry_us, server_check_delay_us;
-	int max_prepared_statements;
-	enum state_audit state_audit;
-	enum routing_mode routing;
-	enum read_your_writes read_your_writes;
-	enum state_policy state_policy[STATE_KIND_COUNT];
-	const char *reset_query, *check_query;
-};
 
 struct pool_stats {
 	uint64_t queries, transactions, server_assignments;

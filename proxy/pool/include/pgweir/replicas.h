@@ -15,11 +15,18 @@
 struct pool_place {
 	char *host;
 	uint16_t port;
+	struct pool *home;              /* What clients take it for a part of. */
 	bool out;                       /* When it was last looked at it got no reads. */
 	uint64_t returned_us;           /* Since when it gets some again; 0: it always has. */
 	uint64_t latency_us, measured_us;       /* A moving average of what answers took; 0: not known. */
 	unsigned stuck;                 /* Sessions that stay with it. */
 };
+
+/* The pool under whose name the share is shown. */
+static inline struct pool *pool_home(const struct pool_share *share)
+{
+	return share->place ? share->place->home : share->pool;
+}
 
 struct pool_replica {
 	struct pool_share *share;
