@@ -20,6 +20,7 @@ void config_limits(const struct config *config, const struct config_database *da
 {
 	static const struct config_user no_user = {
 		.pool_mode = CONFIG_INHERIT,
+		.routing = CONFIG_INHERIT,
 		.pool_size = CONFIG_INHERIT,
 		.max_user_connections = CONFIG_INHERIT,
 		.max_user_client_connections = CONFIG_INHERIT,
@@ -35,6 +36,7 @@ void config_limits(const struct config *config, const struct config_database *da
 	user = known ? user : &no_user;
 	*limits = (struct config_limits){
 		.pool_mode = (enum pool_mode)pick(user->pool_mode, database->pool_mode, (int)config->pool_mode),
+		.routing = (enum routing_mode)pick(user->routing, (int)database->routing, CONFIG_INHERIT),
 		.state_audit = (enum state_audit)pick(none, database->state_audit, (int)config->state_audit),
 		.pool_size = pick(user->pool_size, database->pool_size, config->default_pool_size),
 		.min_pool_size = pick(none, database->min_pool_size, config->min_pool_size),

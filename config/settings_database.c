@@ -1,7 +1,7 @@
 /* The keys of [database NAME]. */
 #include "setting.h"
 
-static const struct setting_word routing_words[] = {
+const struct setting_word routing_words[] = {
 	{ "primary", ROUTING_PRIMARY },
 	{ "replica", ROUTING_REPLICA },
 	{ "prefer-replica", ROUTING_PREFER_REPLICA },
@@ -82,8 +82,9 @@ const struct setting settings_database[] = {
 	  .summary = "An unused server connection older than this is closed." },
 	{ .name = "routing", AS_ENUM(struct config_database, routing, routing_words), .default_text = "primary",
 	  .summary = "Where statements go.",
-	  .detail = "`primary`: all to the primary. `replica`: all to replicas. `prefer-replica`: to replicas, to the primary "
-	            "while there is none. `auto`: what is surely a read to replicas, the rest to the primary." },
+	  .detail = "`primary`: all to the primary. `replica`: all to replicas. `auto`: what is surely a read to replicas that are "
+	            "fresh enough, the rest to the primary. `prefer-replica`: as `auto`, and whatever the text does not show to write. "
+	            "All but `primary` needs a [cluster] with a probe_user." },
 	{ .name = "read_your_writes", AS_ENUM(struct config_database, read_your_writes, read_your_writes_words),
 	  .default_text = "session",
 	  .summary = "Whose writes a read from a replica is sure to see.",

@@ -23,6 +23,8 @@ const struct setting settings_user[] = {
 	  .summary = "Name of the [secret] with the password that clients must know." },
 	{ .name = "pool_mode", AS_ENUM(struct config_user, pool_mode, pool_mode_words), .inherits = "[database] pool_mode",
 	  .summary = "When a server connection goes back to the pool." },
+	{ .name = "routing", AS_ENUM(struct config_user, routing, routing_words), .inherits = "[database] routing",
+	  .summary = "Where this user's statements go." },
 	{ .name = "pool_size", AS_INT(struct config_user, pool_size), .min = 1, .max = 100000,
 	  .inherits = "[database] pool_size",
 	  .summary = "Server connections per database and host that log in as this user." },

@@ -43,6 +43,7 @@ static const struct command commands[] = {
 	SHOWS("PINS", pins, "clients that keep their server connection, by reason"),
 	SHOWS("POOLS", pools, "pools of server connections"),
 	SHOWS("PROVISION", provision, "backing users that [provision] sections declare: drift, and the age of their passwords"),
+	SHOWS("ROUTES", routes, "where statements went, and why, since the start"),
 	SHOWS("SECRETS", secrets, "secrets: where they come from and how they fare, never what they hold"),
 	SHOWS("SERVERS", servers, "server connections"),
 	SHOWS("SOCKETS", sockets, "client and server connections"),

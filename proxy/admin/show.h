@@ -11,6 +11,7 @@
 
 SHOW(databases);
 SHOW(pools);
+SHOW(routes);
 SHOW(clients);
 SHOW(clusters);
 SHOW(servers);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "pgweir/mem.h"
+#include "pgweir/replicas.h"
 #include "pgweir/session.h"
 #include "show.h"
 
@@ -65,7 +66,7 @@ static void add_share(struct pool_sum *sum, struct pool_share *share)
 {
 	struct list *first = list_first(&share->waiters);
 
-	sum->pool = share->pool;
+	sum->pool = pool_home(share);
 	sum->mode = share->replication ? POOL_MODE_SESSION : share->settings.mode;
 	sum->replication = share->replication;
 	sum->clients += share->session_count;
@@ -88,8 +89,7 @@ static void visit_pools(struct job *job, struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->shares) {
 		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		add_share(sum_for(job, share->key, sizeof(struct pool_sum)), share);
+		add_share(sum_for(job, pool_home(share)->key, sizeof(struct pool_sum)), share);
 	}
 }
 

@@ -8,13 +8,15 @@
 #include "pgweir/clock.h"
 #include "pgweir/control.h"
 #include "pgweir/mem.h"
+#include "pgweir/replicas.h"
 #include "pgweir/session.h"
 
 /* --- On a worker --- */
 
 static struct observed_pool *pool_for(struct observation *seen, const struct pool_share *share)
 {
-	struct observed_pool *pool = map_get(&seen->found, &share->pool, sizeof(share->pool));
+	const struct pool *home = pool_home(share);
+	struct observed_pool *pool = map_get(&seen->found, &home, sizeof(home));
 
 	if (pool)
 		return pool;
@@ -22,8 +24,8 @@ static struct observed_pool *pool_for(struct observation *seen, const struct poo
 	pool->database = share->pool->database->name;
 	pool->user = share->pool->user->name;
 	pool->mode = share->replication ? POOL_MODE_SESSION : share->settings.mode;
-	pool->limit = (uint64_t)share->pool->quota.limit;
-	map_put(&seen->found, &share->pool, sizeof(share->pool), pool);
+	pool->limit = (uint64_t)home->quota.limit;
+	map_put(&seen->found, &home, sizeof(home), pool);
 	return pool;
 }
 

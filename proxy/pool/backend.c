@@ -54,6 +54,7 @@ void backend_free(struct backend **backend)
 	state_unref(&gone->custom);
 	buf_fini(&gone->held);
 	buf_fini(&gone->batch);
+	buf_fini(&gone->group);
 	mem_free(gone);
 }
 

@@ -109,12 +109,20 @@ const struct functions_mark *functions_find(const struct functions *functions, c
 	return functions->failed ? &functions->any : map_get(&functions->by_name, name, size);
 }
 
+static bool is_due(const struct functions *functions, uint64_t refreshed_us, uint64_t now_us)
+{
+	/* Whoever set out last may have lost its connection. */
+	return now_us >= functions->refresh_us && (refreshed_us == 0 || now_us >= refreshed_us + FUNCTIONS_RETRY_US);
+}
+
+bool functions_refresh_is_due(const struct functions_home *home, const struct functions *functions, uint64_t now_us)
+{
+	return is_due(functions, atomic_load_explicit(&home->refreshed_us, memory_order_relaxed), now_us);
+}
+
 bool functions_refresh_is_mine(struct functions_home *home, const struct functions *functions, uint64_t now_us)
 {
-	if (now_us < functions->refresh_us)
-		return false;
 	uint64_t refreshed_us = atomic_load(&home->refreshed_us);
 
-	/* Whoever set out last may have lost its connection. */
-	return (refreshed_us == 0 || now_us >= refreshed_us + FUNCTIONS_RETRY_US) && atomic_compare_exchange_strong(&home->refreshed_us, &refreshed_us, now_us);
+	return is_due(functions, refreshed_us, now_us) && atomic_compare_exchange_strong(&home->refreshed_us, &refreshed_us, now_us);
 }

@@ -3,6 +3,7 @@
 #define PGWEIR_POOL_INTERNAL_H
 
 #include "pgweir/pool.h"
+#include "pgweir/replicas.h"
 
 /* pool_settings.c */
 void pool_settings_resolve(struct pool_settings *settings, const struct config *config,
@@ -33,6 +34,7 @@ void pool_hosts_free(void);
 bool pool_share_blocked(const struct pool_share *share);
 void pool_share_refresh(struct pool_share *share, struct config *config);
 void pool_close_idle(struct pool_share *share, enum close_reason reason);       /* All of them. */
+void pool_share_use_credentials(struct pool_share *share, struct credentials *credentials);
 
 /* pool.c */
 void pool_serve(struct pool_share *share);                              /* Waiters get what can be had. */
@@ -65,6 +67,13 @@ unsigned pool_host_moved(const struct pool_share *share, const struct config_hos
 /* Connections to `host` may stay. */
 bool pool_host_keeps(const struct pool_share *share, const struct config_host *host);
 void pool_judge(struct backend *backend);                       /* Retires it if they may not. */
+
+/* pool_replicas.c */
+struct pool_place *pool_place_new(const struct config_host *at) MUST_USE;
+void pool_place_free(struct pool_place **place);
+void pool_replicas_free(struct pool_replicas **replicas);
+void pool_replicas_outdated(struct pool_share *share);         /* The cluster, or what is known of its hosts, has changed. */
+void pool_replicas_use_credentials(struct pool_share *share);  /* The share's, which are new. */
 
 /* pool_room.c */
 /* True if an idle connection on this worker has been closed, so that `scope` is no longer full for one more of `share`. */

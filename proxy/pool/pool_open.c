@@ -59,7 +59,7 @@ static uint64_t retry_after_us(const struct pool_share *share, const struct serv
 	if (opened->hopeful)
 		return opened->after_us < most_us ? opened->after_us : most_us;
 	/* While connections of the pool still serve, wrong passwords are not thrown at a server that counts them. */
-	bool later = !share->refused || (share->password_refused && atomic_load(&share->pool->live) > 0);
+	bool later = !share->refused || share->place || (share->password_refused && atomic_load(&share->pool->live) > 0);
 
 	return later ? most_us : opened->after_us;
 }
@@ -82,7 +82,10 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 	share->retry_at_us = after_us ? worker_now(share->worker) + after_us : 0;
 	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
 		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
-	if (settings)
+	/* Whoever wanted to read there reads elsewhere. */
+	if (share->place)
+		pool_refuse_waiters(share, NULL, true);
+	else if (settings)
 		pool_refuse_waiters(share, login_state, false);
 	else if (share->refused && atomic_load(&share->pool->live) == 0)
 		pool_refuse_waiters(share, NULL, true);
@@ -145,7 +148,7 @@ static void opened_cb(struct server_opened *opened, void *arg)
 		if (standby || late) {
 			server_free(&opened->server);
 			error_set(&opened->error, "57P03", standby ? "the server at \"%s\" is a standby"
-				: "the server at \"%s\" is not the primary any more", opening->host->name);
+				: "the server at \"%s\" is not what it was any more", opening->host->name);
 		}
 		note_failure(share, opened, opening->login_state);
 		if (late)
@@ -268,7 +271,7 @@ void pool_open_minimum(struct pool_share *share)
 	bool wanted = share->session_count > 0 || share->database->user;
 	struct pool_choice choice;
 
-	if (!wanted || share->replication || share->retry_at_us > share->worker->now_us || pool_share_blocked(share)
+	if (!wanted || share->replication || share->place || share->retry_at_us > share->worker->now_us || pool_share_blocked(share)
 	    || quota_used(&share->pool->quota) >= share->settings.min_pool_size || !choose(share, &choice))
 		return;
 	while (quota_used(&share->pool->quota) < share->settings.min_pool_size)

@@ -22,10 +22,10 @@ static const struct topology_cluster *watched(const struct pool_share *share)
 	return cluster->probe_user ? topology_find(share->worker->topology, cluster->name) : NULL;
 }
 
-/* NULL: nothing is known, or it does not matter which host it is. */
+/* NULL: nothing is known, or there is only one. */
 static const struct topology_cluster *observed(const struct pool_share *share)
 {
-	const struct topology_cluster *known = share->database->routing == ROUTING_REPLICA ? NULL : watched(share);
+	const struct topology_cluster *known = watched(share);
 
 	return known && known->host_count > 1 ? known : NULL;
 }
@@ -53,7 +53,9 @@ bool pool_host_keeps(const struct pool_share *share, const struct config_host *h
 
 	if (cluster && !known)
 		return is_configured(share->database->cluster, host);
-	return !known || known->keeps;
+	if (!known || !share->place)
+		return !known || known->keeps;
+	return known->standing == HOST_REPLICA || known->standing == HOST_DOWN || known->standing == HOST_UNKNOWN;
 }
 
 /* One after the other, but for those that are known to be the wrong ones. */
@@ -70,12 +72,28 @@ static const struct config_host *next_in_turn(const struct pool_share *share, un
 	return NULL;
 }
 
+static void choose_place(const struct pool_share *share, struct pool_choice *choice)
+{
+	const struct pool_place *place = share->place;
+	const struct topology_cluster *cluster = observed(share);
+	const struct topology_host *known = cluster ? topology_find_host(cluster, place->host, place->port) : NULL;
+
+	choice->host = known && known->standing == HOST_REPLICA ? known->at : NULL;
+	if (!choice->host)
+		error_set(&choice->error, "57P03", "\"%s:%u\" is no replica of cluster \"%s\" any more", place->host, place->port,
+			share->database->cluster->name);
+}
+
 void pool_choose_host(struct pool_share *share, struct pool_choice *choice)
 {
 	const struct config_cluster *cluster = share->database->cluster;
 	const struct topology_cluster *known = observed(share);
 
 	*choice = (struct pool_choice){ .tried = atomic_load(&share->pool->primary) };
+	if (share->place) {
+		choose_place(share, choice);
+		return;
+	}
 	if (!known || known->standing == CLUSTER_UNOBSERVED) {
 		choice->host = next_in_turn(share, choice->tried);
 	} else {
@@ -102,8 +120,11 @@ bool pool_is_standby(const struct pool_share *share, const struct server *server
 {
 	const char *standby = parameters_get(&server->parameters, "in_hot_standby");
 
-	return (share->database->cluster->host_count > 1 || observed(share)) && share->database->routing == ROUTING_PRIMARY && !share->replication
-		&& standby && strcmp(standby, "on") == 0;
+	const struct topology_cluster *known = observed(share);
+	bool any = share->place || (share->database->routing == ROUTING_REPLICA && (!known || known->standing == CLUSTER_UNOBSERVED));
+
+	return (share->database->cluster->host_count > 1 || known) && !any && !share->replication && standby
+		&& strcmp(standby, "on") == 0;
 }
 
 /* Read only is what a transaction may have asked for; but it may also be all that can be had there by now. */
@@ -149,12 +170,23 @@ static void close_retired(struct list *members)
 	}
 }
 
+/* Whoever waits there has better places to go to. */
+static bool place_is_lost(const struct pool_share *share)
+{
+	const struct topology_host *known = topology_find_host(observed(share), share->place->host, share->place->port);
+
+	return !known || known->standing != HOST_REPLICA;
+}
+
 static void follow(struct pool_share *share)
 {
 	judge_all(&share->idle);
 	judge_all(&share->lent);
 	judge_all(&share->cleaning);
 	close_retired(&share->idle);
+	pool_replicas_outdated(share);
+	if (share->place && place_is_lost(share))
+		pool_refuse_waiters(share, NULL, true);
 	/* A wrong password is one on every host, and some count the attempts. */
 	if (!share->password_refused)
 		share->retry_at_us = 0;

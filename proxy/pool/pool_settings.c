@@ -26,6 +26,8 @@ void pool_settings_resolve(struct pool_settings *settings, const struct config *
 		.server_check_delay_us = config->server_check_delay_ms * 1000,
 		.max_prepared_statements = config->max_prepared_statements,
 		.state_audit = limits.state_audit,
+		.routing = limits.routing,
+		.read_your_writes = database->read_your_writes,
 		.reset_query = config->server_reset_query,
 		.check_query = config->server_check_query,
 	};

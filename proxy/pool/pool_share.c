@@ -129,6 +129,7 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 	pool_settings_resolve(&share->settings, config, database, share->user_name);
 	map_foreach(&share->guests, resolve_guest, share);
 	apply_limits(share);
+	pool_replicas_outdated(share);
 }
 
 static void use_credentials(struct pool_share *share, struct credentials *credentials)
@@ -143,6 +144,7 @@ static void use_credentials(struct pool_share *share, struct credentials *creden
 		atomic_store(&share->pool->password_refused, false);
 	}
 	credentials_unref(&old);
+	pool_replicas_use_credentials(share);
 }
 
 static void close_all(struct list *members, enum close_reason reason)
@@ -195,6 +197,8 @@ static struct pool_share *share_new(struct worker *worker, const struct pool_key
 	share->database_name = mem_strdup(key->database_name);
 	share->user_name = mem_strdup(role_of(key));
 	share->replication = key->replication;
+	if (key->at)
+		share->place = pool_place_new(key->at);
 	list_init(&share->idle);
 	list_init(&share->lent);
 	list_init(&share->cleaning);
@@ -225,9 +229,22 @@ static void take_credentials(struct pool_share *share, const struct pool_key *ke
 	credentials_unref(&credentials);
 }
 
+void pool_share_use_credentials(struct pool_share *share, struct credentials *credentials)
+{
+	if (share->credentials->fingerprint != credentials->fingerprint)
+		use_credentials(share, credentials);
+}
+
+static char *name_of(const struct pool_key *key)
+{
+	if (key->at)
+		return mem_printf("%s\n%s\n%d\n%s:%u", key->database_name, role_of(key), key->replication, key->at->host, key->at->port);
+	return mem_printf("%s\n%s\n%d", key->database_name, role_of(key), key->replication);
+}
+
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key)
 {
-	char *name = mem_printf("%s\n%s\n%d", key->database_name, role_of(key), key->replication);
+	char *name = name_of(key);
 	struct pool_share *share = map_get_text(&worker->shares_by_key, name);
 
 	if (!share)
@@ -252,6 +269,8 @@ static void share_free(struct pool_share *share)
 	atomic_store(&share->pool->marks[share->worker->index].share, NULL);
 	hub_share_free(&share->listening);
 	functions_unref(&share->functions);
+	pool_place_free(&share->place);
+	pool_replicas_free(&share->replicas);
 	buf_fini(&share->last_error_body);
 	credentials_unref(&share->credentials);
 	config_unref(&share->config);

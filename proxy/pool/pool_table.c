@@ -5,6 +5,7 @@
 
 #include "pgweir/functions.h"
 #include "pgweir/mem.h"
+#include "pgweir/route_home.h"
 #include "pool_internal.h"
 
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -273,4 +274,5 @@ void pools_free(void)
 	}
 	pool_hosts_free();
 	functions_homes_free();
+	route_homes_free();
 }

@@ -42,13 +42,21 @@ struct audit *audit_of(struct session *session)
 	return session->audit;
 }
 
+static bool wants_names(const struct session *session)
+{
+	enum routing_mode routing = session->routing ? session->routing : session->guest->settings.routing;
+
+	return (routing == ROUTING_AUTO || routing == ROUTING_PREFER_REPLICA) && session->mode != POOL_MODE_SESSION
+		&& !session->share->replication && !session->backend->share->place;
+}
+
 void audit_linked(struct session *session)
 {
 	struct pool_share *share = session->share;
 	enum state_audit audit = session->guest->settings.state_audit;
 
 	session->audits = AUDITS_NOTHING;
-	if (share->database->routing == ROUTING_AUTO && session->mode != POOL_MODE_SESSION && !share->replication)
+	if (wants_names(session))
 		audit_names(session);
 	if (audit == STATE_AUDIT_OFF || session->mode == POOL_MODE_SESSION || share->replication)
 		return;
@@ -56,7 +64,8 @@ void audit_linked(struct session *session)
 	const struct functions *functions = audit_functions(session);
 
 	session->audits = audit == STATE_AUDIT_ALWAYS || !functions || functions->on_read.flags ? AUDITS_EVERYTHING : AUDITS_SOME;
-	if (functions && functions_refresh_is_mine(share->functions_home, functions, session->worker->now_us))
+	/* A replica may not know the latest. */
+	if (functions && !session->backend->share->place && functions_refresh_is_mine(share->functions_home, functions, session->worker->now_us))
 		audit_of(session)->refresh = true;
 }
 

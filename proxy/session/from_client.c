@@ -7,6 +7,8 @@
 #include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
+#include "route.h"
+#include "route_setting.h"
 #include "session_internal.h"
 
 enum verdict { VERDICT_FORWARD, VERDICT_DROP, VERDICT_CLOSED };
@@ -94,6 +96,13 @@ static enum verdict handle_query(struct session *session, const char *message, s
 		.effects = whole ? session_text_effects(session, text, text_size) : session_long_text_begin(session, text, text_size, size),
 	};
 
+	enum refusal refusal = route_setting_refusal(session, text, text_size);
+
+	if (refusal) {
+		session_refuse(session, 'Q', refusal);
+		session_long_text_drop(session);
+		return VERDICT_DROP;
+	}
 	if (session->listen && listen_text_mentions(text, text_size))
 		listen_restore(session);
 	prepared_query(session);
@@ -142,6 +151,12 @@ static enum verdict handle_parse(struct session *session, const char *message, s
 	if (!name_end)
 		return VERDICT_CLOSED;
 	start_clock(session);
+	enum refusal refusal = route_setting_refusal(session, name_end + 1, (size_t)(message + size - name_end - 1));
+
+	if (refusal) {
+		session_refuse(session, 'P', refusal);
+		return VERDICT_DROP;
+	}
 	if (session->listen && listen_text_mentions(name_end, (size_t)(message + size - name_end)))
 		listen_restore(session);
 	return forwarded_as(prepared_parse(session, message, size, skip), skip);
@@ -297,19 +312,25 @@ static bool waits_for_reset(struct session *session)
 }
 
 /* True if the message can be dealt with now. */
-static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size)
+static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size, size_t left)
 {
 	/* Most messages come while there is a server already. */
 	if (session->skipping)
 		return true;
-	if (session->state == SESSION_LINKED && !session->resetting && !settings_on_their_way(session->backend))
+	if (session->state == SESSION_LINKED && !session->resetting && !session->judged && !settings_on_their_way(session->backend))
 		return true;
+	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
+		return false;
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
 		return true;
+	if (!session->backend && session->routing && !route_decide(session, message, left))
+		return false;
 	if (!session->backend && !session_link(session))
 		return false;
+	if (session->group_due)
+		route_may_go_on(session, message, left);
 	if (session->state == SESSION_SETTING_UP)
 		return false;
 	if (!waits_for_reset(session) && may_follow_setup(session, message, size))
@@ -341,6 +362,20 @@ static size_t continue_message(struct session *session, const char *bytes, size_
 	return part;
 }
 
+/* About pgweir's own settings; told quickly. */
+static bool may_be_ours(const struct session *session, const char *message, size_t left)
+{
+	const char *text = message + WIRE_HEADER_SIZE, *end = message + left;
+
+	if (session->own_statements)
+		return strchr("QPBDC", message[0]) != NULL;
+	if (message[0] != 'Q' && message[0] != 'P')
+		return false;
+	if (message[0] == 'P')
+		text += strnlen(text, left - WIRE_HEADER_SIZE) + 1;
+	return text < end && route_setting_may_be(text, (size_t)(end - text));
+}
+
 /* Returns how many bytes were dealt with, or -1. */
 static ssize_t walk(struct session *session, const char *bytes, size_t size)
 {
@@ -354,12 +389,19 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 
 		if (!well_formed(session, rule, whole))
 			return -1;
-		if (left < wanted || !can_go_on(session, rule, message, wanted))
+		ssize_t answered = may_be_ours(session, message, left) ? route_setting_answer(session, message, left) : 0;
+
+		at += answered > 0 ? (size_t)answered : 0;
+		if (answered > 0)
+			continue;
+		if (answered < 0 || left < wanted || !can_go_on(session, rule, message, wanted, left))
 			break;
 		enum verdict verdict = take(session, rule, message, wanted, &skip);
 
 		if (verdict == VERDICT_CLOSED)
 			return -1;
+		if (session->group_left)
+			route_walked(session, whole);
 		session->pass_left = whole - skip;
 		session->pass_drop = verdict == VERDICT_DROP;
 		at += skip + continue_message(session, message + skip, left - skip);

@@ -4,6 +4,7 @@
 #include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
+#include "route.h"
 #include "session_internal.h"
 
 static void sink_pass(void *owner, const char *bytes, size_t size)
@@ -66,6 +67,8 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 
 	if (sqlstate)
 		pool_note_error(session->backend, sqlstate);
+	if (request->kind == REQUEST_NONE && route_could_lose(session))
+		return true;
 	if (request->flags & REQUEST_LISTEN) {
 		listen_error(session);
 		return true;
@@ -76,10 +79,12 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		return true;
 	}
 	if (request->flags & REQUEST_TRY) {
-		if (request->kind == REQUEST_QUERY && state_statement(session->settings, request->name->text))
+		if (request->kind == REQUEST_QUERY && !session->on_replica && state_statement(session->settings, request->name->text))
 			missing_note(session, request->name->text, body, size);
 		return true;
 	}
+	if (session->group_kept && request->flags & REQUEST_SETUP && route_rescue_wanted(session, request, body, size))
+		return true;
 	if (request->flags & REQUEST_REFUSED) {
 		session_put_refusal(session, (enum refusal)request->refusal);
 		return true;
@@ -92,6 +97,8 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		return true;
 	}
 	if (retry_wanted(session, request, body, size))
+		return true;
+	if (session->group_kept && route_rescue_wanted(session, request, body, size))
 		return true;
 	if (!(session->missing && missing_error(session, body, size, &rewritten)) && !prepared_error(session, body, size, &rewritten))
 		return false;
@@ -158,8 +165,10 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	struct session *session = owner;
 	struct pool_stats *stats = &session->share->stats;
 
-	if (request->flags & REQUEST_INJECTED || session->retry_name)
+	if (request->flags & REQUEST_INJECTED || session->retry_name || session->rescue)
 		return;
+	if (session->notes_writes)
+		route_answered(session, status);
 	session->retried = session->unclear = false;
 	if (session->deallocating && session->backend->requests.count == 0)
 		sql_names_settled(session);
@@ -214,13 +223,15 @@ static bool receive(struct session *session)
 	if (got == CONN_AGAIN)
 		return true;
 	if (got <= 0) {
-		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
+		if (!route_rescue_lost(session) && !route_rescue_idle(session))
+			session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return false;
 	}
 	outbox_begin(to_client, &session->conn);
 	bool good = backend_receive(backend, worker->receive_buffer, (size_t)got);
 	bool sent = outbox_end(to_client);
 
+	session->group_sent |= session->batch_answered;
 	session->share->stats.sent_bytes += (uint64_t)got;
 	if (!good) {
 		backend->retire = true;
@@ -244,6 +255,8 @@ static void sink_event(void *owner, unsigned what)
 	struct session *session = owner;
 
 	if (what & LOOP_WRITE && !flush_to_server(session)) {
+		if (route_rescue_lost(session))
+			return;
 		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return;
 	}

@@ -4,20 +4,7 @@
 
 #include "pgweir/scan.h"
 #include "pgweir/session.h"
-
-/* refuse.c: errors of our own that the server makes. */
-enum refusal {
-	REFUSAL_NONE,
-	REFUSAL_TEMPORARY_TABLE,
-	REFUSAL_ADVISORY_LOCK,
-	REFUSAL_HOLD_CURSOR,
-	REFUSAL_LOAD,
-	REFUSAL_SEED,
-	REFUSAL_CUSTOM_SETTING,
-	REFUSAL_SEQUENCE,
-};
-void session_refuse(struct session *session, char type, enum refusal refusal);  /* Instead of a message of that type. */
-void session_put_refusal(struct session *session, enum refusal refusal);
+#include "refuse.h"
 
 /* leftovers.c */
 enum refusal leftovers_forbidden(const struct session *session, uint32_t effects);

@@ -2,6 +2,7 @@
 #include "listen.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
+#include "route.h"
 #include "session_internal.h"
 
 static COLD void put_own_query(struct session *session, struct buf *sql, uint8_t flags, struct statement_name *name)
@@ -63,6 +64,8 @@ static void take(struct session *session, struct backend *backend)
 	session->setup_due = sequences_taken(session) | (backend->settings != session->settings);
 	listen_linked(session);
 	audit_linked(session);
+	if (session->notes_writes)
+		route_linked(session);
 }
 
 void session_open_outbox(struct session *session)
@@ -78,7 +81,7 @@ bool session_link(struct session *session)
 	struct backend *backend;
 
 	worker_now(session->worker);
-	backend = pool_acquire(session->share, &session->waiter);
+	backend = pool_acquire(session->routing ? session->route->target : session->share, &session->waiter);
 	if (!backend) {
 		session->state = SESSION_WAITING;
 		return false;
@@ -93,7 +96,10 @@ void session_unlink(struct session *session)
 {
 	struct backend *backend = session->backend;
 
-	sequences_released(session);
+	if (session->on_replica)
+		route_unlinked(session);
+	else
+		sequences_released(session);
 	session->scrub = false;
 	session->backend = NULL;
 	session->state = SESSION_IDLE;
@@ -116,7 +122,7 @@ void session_fail_waiting(struct session *session, const char *sqlstate, const c
 
 static void refused(struct session *session, enum pool_outcome outcome)
 {
-	const struct error *last = &session->share->last_error;
+	const struct error *last = &session->waiter.share->last_error;
 	const struct close_reason_row *row = close_reason_row(CLOSE_CLIENT_WAIT_TIMEOUT);
 	bool login = session->state == SESSION_WELCOMING;
 	bool server_says = outcome == POOL_REFUSED || last->text[0];
@@ -129,10 +135,10 @@ static void refused(struct session *session, enum pool_outcome outcome)
 	}
 	struct buf body = { 0 };
 
-	if (outcome == POOL_REFUSED && session->share->last_error_body.size) {
+	if (outcome == POOL_REFUSED && session->waiter.share->last_error_body.size) {
 		size_t begun = wire_begin(&body, 'E');
 
-		buf_append(&body, session->share->last_error_body.bytes, session->share->last_error_body.size);
+		buf_append(&body, session->waiter.share->last_error_body.bytes, session->waiter.share->last_error_body.size);
 		wire_end(&body, begun);
 	} else {
 		wire_put_error(&body, &(struct wire_error){ .severity = "FATAL", .sqlstate = sqlstate, .message = text });
@@ -145,6 +151,14 @@ void session_granted(struct pool_waiter *waiter, enum pool_outcome outcome, stru
 {
 	struct session *session = CONTAINER_OF(waiter, struct session, waiter);
 
+	if (outcome == POOL_REFUSED && session->state == SESSION_WAITING && waiter->share->place && !session->route->free) {
+		route_refused(session);
+		return;
+	}
+	if (outcome == POOL_REFUSED && session->state == SESSION_WELCOMING && waiter->share->place) {
+		session_begin(session);
+		return;
+	}
 	if (outcome != POOL_GRANTED) {
 		refused(session, outcome);
 		return;

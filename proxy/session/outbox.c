@@ -4,8 +4,14 @@
 
 void outbox_flush(struct outbox *outbox)
 {
+	outbox->sent |= outbox->count > 0;
 	if (outbox->count && !outbox->failed && !conn_sendv(outbox->conn, outbox->pieces, outbox->count))
 		outbox->failed = true;
+	outbox_drop(outbox);
+}
+
+void outbox_drop(struct outbox *outbox)
+{
 	outbox->count = 0;
 	outbox->scratch_used = 0;
 	outbox->end = NULL;

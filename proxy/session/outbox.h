@@ -14,6 +14,7 @@ struct outbox {
 	struct conn *conn;              /* Where it goes; NULL while not in use. */
 	const char *end;                /* Of the last piece; NULL if there is none. */
 	bool failed;                    /* The connection broke; nothing more is sent. */
+	bool sent;                      /* Something has gone out since outbox_begin(). */
 	int count;
 	size_t scratch_used;
 	struct iovec pieces[OUTBOX_PIECES];
@@ -24,11 +25,12 @@ static inline void outbox_begin(struct outbox *outbox, struct conn *conn)
 {
 	CHECK(!outbox->conn && !outbox->count);
 	outbox->conn = conn;
-	outbox->failed = false;
+	outbox->failed = outbox->sent = false;
 }
 
 /* Sends what there is; more may follow. */
 void outbox_flush(struct outbox *outbox);
+void outbox_drop(struct outbox *outbox);        /* What has not been sent yet. */
 
 /* Flushes and lets go. False: the connection is broken. */
 static inline bool MUST_USE outbox_end(struct outbox *outbox)

@@ -309,6 +309,7 @@ static void note_untracked(struct session *session, const char *message, size_t 
 		return;
 	}
 	run.effects = session_text_effects(session, run.text, run.size);
+	session->may_write = true;
 	session_note_run(session, &run);
 }
 

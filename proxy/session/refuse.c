@@ -24,6 +24,17 @@ static const struct wire_error rows[] = {
 		"custom_settings = reject is set for this database or user."),
 	[REFUSAL_SEQUENCE] = ROW("55000", "currval and lastval are not defined here: another client has used the connection since",
 		"Ask in the transaction that called nextval, or use INSERT … RETURNING."),
+	[REFUSAL_ON_REPLICA] = ROW("0A000", "advisory locks and what outlives the transaction are not available on a replica",
+		"This READ ONLY transaction runs on one. SET pgweir.route = primary before it begins."),
+	[REFUSAL_OWN_NAME] = ROW("42704", "unrecognized configuration parameter of pgweir's",
+		"pgweir.route and pgweir.min_position can be set, those and pgweir.position be shown."),
+	[REFUSAL_OWN_ROUTE] = ROW("22023", "invalid value for parameter \"pgweir.route\"",
+		"Available values: primary, replica, prefer-replica, auto."),
+	[REFUSAL_OWN_POSITION] = ROW("22023", "invalid value for parameter \"pgweir.min_position\"",
+		"It takes what SHOW pgweir.position has told, or ''."),
+	[REFUSAL_OWN_ALONE] = ROW("0A000", "pgweir's own settings are set and shown by themselves, and not LOCAL",
+		"Send the statement alone, not together with others."),
+	[REFUSAL_ABORTED] = ROW("25P02", "current transaction is aborted, commands ignored until end of transaction block", NULL),
 };
 
 void session_refuse(struct session *session, char type, enum refusal refusal)
@@ -50,11 +61,16 @@ void session_refuse(struct session *session, char type, enum refusal refusal)
 	buf_fini(&message);
 }
 
+void session_append_refusal(enum refusal refusal, struct buf *out)
+{
+	wire_put_error(out, &rows[refusal]);
+}
+
 void session_put_refusal(struct session *session, enum refusal refusal)
 {
 	struct buf message = { 0 };
 
-	wire_put_error(&message, &rows[refusal]);
+	session_append_refusal(refusal, &message);
 	outbox_put(&session_relay(session)->to_client, message.bytes, message.size);
 	buf_fini(&message);
 }

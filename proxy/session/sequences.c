@@ -59,6 +59,9 @@ void sequences_used(struct session *session)
 {
 	struct backend *backend = session->backend;
 
+	/* A replica has none. */
+	if (session->on_replica)
+		return;
 	backend->sequences_mixed |= others_left_some(session);
 	backend->sequences_of = session->id;
 }

@@ -14,6 +14,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
 #include "pgweir/wire.h"
+#include "route.h"
 #include "session_internal.h"
 
 enum { SAME_BREATH_US = 5000 };
@@ -86,6 +87,7 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->waiter.granted = session_granted;
 	list_init(&session->waiter.link);
 	choose_settings(session, login);
+	route_begin(session);
 	conn_move(&session->conn, &login->conn);
 	list_push_back(&worker->sessions, &session->link);
 	return session;
@@ -226,6 +228,7 @@ static void session_free(struct session *session)
 	session_long_text_drop(session);
 	listen_free(session);
 	audit_free(session);
+	route_free(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);
@@ -368,9 +371,23 @@ static bool ask_behind_reset(struct session *session)
 	return due;
 }
 
+/* What the client has said meanwhile must not run on a server that is not the primary any more, nor on a replica; while the
+ * server was being asked something it may have become a replica's. */
+static bool should_go_elsewhere(const struct session *session, bool asked)
+{
+	bool replica = (session->judged || (asked && session->routing)) && !session->group_due && !session->group_left;
+	bool old = session->backend->retire && session->backend->retire_reason == CLOSE_SERVER_NOT_PRIMARY;
+
+	return session->held.size && (replica || old);
+}
+
 static void end_setting_up(struct session *session)
 {
-	bool loaded = audit_loads(session);
+	if (session->rescue) {
+		route_rescue(session);
+		return;
+	}
+	bool loaded = audit_loads(session), asked = loaded || session->answer;
 
 	session->state = SESSION_LINKED;
 	/* What has been answered first, whichever it was. */
@@ -393,9 +410,11 @@ static void end_setting_up(struct session *session)
 		session_ready_to_read(session);
 		return;
 	}
-	/* What the client has said meanwhile must not run on a server that is not the primary any more. */
-	if (session->held.size && session->backend->retire && session->backend->retire_reason == CLOSE_SERVER_NOT_PRIMARY
-	    && can_unlink(session))
+	if (should_go_elsewhere(session, asked) && session->suspected && session->pass_left == 0 && backend_quiet(session->backend)) {
+		leftovers_ask(session);
+		return;
+	}
+	if (should_go_elsewhere(session, asked) && can_unlink(session))
 		session_unlink(session);
 	listen_flush(session);
 	if (session_resume(session))
@@ -406,6 +425,8 @@ void session_after_server(struct session *session)
 {
 	struct backend *backend = session->backend;
 
+	if (backend->said_fatal && (route_rescue_lost(session) || route_rescue_idle(session)))
+		return;
 	if (session->setup_error) {
 		session_close(session, CLOSE_CLIENT_BAD_SETTING, session->setup_error);
 		return;

@@ -21,6 +21,9 @@ enum { SESSION_STATEMENT_MAX = 65536, SESSION_REQUESTS_MAX = 4096 };
 /* What is left to skip after an error of our own. */
 enum { SESSION_SKIP_NOTHING, SESSION_SKIP_MESSAGE, SESSION_SKIP_TO_SYNC };
 
+/* A group that a replica has refused is to be run on the primary, once all is answered. */
+enum rescue { RESCUE_NONE, RESCUE_WANTED, RESCUE_AND_CLOSE };
+
 /* session.c */
 void session_event(unsigned what, void *arg);
 void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "pgweir/mem.h"
+#include "route.h"
 #include "session_internal.h"
 
 #define STATES (SCAN_SETS | SCAN_PREPARES | SCAN_DEALLOCATES | SCAN_HOLDS | SCAN_CLOSES | SCAN_LOADS | SCAN_DISCARDS \
@@ -117,6 +118,12 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
+	if (session->notes_writes && !session->on_replica)
+		route_note_run(session, run);
+	if (session->judged && session->backend->status == 'T' && route_forbids(run)) {
+		session_refuse(session, run->type, REFUSAL_ON_REPLICA);
+		return false;
+	}
 	if (may_use_sequences(run))
 		sequences_used(session);
 	if (((effects & AUDIT_EFFECTS && session->audits) || session->audits == AUDITS_EVERYTHING) && !session->long_text)
@@ -163,6 +170,7 @@ void session_note_function(struct session *session, uint32_t oid)
 	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
 		return;
 	sequences_used(session);
+	session->may_write = true;
 	note_effects(session, SCAN_UNKNOWN | SCAN_SEQUENCE_USE);
 	if (oid == OID_OF_SETSEED)
 		leftovers_pin_for_good(session, PIN_SEED);
@@ -193,6 +201,7 @@ uint32_t session_long_text_begin(struct session *session, const char *text, size
 {
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
+	session->may_write = true;
 	session->long_text = NEW(struct long_text);
 	scan_begin(&session->long_text->scan, session->scan_flags);
 	session->long_text->scan.names = &session->long_text->names;

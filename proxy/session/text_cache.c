@@ -23,6 +23,8 @@ struct slot {
 	uint32_t effects;
 	uint16_t size;                  /* 0: empty. */
 	uint16_t flags;
+	uint64_t serial;                /* Of what `cause` was judged by. */
+	uint8_t cause;                  /* The caller's; 0: not known. */
 };
 
 struct short_slot {
@@ -59,38 +61,55 @@ static bool fits(const struct slot *slot, const struct slot *wanted)
 	return slot->hash == wanted->hash && slot->size == wanted->size && slot->flags == wanted->flags;
 }
 
-static uint32_t effects_of_short(struct text_cache *cache, const char *text, struct slot wanted)
+static struct slot *slot_of_short(struct text_cache *cache, const char *text, struct slot wanted)
 {
 	struct short_slot *kept = &cache->short_ones[wanted.hash % SHORT_SLOTS];
 
 	if (fits(&kept->slot, &wanted) && memcmp(kept->text, text, wanted.size) == 0)
-		return kept->slot.effects;
+		return &kept->slot;
 	wanted.effects = scan_text(text, wanted.size, wanted.flags, NULL);
 	kept->slot = wanted;
 	memcpy(kept->text, text, wanted.size);
-	return wanted.effects;
+	return &kept->slot;
 }
 
-static uint32_t effects_of_long(struct text_cache *cache, const char *text, struct slot wanted)
+static struct slot *slot_of_long(struct text_cache *cache, const char *text, struct slot wanted)
 {
 	struct long_slot *kept = &cache->long_ones[wanted.hash % LONG_SLOTS];
 	bool again = fits(&kept->slot, &wanted);
 
 	if (again && kept->text && memcmp(kept->text, text, wanted.size) == 0)
-		return kept->slot.effects;
+		return &kept->slot;
 	wanted.effects = scan_text(text, wanted.size, wanted.flags, NULL);
 	mem_free(kept->text);
 	*kept = (struct long_slot){ .slot = wanted };
 	if (again)
 		kept->text = mem_dup(text, wanted.size);
-	return wanted.effects;
+	return &kept->slot;
+}
+
+static struct slot *slot_of(struct text_cache *cache, const char *text, size_t size, unsigned flags)
+{
+	struct slot wanted = { .hash = map_hash(text, size), .size = (uint16_t)size, .flags = (uint16_t)flags };
+
+	return size <= SHORT_MAX ? slot_of_short(cache, text, wanted) : slot_of_long(cache, text, wanted);
 }
 
 uint32_t text_cache_effects(struct text_cache *cache, const char *text, size_t size, unsigned flags)
 {
 	if (size < SHORT_MIN || size > LONG_MAX)
 		return scan_text(text, size, flags, NULL);
-	struct slot wanted = { .hash = map_hash(text, size), .size = (uint16_t)size, .flags = (uint16_t)flags };
+	return slot_of(cache, text, size, flags)->effects;
+}
 
-	return size <= SHORT_MAX ? effects_of_short(cache, text, wanted) : effects_of_long(cache, text, wanted);
+uint8_t *text_cache_cause(struct text_cache *cache, const char *text, size_t size, unsigned flags, uint64_t serial)
+{
+	if (size == 0 || size > LONG_MAX)
+		return NULL;
+	struct slot *slot = slot_of(cache, text, size, flags);
+
+	if (slot->serial != serial)
+		slot->cause = 0;
+	slot->serial = serial;
+	return &slot->cause;
 }

@@ -13,5 +13,8 @@ struct text_cache *text_cache_new(void) MUST_USE;
 void text_cache_free(struct text_cache *cache);         /* NULL is fine. */
 /* As scan_text() with these flags. */
 uint32_t text_cache_effects(struct text_cache *cache, const char *text, size_t size, unsigned flags);
+/* Where callers keep what they have made of the text by what has that serial number; 0: nothing yet. NULL: the text is not
+ * kept. Valid until the next call. */
+uint8_t *text_cache_cause(struct text_cache *cache, const char *text, size_t size, unsigned flags, uint64_t serial);
 
 #endif

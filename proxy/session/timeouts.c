@@ -1,6 +1,7 @@
 /* What happens to sessions with time. Nothing is armed per query: the few that hold a server connection are looked at
  * twenty times a second, the others once. */
 #include "pgweir/mem.h"
+#include "route.h"
 #include "session_internal.h"
 
 enum { TICKS_PER_SECOND = 1000 / WORKER_TICK_MS };
@@ -57,6 +58,7 @@ static void look_at_idle(struct worker *worker)
 	LIST_FOREACH(link, next, &worker->sessions) {
 		struct session *session = LIST_MEMBER(link, struct session, link);
 
+		route_begin(session);
 		if (idle(session) && over(session->active_us, session->guest->settings.client_idle_timeout_us, worker->now_us))
 			session_close(session, CLOSE_CLIENT_IDLE_TIMEOUT, NULL);
 	}

@@ -8,6 +8,7 @@
 
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
+#include "route.h"
 #include "session_internal.h"
 
 enum { WELCOMES_MAX = 256, LONG_KEY_SIZE = 32, SHORT_KEY_SIZE = 4 };
@@ -239,7 +240,7 @@ void session_begin(struct session *session)
 	}
 	session->state = SESSION_WELCOMING;
 	session->backend = NULL;
-	struct backend *backend = pool_acquire(session->share, &session->waiter);
+	struct backend *backend = pool_acquire(route_welcome_share(session), &session->waiter);
 
 	if (backend)
 		session_granted(&session->waiter, POOL_GRANTED, backend);

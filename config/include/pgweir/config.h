@@ -84,6 +84,7 @@ struct config_user {
 	char *provision;                            /* Name of a [provision], whose secret is `secret` then; or NULL. */
 	char *client_password, *client_secret;     /* What the client must know; NULL: the same as above. */
 	int pool_mode;                              /* enum pool_mode or CONFIG_INHERIT. */
+	int routing;                                /* enum routing_mode or CONFIG_INHERIT. */
 	int pool_size, max_user_connections, max_user_client_connections;    /* CONFIG_INHERIT or a number. */
 	int query_timeout_ms, transaction_timeout_ms, idle_transaction_timeout_ms, client_idle_timeout_ms; /* CONFIG_INHERIT or ms. */
 	int state_policy[STATE_KIND_COUNT];         /* enum state_policy or CONFIG_INHERIT. */
@@ -239,6 +240,7 @@ const struct config_provision *config_find_provision(const struct config *config
  * timeout. `user` may be NULL: it has no section. */
 struct config_limits {
 	enum pool_mode pool_mode;
+	enum routing_mode routing;
 	enum state_audit state_audit;
 	int pool_size, min_pool_size, reserve_pool_size;
 	int max_db_connections, max_user_connections, max_db_client_connections, max_user_client_connections;

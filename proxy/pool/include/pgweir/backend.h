@@ -69,6 +69,7 @@ struct backend {
 	uint64_t sequences_of;          /* The id of the session whose values its sequences may have; 0: none. */
 	bool sequences_mixed;           /* And others' besides. */
 	enum close_reason retire_reason;
+	struct buf group;               /* The session's: what a replica was asked, to ask the primary instead. */
 	bool replication;               /* May copy in both directions. */
 	bool rolled_back, check_due, checked;   /* While cleaning. */
 	uint64_t cleaning_deadline_us, expires_us;

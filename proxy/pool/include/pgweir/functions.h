@@ -70,6 +70,7 @@ void functions_unref(struct functions **functions);
 const struct functions_mark *functions_find(const struct functions *functions, const char *name, size_t size);
 uint32_t functions_flags_of(const struct scan_body *body);       /* Of one that has been read. */
 /* True for one caller, when it is time. */
+bool functions_refresh_is_due(const struct functions_home *home, const struct functions *functions, uint64_t now_us);
 bool functions_refresh_is_mine(struct functions_home *home, const struct functions *functions, uint64_t now_us);
 
 struct functions_builder;

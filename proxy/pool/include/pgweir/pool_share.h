@@ -12,21 +12,9 @@
 #include "pgweir/histogram.h"
 #include "pgweir/list.h"
 #include "pgweir/map.h"
+#include "pgweir/pool_settings.h"
 #include "pgweir/pool_table.h"
 #include "pgweir/worker.h"
-
-/* What [pgweir], [database] and [user] say together. */
-struct pool_settings {
-	enum pool_mode mode;
-	int pool_size, min_pool_size, reserve_pool_size;
-	uint64_t reserve_pool_timeout_us, query_wait_timeout_us, query_timeout_us, transaction_timeout_us;
-	uint64_t idle_transaction_timeout_us, client_idle_timeout_us;
-	uint64_t server_lifetime_us, server_idle_timeout_us, server_login_retry_us, server_check_delay_us;
-	int max_prepared_statements;
-	enum state_audit state_audit;
-	enum state_policy state_policy[STATE_KIND_COUNT];
-	const char *reset_query, *check_query;
-};
 
 struct pool_stats {
 	uint64_t queries, transactions, server_assignments;
@@ -62,6 +50,8 @@ struct pool_guest {
 struct hub_share;
 struct functions;
 struct functions_home;
+struct pool_place;
+struct pool_replicas;
 
 struct pool_share {
 	struct list link;               /* In the worker. */
@@ -101,6 +91,8 @@ struct pool_share {
 	struct functions_home *functions_home;
 	struct functions *functions;    /* The list as this worker knows it, or NULL. A reference. */
 	struct hub_share *listening;    /* Who of its sessions listens to what, once one does. */
+	struct pool_place *place;       /* Of a share at a replica: replicas.h. NULL: its connections go to the primary. */
+	struct pool_replicas *replicas; /* Once sessions want them. */
 };
 
 struct pool_key {
@@ -109,6 +101,7 @@ struct pool_key {
 	const char *database_name, *user;       /* As the client gave them. */
 	struct credentials *credentials;
 	bool replication;
+	const struct config_host *at;   /* A replica; NULL: the primary. */
 };
 /* Never NULL. Made when first asked for. */
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key);

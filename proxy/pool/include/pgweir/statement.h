@@ -23,6 +23,7 @@ struct statement {
 	_Atomic bool proven;            /* A server has taken it. */
 	_Atomic uint32_t effects;       /* Of running it, for whoever prepares it to keep here. 0: not known yet. */
 	_Atomic uint64_t harmless_for;  /* The list of functions (functions.h) by which it leaves nothing; 0: none known. */
+	_Atomic uint64_t route;         /* What it is for routing, and by which knowledge; 0: not known yet. */
 	size_t key_size;
 	char *key;                      /* Under which it is interned. */
 	size_t parse_size;

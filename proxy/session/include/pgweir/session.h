@@ -43,8 +43,17 @@ struct session {
 	bool scope_unsure;              /* Settings may have changed, and the server is still to be asked. */
 	bool sql_prepared;              /* SQL may have made statements, and the server is still to be asked. */
 	uint8_t scan_flags;             /* enum scan_flag, of the settings. */
+	uint8_t routing;                /* enum routing_mode; ROUTING_PRIMARY: nothing is routed. */
+	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
+	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
+	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
 	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_named, batch_answered, retried;
 	size_t pass_left;               /* Of the client's message at hand. */
+	size_t group_left;              /* Of a group that has been judged (route.h), what has not been walked yet. */
+	struct session_route *route;    /* Once its work is routed. */
+	bool group_due;                 /* It is linked for a group of which nothing has been sent. */
+	bool group_kept, group_sent;    /* The group can be run again; something of its answer has been forwarded. */
+	uint8_t rescue;                 /* enum rescue */
 	struct audit *audit;            /* What is known of functions' doings in the transaction at hand, or NULL. */
 	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;                /* What of the client's bytes must wait. */
