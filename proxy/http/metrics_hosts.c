@@ -51,7 +51,7 @@ static void put_state(struct exposition *to, const char *labels, const char *sta
 
 static void put_host_state(struct exposition *to, const struct observed_host *host, const char *labels)
 {
-	for (int standing = HOST_UNKNOWN; host->watched && standing <= HOST_RIVAL; standing++)
+	for (int standing = HOST_UNKNOWN; host->watched && standing < HOST_STANDING_COUNT; standing++)
 		put_state(to, labels, observed_standing_word((enum host_standing)standing), standing == (int)host->standing);
 }
 

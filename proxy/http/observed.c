@@ -159,6 +159,7 @@ static const char *const standing_words[] = {
 	[HOST_FENCED] = "fenced",
 	[HOST_FOREIGN] = "foreign",
 	[HOST_RIVAL] = "rival",
+	[HOST_ALIAS] = "alias",
 };
 
 const char *observed_standing_word(enum host_standing standing)

@@ -35,9 +35,14 @@ def command(proxy, text: str) -> None:
         console.close()
 
 
+def conninfo_of(primary) -> str:
+    """For a replica."""
+    return f"host={primary.host} port={primary.port} user=repl password=repl-secret"
+
+
 def follow(replica, primary):
-    """Has the replica stream from another primary."""
-    replica.sql(f"ALTER SYSTEM SET primary_conninfo = 'host={primary.host} port={primary.port} user=repl password=repl-secret'")
+    """Has the replica stream from another primary, or replica."""
+    replica.sql(f"ALTER SYSTEM SET primary_conninfo = '{conninfo_of(primary)}'")
     replica.sql("SELECT pg_reload_conf()")
 
 

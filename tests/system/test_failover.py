@@ -8,8 +8,8 @@ import psycopg
 import psycopg2.errors
 import pytest
 
-from harness.clusters import address, command, follow, host, own, row, sections  # noqa: F401 (own is a fixture)
-from harness.process import free_port, wait_until
+from harness.clusters import address, command, conninfo_of, follow, host, own, row, sections  # noqa: F401 (own is a fixture)
+from harness.process import free_port, give_away, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -67,6 +67,11 @@ def make_table(own):
     wait_until(own.caught_up, 20, "the replicas have the table")
 
 
+def streams_from(replica):
+    found = replica.sql("SELECT sender_port FROM pg_stat_wal_receiver WHERE status = 'streaming'")
+    return found[0][0] if found else None
+
+
 def refused(proxy):
     with pytest.raises(psycopg.OperationalError) as caught:
         with proxy.connect("app", autocommit=True, sslmode="prefer") as connection:
@@ -110,7 +115,10 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
     """PAUSE CLUSTER, stop, promote, RESUME CLUSTER: every write is there once, and no client gets an error."""
     make_table(own)
     old, (new, other) = own.primary, own.replicas
+    follow(other, new)              # A cascade.
+    wait_until(lambda: streams_from(other) == new.port, 20, "the one replica streams from the other")
     proxy = start_pgweir(sections(old, new, other))
+    wait_until(lambda: host(proxy, other)["eligible"] == 1, 20, "which makes no difference")
     with writers(proxy, 8) as at_work:
         busy = proxy.raw("app")
         busy.ask("BEGIN")
@@ -125,7 +133,6 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
         assert old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0
         old.stop()                                      # Whoever streams from it gets the rest before it ends.
         new.sql("SELECT pg_promote()")
-        follow(other, new)
         before = {writer: len(writer.written) for writer in at_work}
         command(proxy, "RESUME CLUSTER main")
         wait_until(lambda: all(len(writer.written) > before[writer] + 3 for writer in at_work), 20, "everybody goes on")
@@ -134,6 +141,13 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
     written = [key for writer in at_work for key in writer.written]
     assert sorted(keys_on(new)) == sorted(written + ["busy"])
     assert busy.value("SELECT inet_server_port()") == str(new.port)
+    # What was the primary comes back as a replica, and is one.
+    (old.data / "standby.signal").touch()
+    give_away(old.data / "standby.signal")
+    (old.data / "postgresql.auto.conf").open("a").write(f"primary_conninfo = '{conninfo_of(new)}'\n")
+    old.start()
+    wait_until(lambda: host(proxy, old)["eligible"] == 1, 20, "it has caught up")
+    assert (host(proxy, old)["role"], host(proxy, old)["timeline"], row(proxy)["replicas_up"]) == ("replica", 2, 2)
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
         command(proxy, "RESUME CLUSTER main")
     with pytest.raises(psycopg2.errors.UndefinedObject):

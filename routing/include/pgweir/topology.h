@@ -23,6 +23,7 @@ enum host_standing {
 	HOST_FOREIGN,           /* Of another database system than the cluster. */
 	HOST_RIVAL,             /* One of several primaries, and nothing tells which is right. */
 	HOST_ALIAS,             /* Another name of a server that is in the list by a better one. */
+	HOST_STANDING_COUNT,
 };
 
 enum cluster_standing {
