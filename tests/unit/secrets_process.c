@@ -73,7 +73,7 @@ static void one_that_hangs_is_killed(void **state)
 static void the_end_of_the_process_counts(void **state)
 {
 	(void)state;
-	assert_outcome("sh -c 'sleep 2 & echo done'", LONG_MS, "done\n", NULL);
+	assert_outcome("sh -c 'sleep 2 2>&1 & echo done'", LONG_MS, "done\n", NULL);
 }
 
 static void a_cancelled_one_is_never_heard_of(void **state)
