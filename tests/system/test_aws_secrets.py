@@ -349,3 +349,15 @@ def test_a_proxy_is_used_for_the_service_and_not_for_metadata(aws, environment, 
     without_keys(environment)
     environment.delenv("AWS_EC2_METADATA_DISABLED")
     assert "DescribeSecret" in show(tmp_path) and aws.requests("metadata")
+
+
+def test_what_was_current_long_ago_lets_no_client_in(aws, environment, role, start_pgweir):
+    """AWSPREVIOUS stays for months; a start of pgweir is no rotation."""
+    aws.clock_offset_s = -200
+    aws.put(ID, value(NEW))
+    aws.put(ID, value(OLD))
+    aws.clock_offset_s = 0
+    proxy = start_pgweir(sections(rotation_grace="100s"))
+    assert logs_in(proxy, OLD)
+    assert not logs_in(proxy, NEW)
+    assert row(proxy)["previous"] == "servers"
