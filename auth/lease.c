@@ -131,7 +131,8 @@ static bool take_values(struct lease *lease, struct lease_values *values, uint64
 	if (changed) {
 		lease->revoked = false;
 		lease->version++;
-		lease->changed_us = now_us;
+		/* May wrap around, with a source that is older than this machine is up; so do the differences. */
+		lease->changed_us = had ? now_us : now_us - values->age_us;
 	}
 	return changed || moved;
 }

@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pgweir/clock.h"
 #include "pgweir/mem.h"
 #include "pgweir/secret_store.h"
 #include "shape.h"
+
+enum { US_PER_S = 1000 * 1000 };
 
 /* In the order of asking. */
 enum stage { STAGE_CURRENT, STAGE_PENDING, STAGE_PREVIOUS, STAGE_COUNT };
@@ -88,6 +91,15 @@ static void start_over(struct aws_secret *secret)
 	describe(secret);
 }
 
+/* What was current before it is not to be good for clients again, for a while, whenever pgweir starts. */
+static void take_age(struct aws_secret *secret, const struct secret_answer *answer)
+{
+	int64_t age_s = clock_wall_us() / US_PER_S - answer->created_s;
+
+	if (secret->stage == STAGE_CURRENT && answer->created_s && age_s > 0)
+		secret->reading.values.age_us = (uint64_t)age_s * US_PER_S;
+}
+
 static void take_value(struct aws_secret *secret, struct secret_answer *answer)
 {
 	struct lease_value *value = value_of(&secret->reading.values, secret->stage);
@@ -104,6 +116,7 @@ static void take_value(struct aws_secret *secret, struct secret_answer *answer)
 	} else {
 		value->version_id = answer->version_id;
 		answer->version_id = NULL;
+		take_age(secret, answer);
 	}
 	if (has_moved_on(secret)) {
 		start_over(secret);

@@ -11,7 +11,13 @@
 #include "pgweir/mem.h"
 #include "wiped_memory.h"
 
-enum { CONNECT_TIMEOUT_MS = 5000, KEPT_CONNECTIONS = 8, MS_PER_S = 1000, RETRY_AFTER_MAX_MS = 60 * 1000 };
+enum {
+	CONNECT_TIMEOUT_MS = 5000,
+	KEPT_CONNECTIONS = 8,
+	CONNECTIONS_MAX = 64,                   /* Many secrets are fetched at the start. */
+	MS_PER_S = 1000,
+	RETRY_AFTER_MAX_MS = 60 * 1000,
+};
 
 struct http {
 	struct loop *loop;
@@ -288,6 +294,7 @@ struct http *http_new(struct loop *loop)
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
 	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
+	curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
 	return http;
 }
 

@@ -96,14 +96,20 @@ static void read_output(struct process *process)
 		size = read(process->output_fd, buf_reserve(&process->output, BUFSIZ), BUFSIZ);
 		process->output.size += size > 0 ? (size_t)size : 0;
 	}
-	if (size == 0 || process->output.size > PROCESS_OUTPUT_MAX)
+	if (size == 0)
 		loop_io_fini(&process->output_io);
 }
 
 static void output_ready(unsigned what, void *arg)
 {
+	struct process *process = arg;
+
 	(void)what;
-	read_output(arg);
+	read_output(process);
+	if (process->output.size <= PROCESS_OUTPUT_MAX)
+		return;
+	fail(process, "it printed too much");
+	end(process);
 }
 
 static void ended(unsigned what, void *arg)

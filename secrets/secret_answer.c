@@ -115,11 +115,19 @@ static bool take_binary(struct secret_answer *answer, const char *encoded)
 	return decoded > 0 || error_set(&answer->error, NULL, "SecretBinary is not what it should be");
 }
 
+static int64_t time_of(const json_t *root, const char *name)
+{
+	double seconds = json_number_value(json_object_get(root, name));
+
+	return seconds > 0 && seconds < (double)INT32_MAX * 4 ? (int64_t)seconds : 0;
+}
+
 static bool take_value(struct secret_answer *answer, const json_t *root)
 {
 	const json_t *text = json_object_get(root, "SecretString");
 	const char *binary = json_string_value(json_object_get(root, "SecretBinary"));
 
+	answer->created_s = time_of(root, "CreatedDate");
 	if (json_is_string(text)) {
 		answer->text_size = json_string_length(text);
 		answer->text = mem_alloc(answer->text_size + 1);

@@ -207,8 +207,18 @@ static bool read_source(struct source *source)
 
 static void answer_waiters(struct source *source, bool good)
 {
+	struct list waiters;
+
+	/* One of them may be a reload, after which the source is not there any more. */
+	list_init(&waiters);
 	while (!list_empty(&source->waiters)) {
-		struct secrets_waiter *waiter = LIST_MEMBER(list_first(&source->waiters), struct secrets_waiter, link);
+		struct list *link = list_first(&source->waiters);
+
+		list_remove(link);
+		list_push_back(&waiters, link);
+	}
+	while (!list_empty(&waiters)) {
+		struct secrets_waiter *waiter = LIST_MEMBER(list_first(&waiters), struct secrets_waiter, link);
 
 		list_remove(&waiter->link);
 		waiter->done(waiter, good);

@@ -1,10 +1,12 @@
 """Provider aws-secrets-manager against a look-alike of AWS that checks every signature: values and their stages, all links of
 the credential chain, a service that throttles, hangs and answers nonsense, a clock that is wrong."""
+import base64
 import contextlib
 import json
 import os
 import subprocess
 import threading
+import time
 
 import psycopg
 import pytest
@@ -197,6 +199,12 @@ def test_every_shape_is_taken(aws, environment, tmp_path, text, shown):
     assert show(tmp_path).startswith("failed") == (shown == "failed")
 
 
+def test_a_binary_value_is_taken_as_its_bytes(aws, environment, tmp_path):
+    text = json.dumps(value(OLD)).encode()
+    aws.call("CreateSecret", Name=ID, SecretBinary=base64.b64encode(text).decode(), ClientRequestToken="t" * 32)
+    assert "username  rotated" in show(tmp_path)
+
+
 # --- The daemon ---
 
 class Traffic:
@@ -306,3 +314,50 @@ def test_credentials_that_expire_are_renewed_before(aws, environment, role, star
     wait_until(lambda: len(aws.requests("AssumeRole")) >= 3, 30, "the role is assumed again and again")
     assert row(proxy)["problem"] is None
     assert not [entry for entry in aws.requests("DescribeSecret") if entry["status"] != 200]
+
+
+def test_a_client_that_has_read_the_secret_before_us_is_let_in(aws, environment, role, start_pgweir, cluster):
+    """The next reading is an hour away. Whoever guesses passwords does not make us ask AWS each time."""
+    aws.put(ID, value(OLD))
+    proxy = start_pgweir(sections(refresh_interval="1h"))
+    assert logs_in(proxy, OLD)
+    cluster.primary.sql(f"ALTER ROLE rotated PASSWORD '{NEW}'")
+    aws.put(ID, value(NEW))
+    time.sleep(1)                       # For so long after a reading there is no other.
+    assert logs_in(proxy, NEW)
+    before = len(aws.requests())
+    started = time.monotonic()
+    for _ in range(4):
+        assert not logs_in(proxy, "a guess")
+    assert len(aws.requests()) - before <= 2 + int(time.monotonic() - started)
+
+
+def test_the_connection_to_the_service_is_verified(cluster, environment, tmp_path):
+    """Its certificate is of an authority that nobody here knows, until AWS_CA_BUNDLE says otherwise."""
+    from harness.aws import Aws
+    with Aws(cert=cluster.certificates.server_cert, key=cluster.certificates.server_key) as secure:
+        secure.put(ID, value(OLD))
+        assert "certificate" in show(tmp_path, endpoint=secure.url)
+        environment.setenv("AWS_CA_BUNDLE", str(cluster.certificates.ca))
+        assert "username  rotated" in show(tmp_path, endpoint=secure.url)
+
+
+def test_a_proxy_is_used_for_the_service_and_not_for_metadata(aws, environment, tmp_path):
+    aws.put(ID, value(OLD))
+    environment.setenv("http_proxy", "http://127.0.0.1:1")
+    assert "127.0.0.1 port 1" in show(tmp_path)
+    without_keys(environment)
+    environment.delenv("AWS_EC2_METADATA_DISABLED")
+    assert "DescribeSecret" in show(tmp_path) and aws.requests("metadata")
+
+
+def test_what_was_current_long_ago_lets_no_client_in(aws, environment, role, start_pgweir):
+    """AWSPREVIOUS stays for months; a start of pgweir is no rotation."""
+    aws.clock_offset_s = -200
+    aws.put(ID, value(NEW))
+    aws.put(ID, value(OLD))
+    aws.clock_offset_s = 0
+    proxy = start_pgweir(sections(rotation_grace="100s"))
+    assert logs_in(proxy, OLD)
+    assert not logs_in(proxy, NEW)
+    assert row(proxy)["previous"] == "servers"

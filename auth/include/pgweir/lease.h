@@ -22,6 +22,7 @@ struct lease_value {
 /* What a source says at one time. Where it knows no stages, `current` alone. */
 struct lease_values {
 	struct lease_value current, pending, previous;
+	uint64_t age_us;                /* Of `current`, where the source knows it: counts for the first value. */
 };
 
 void lease_values_fini(struct lease_values *values);    /* Wipes. */

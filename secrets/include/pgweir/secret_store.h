@@ -78,6 +78,7 @@ struct secret_answer {
 	struct secret_description description;  /* SECRET_DESCRIBE. */
 	char *text;                     /* SECRET_GET: the value, NUL-terminated. */
 	size_t text_size;
+	int64_t created_s;              /* SECRET_GET: when the version was made, since 1970; 0: not said. */
 	char *arn, *version_id;         /* Where the service says them. */
 };
 
