@@ -352,15 +352,23 @@ enum secrets_refresh secrets_refresh(const char *name, struct secrets_waiter *wa
 	return refresh(find_source(name), waiter);
 }
 
+/* Before there is a value, any will do. */
+static bool is_awaited(const struct source *source)
+{
+	struct lease *lease = lease_find(source->section->name);
+	bool awaited = lease && lease->awaited;
+
+	lease_unref(&lease);
+	return awaited && source->fetching;
+}
+
 enum secrets_refresh secrets_refresh_after(const char *name, struct secrets_waiter *waiter)
 {
 	struct source *source = find_source(name);
 
 	if (!source)
 		return SECRETS_UNKNOWN;
-	if (!source->provider->read)
-		return SECRETS_NO_EFFECT;
-	waiter->asked_us = clock_now_us();
+	waiter->asked_us = is_awaited(source) ? source->began_us : clock_now_us();
 	list_push_back(&source->waiters, &waiter->link);
 	read_for_waiters(source);
 	return SECRETS_UNDER_WAY;
