@@ -9,15 +9,11 @@
 
 #include "authenticator_internal.h"
 #include "credentials_internal.h"
-#include "pgweir/clock.h"
-#include "pgweir/lease.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/secret_uses.h"
 #include "pgweir/trials.h"
 #include "throttle.h"
-
-enum { REREAD_WAITS_MAX = 2 };
 
 /* A client that came in through an IPv6 socket over IPv4 is an IPv4 client to every rule. */
 static void copy_address(struct sockaddr_storage *to, const struct sockaddr_storage *from)
@@ -72,8 +68,6 @@ void authenticator_free(struct authenticator **authenticator)
 		return;
 	lookup_cancel(&gone->lookup);
 	renewal_cancel(&gone->reread);
-	if (gone->reread_timed)
-		loop_timer_stop(&gone->reread_timer);
 	credentials_unref(&gone->proved);
 	client_secrets_fini(&gone->secrets);
 	scram_server_fini(&gone->scram);
@@ -235,45 +229,12 @@ static void have_reread(void *arg)
 	authenticator->callback(judge_anew(authenticator), authenticator->arg);
 }
 
-/* Somebody else may have had it read since the answer was judged. */
-static bool is_fresh(const struct authenticator *authenticator)
-{
-	struct lease *lease = lease_find(authenticator->secrets.secret);
-	bool fresh = !lease || lease->fetched_us >= authenticator->judged_us;
-
-	lease_unref(&lease);
-	return fresh;
-}
-
-static void reread_in_turn(void *arg)
-{
-	struct authenticator *authenticator = arg;
-	uint64_t after_ms = secret_uses_reread_after_ms(authenticator->secrets.secret);
-
-	authenticator->reread_timed = false;
-	if (!after_ms)
-		authenticator->reread = renewal_start(authenticator->secrets.secret, authenticator->loop, have_reread, authenticator);
-	if (authenticator->reread)
-		return;
-	if (!after_ms || is_fresh(authenticator) || authenticator->reread_waits++ == REREAD_WAITS_MAX) {
-		have_reread(authenticator);
-		return;
-	}
-	loop_timer_init(&authenticator->reread_timer, authenticator->loop, reread_in_turn, authenticator);
-	loop_timer_start(&authenticator->reread_timer, after_ms);
-	authenticator->reread_timed = true;
-}
-
-/* Whoever has read the secret before us knows a password that we do not. */
+/* Whoever has read the secret before us knows a password that we do not. How often it is read is not in a client's hand. */
 static enum auth_step reread(struct authenticator *authenticator)
 {
 	authenticator->phase = PHASE_REREAD;
-	authenticator->judged_us = clock_now_us();
-	/* From a timer, since the callback must not come from within. */
-	loop_timer_init(&authenticator->reread_timer, authenticator->loop, reread_in_turn, authenticator);
-	loop_timer_start(&authenticator->reread_timer, 0);
-	authenticator->reread_timed = true;
-	return AUTH_WAITING;
+	authenticator->reread = renewal_start(authenticator->secrets.secret, authenticator->loop, have_reread, authenticator);
+	return authenticator->reread ? AUTH_WAITING : deny_password(authenticator);
 }
 
 /* Many may have been let in to try at the same time; only as many as there are tokens are judged. */

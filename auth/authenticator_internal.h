@@ -26,7 +26,7 @@ enum authenticator_phase {
 	PHASE_LOOKUP,           /* For the secrets, before the first challenge. */
 	PHASE_CHALLENGED,
 	PHASE_LOOKUP_ANEW,      /* The answer fitted no secret that was cached. */
-	PHASE_REREAD,           /* The answer fitted no value of a secret: it is read again, now or in a moment. */
+	PHASE_REREAD,           /* The answer fitted no value of a secret: it is read again. */
 	PHASE_DONE,
 };
 
@@ -56,10 +56,6 @@ struct authenticator {
 	void *arg;
 	struct lookup *lookup;
 	struct reread *reread;
-	struct loop_timer reread_timer; /* Until it may be read again. */
-	bool reread_timed;              /* The timer runs. */
-	unsigned reread_waits;
-	uint64_t judged_us;             /* When the answer fitted nothing. */
 
 	const struct auth_method *method;
 	struct client_secrets secrets;

@@ -1,5 +1,5 @@
 /* Failure story: names of users come from configured sections, and versions grow for ever: of a secret the USES_MAX used
- * last are kept. Whoever guesses passwords has a secret read once in REREAD_MS, whatever the number of guesses. */
+ * last are kept. */
 #include "pgweir/secret_uses.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "pgweir/map.h"
 #include "pgweir/mem.h"
 
-enum { USES_MAX = 32, REREAD_MS = 1000 };
+enum { USES_MAX = 32 };
 
 struct use {
 	char *user;
@@ -20,7 +20,6 @@ struct use {
 struct uses {
 	struct use uses[USES_MAX];
 	unsigned count;
-	uint64_t reread_us;             /* 0: never. */
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -80,21 +79,6 @@ void secret_uses_describe(const char *secret, struct buf *out)
 		between = "; ";
 	}
 	pthread_mutex_unlock(&mutex);
-}
-
-uint64_t secret_uses_reread_after_ms(const char *secret)
-{
-	uint64_t now_us = clock_now_us(), after_ms = 0;
-
-	pthread_mutex_lock(&mutex);
-	struct uses *uses = get_locked(secret);
-
-	if (uses->reread_us && now_us - uses->reread_us < REREAD_MS * 1000)
-		after_ms = REREAD_MS - (now_us - uses->reread_us) / 1000;
-	else
-		uses->reread_us = now_us;
-	pthread_mutex_unlock(&mutex);
-	return after_ms;
 }
 
 static bool free_uses(const void *key, size_t size, void *value, void *arg)

@@ -16,6 +16,7 @@
 enum {
 	ROTATION_US = 2 * 60 * 1000 * 1000,
 	WITHOUT_EVIDENCE_US = 2 * 1000 * 1000,
+	RECYCLE_US = 10 * 1000 * 1000,
 	BACK_OFF_FIRST_US = 250 * 1000,
 	BACK_OFF_MOST_US = 5 * 1000 * 1000,
 };
@@ -29,6 +30,7 @@ struct trials {
 	struct error error;             /* What the host said in the last one. */
 	uint64_t trial_count, refusal_count;
 	_Atomic uint64_t refused_since_us;      /* 0: not refused since the last that worked. */
+	_Atomic uint64_t recycled_us;           /* 0: a login has worked since. */
 	_Atomic unsigned open;
 };
 
@@ -147,6 +149,7 @@ void trials_worked(struct trials *trials, const struct credentials *credentials)
 	trials->rounds = 0;
 	trials->not_before_us = 0;
 	atomic_store(&trials->refused_since_us, 0);
+	atomic_store(&trials->recycled_us, 0);
 	pthread_mutex_unlock(&mutex);
 }
 
@@ -235,6 +238,16 @@ struct trials_outlook trials_outlook(struct trials *trials)
 bool trials_refusing(const struct trials *trials)
 {
 	return atomic_load_explicit(&trials->refused_since_us, memory_order_relaxed) != 0;
+}
+
+bool trials_may_recycle(struct trials *trials)
+{
+	uint64_t recycled_us = atomic_load(&trials->recycled_us), now_us = clock_now_us();
+
+	if (trials_refusing(trials) || (recycled_us && now_us - recycled_us < RECYCLE_US))
+		return false;
+	/* Of several workers that ask one gets the answer. */
+	return atomic_compare_exchange_strong(&trials->recycled_us, &recycled_us, now_us);
 }
 
 void trials_opened(struct trials *trials)

@@ -18,7 +18,7 @@ static const struct setting_word read_your_writes_words[] = {
 
 const struct setting settings_database[] = {
 	{ .name = "cluster", AS_TEXT(struct config_database, cluster_name),
-	  .summary = "Name of the [cluster] that has the database; this or host must be set." },
+	  .summary = "Name of the [cluster] that has the database; this, host, or a secret that says the host." },
 	{ .name = "host", AS_TEXT(struct config_database, host),
 	  .summary = "The server, instead of a cluster.",
 	  .detail = "Makes a cluster of its own, which databases with the same host, port and TLS share. Several nodes may be "

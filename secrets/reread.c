@@ -9,7 +9,7 @@
 #include "pgweir/renewal.h"
 #include "pgweir/secrets.h"
 
-enum { WAIT_MAX_MS = 2000 };            /* A service that hangs must not use up the time that a login has. */
+enum { WAIT_MAX_MS = 3000 };            /* A service that hangs must not use up the time that a login has. */
 
 struct reread {
 	struct loop_letter letter;
@@ -74,7 +74,7 @@ static void arrive(struct loop_letter *letter)
 	struct reread *reread = CONTAINER_OF(letter, struct reread, letter);
 
 	reread->waiter.done = reading_done;
-	if (secrets_refresh_if_old(reread->name, &reread->waiter) != SECRETS_UNDER_WAY) {
+	if (secrets_refresh_after(reread->name, &reread->waiter) != SECRETS_UNDER_WAY) {
 		send_home(reread);
 		return;
 	}

@@ -23,7 +23,7 @@ enum {
 	CHECK_MS = 10 * 1000,
 	GATHER_MS = 20,                 /* Changes come in swarms: a look once they are over. */
 	SETTLE_MS = 200,
-	OLD_MS = 1000,                  /* What was fetched later than that is new enough for those who doubt it. */
+	AGAIN_MS = 1000,                /* Between the beginnings of two readings for those who doubt the first. */
 	RETRY_MIN_MS = 1000,
 	RETRY_MAX_MS = 30 * 1000,
 	ROTATION_MS = 15 * 1000,        /* While a rotation is under way its end is looked for this often. */
@@ -41,8 +41,9 @@ struct source {
 	struct aws_secret *remote;      /* NULL unless it is fetched. */
 	bool fetching;
 	unsigned failures;              /* One after the other. */
-	uint64_t fetched_us;            /* The end of the last reading, good or not; 0: none. */
-	struct list waiters;            /* secrets_waiter: for the end of the reading under way. */
+	uint64_t began_us;              /* The last reading; 0: none. */
+	struct list waiters;            /* secrets_waiter: for the end of a reading that began after they asked. */
+	struct loop_timer again;        /* Until it may be read again for waiters. */
 };
 
 static struct {
@@ -191,8 +192,35 @@ static void take_reading(struct source *source, struct reading *reading, const s
 	lease_unref(&former);
 }
 
+/* Those who asked before the reading began. */
+static void read_for_waiters(struct source *source);
+
+/* Those who asked before the reading began; the others wait for another one. */
+static void answer_waiters(struct source *source, bool good)
+{
+	struct list due;
+
+	list_init(&due);
+	LIST_FOREACH(link, next, &source->waiters) {
+		if (LIST_MEMBER(link, struct secrets_waiter, link)->asked_us > source->began_us)
+			continue;
+		list_remove(link);
+		list_push_back(&due, link);
+	}
+	if (source->remote && !list_empty(&source->waiters))
+		read_for_waiters(source);
+	/* Behind one of them a reload may come, after which the source is not there any more. */
+	while (!list_empty(&due)) {
+		struct secrets_waiter *waiter = LIST_MEMBER(list_first(&due), struct secrets_waiter, link);
+
+		list_remove(&waiter->link);
+		waiter->done(waiter, good);
+	}
+}
+
 static bool read_source(struct source *source)
 {
+	source->began_us = clock_now_us();
 	struct reading reading = { 0 };
 	struct error error = { 0 };
 	bool good = source->provider->read(source->section, &reading, &error);
@@ -200,30 +228,11 @@ static bool read_source(struct source *source)
 	if (source->provider->changes)
 		source->folder = watch_folder(&service.watch, source->section->path);
 	take_reading(source, &reading, good ? NULL : &error);
+	answer_waiters(source, good);
 	return good;
 }
 
 /* --- Over the network --- */
-
-static void answer_waiters(struct source *source, bool good)
-{
-	struct list waiters;
-
-	/* One of them may be a reload, after which the source is not there any more. */
-	list_init(&waiters);
-	while (!list_empty(&source->waiters)) {
-		struct list *link = list_first(&source->waiters);
-
-		list_remove(link);
-		list_push_back(&waiters, link);
-	}
-	while (!list_empty(&waiters)) {
-		struct secrets_waiter *waiter = LIST_MEMBER(list_first(&waiters), struct secrets_waiter, link);
-
-		list_remove(&waiter->link);
-		waiter->done(waiter, good);
-	}
-}
 
 /* Instances and secrets that started together drift apart. */
 static uint64_t next_ms(const struct source *source)
@@ -250,7 +259,6 @@ static void fetched(struct reading *reading, const struct error *error, void *ar
 	struct source *source = arg;
 
 	source->fetching = false;
-	source->fetched_us = clock_now_us();
 	source->failures = error ? source->failures + 1 : 0;
 	take_reading(source, reading, error);
 	loop_timer_start(&source->check, next_ms(source));
@@ -262,8 +270,30 @@ static void fetch(struct source *source)
 	if (source->fetching)
 		return;
 	source->fetching = true;
+	source->began_us = clock_now_us();
 	loop_timer_stop(&source->check);
 	aws_secret_read(source->remote, fetched, source);
+}
+
+/* --- For those who think that there is something new --- */
+
+static void read_again(void *arg)
+{
+	struct source *source = arg;
+
+	if (source->remote)
+		fetch(source);
+	else
+		(void)read_source(source);
+}
+
+/* A reading that has begun already may bring what was there before. */
+static void read_for_waiters(struct source *source)
+{
+	uint64_t since_ms = (clock_now_us() - source->began_us) / 1000;
+
+	if (!source->fetching)
+		loop_timer_start(&source->again, source->began_us && since_ms < AGAIN_MS ? AGAIN_MS - since_ms : 0);
 }
 
 /* --- When to read --- */
@@ -312,8 +342,10 @@ static enum secrets_refresh refresh(struct source *source, struct secrets_waiter
 	if (!source->remote)
 		return read_source(source) ? SECRETS_REFRESHED : SECRETS_FAILED;
 	fetch(source);
-	if (waiter)
+	if (waiter) {
+		waiter->asked_us = source->began_us;
 		list_push_back(&source->waiters, &waiter->link);
+	}
 	return SECRETS_UNDER_WAY;
 }
 
@@ -329,14 +361,26 @@ enum secrets_refresh secrets_refresh(const char *name, struct secrets_waiter *wa
 	return refresh(find_source(name), waiter);
 }
 
-enum secrets_refresh secrets_refresh_if_old(const char *name, struct secrets_waiter *waiter)
+/* Before there is a value, any will do. */
+static bool is_awaited(const struct source *source)
+{
+	struct lease *lease = lease_find(source->section->name);
+	bool awaited = lease && lease->awaited;
+
+	lease_unref(&lease);
+	return awaited && source->fetching;
+}
+
+enum secrets_refresh secrets_refresh_after(const char *name, struct secrets_waiter *waiter)
 {
 	struct source *source = find_source(name);
-	bool young = source && source->fetched_us && clock_now_us() - source->fetched_us < OLD_MS * UINT64_C(1000);
 
-	if (young && !source->fetching)
-		return source->failures ? SECRETS_FAILED : SECRETS_REFRESHED;
-	return refresh(source, waiter);
+	if (!source)
+		return SECRETS_UNKNOWN;
+	waiter->asked_us = is_awaited(source) ? source->began_us : clock_now_us();
+	list_push_back(&source->waiters, &waiter->link);
+	read_for_waiters(source);
+	return SECRETS_UNDER_WAY;
 }
 
 int64_t secrets_next_ms(const char *name)
@@ -368,6 +412,7 @@ static struct source *source_new(const struct config_secret *section)
 	list_init(&source->waiters);
 	loop_timer_init(&source->check, service.control, check, source);
 	loop_timer_init(&source->look, service.control, look, source);
+	loop_timer_init(&source->again, service.control, read_again, source);
 	return source;
 }
 
@@ -387,7 +432,9 @@ static void source_free(struct source *source)
 {
 	loop_timer_stop(&source->check);
 	loop_timer_stop(&source->look);
+	loop_timer_stop(&source->again);
 	aws_secret_free(&source->remote);
+	source->began_us = UINT64_MAX;          /* Nobody waits any longer. */
 	answer_waiters(source, false);
 	lease_value_fini(&source->young);
 	mem_free(source);

@@ -42,6 +42,13 @@ static bool is_precious(const struct backend *backend)
 		|| (server->trials && trials_refusing(server->trials));
 }
 
+static bool has_expired(const struct backend *backend, uint64_t now_us)
+{
+	struct trials *trials = backend->server->trials;
+
+	return backend->expires_us && backend->expires_us < now_us && (!trials || trials_may_recycle(trials));
+}
+
 /* Why an idle connection should go, or CLOSE_REASON_COUNT. */
 static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 {
@@ -53,7 +60,7 @@ static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 		return CLOSE_SERVER_RECONNECT;
 	if (is_precious(backend))
 		return CLOSE_REASON_COUNT;
-	if (backend->expires_us && backend->expires_us < now_us)
+	if (has_expired(backend, now_us))
 		return CLOSE_SERVER_LIFETIME;
 	if (spare && idle_limit_us && backend->idle_since_us + idle_limit_us < now_us)
 		return CLOSE_SERVER_IDLE_TIMEOUT;
@@ -91,9 +98,7 @@ static void retire_old_ones(struct pool_share *share, uint64_t now_us)
 	LIST_FOREACH(link, next, &share->lent) {
 		struct backend *backend = LIST_MEMBER(link, struct backend, link);
 
-		if (is_precious(backend))
-			continue;
-		if (!backend->retire && backend->expires_us && backend->expires_us < now_us) {
+		if (!backend->retire && !is_precious(backend) && has_expired(backend, now_us)) {
 			backend->retire = true;
 			backend->retire_reason = CLOSE_SERVER_LIFETIME;
 		}

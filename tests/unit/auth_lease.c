@@ -253,18 +253,6 @@ static void a_revoked_value_is_good_for_nobody(void **state)
 	credentials_unref(&first);
 }
 
-static void a_secret_is_read_again_once_a_second_at_most(void **state)
-{
-	(void)state;
-	assert_int_equal(secret_uses_reread_after_ms("s"), 0);
-	assert_int_equal(secret_uses_reread_after_ms("s"), 1000);
-	assert_int_equal(secret_uses_reread_after_ms("another"), 0);
-	clock_fake(NOW_US + 999 * 1000);
-	assert_int_equal(secret_uses_reread_after_ms("s"), 1);
-	clock_fake(NOW_US + 1000 * 1000);
-	assert_int_equal(secret_uses_reread_after_ms("s"), 0);
-}
-
 static void logins_are_counted_by_user_and_version(void **state)
 {
 	struct buf text = { 0 };
@@ -318,7 +306,6 @@ int main(void)
 		TEST(clients_may_know_the_previous_value_within_the_grace),
 		TEST(clients_may_know_the_pending_value),
 		TEST(a_revoked_value_is_good_for_nobody),
-		TEST(a_secret_is_read_again_once_a_second_at_most),
 		TEST(logins_are_counted_by_user_and_version),
 		TEST(what_is_said_for_clients_wins),
 		TEST(clients_of_a_missing_value_know_nothing),

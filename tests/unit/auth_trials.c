@@ -228,6 +228,23 @@ static void connections_that_live_are_evidence(void **state)
 	assert_false(trials_refusing(trials_of("a")));
 }
 
+static void connections_are_recycled_one_at_a_time_until_a_login_works(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	struct trials *trials = trials_of("a");
+
+	assert_true(trials_may_recycle(trials));
+	assert_false(trials_may_recycle(trials));
+	assert_chosen(trials, "one", trials_worked);
+	assert_true(trials_may_recycle(trials));
+	clock_fake(20 * SECOND_US);                     /* Nobody wanted another one in place of it. */
+	assert_true(trials_may_recycle(trials));
+	assert_chosen(trials, "one", refuse_all);
+	clock_fake(600 * (uint64_t)SECOND_US);
+	assert_false(trials_may_recycle(trials));
+}
+
 static void assert_acts_as(const char *role, const char *original)
 {
 	struct credentials *credentials = wanted(role);
@@ -267,6 +284,7 @@ int main(void)
 		TEST(without_evidence_hope_is_short),
 		TEST(a_change_or_a_pending_value_is_evidence),
 		TEST(connections_that_live_are_evidence),
+		TEST(connections_are_recycled_one_at_a_time_until_a_login_works),
 		TEST(a_clone_acts_as_the_user_it_takes_turns_with),
 	};
 

@@ -1,4 +1,4 @@
-/* What clients do with each [secret]: who logs in with which version of it, and how often they have it read again.
+/* What clients do with each [secret]: who logs in with which version of it.
  *
  * Versions are numbered as those of a lease: the previous one is one less, the pending one will be one more. Any thread. */
 #ifndef PGWEIR_SECRET_USES_H
@@ -13,10 +13,6 @@
 void secret_uses_count(const char *secret, const char *user, uint64_t version);
 /* "app: 12 with version 3; app: 1 with version 2"; nothing where nobody has logged in. */
 void secret_uses_describe(const char *secret, struct buf *out);
-
-/* Somebody's proof fits no value: may the secret be read again for that? 0: now, and then for nobody else for a second;
- * else how long to wait before asking again, in milliseconds. */
-uint64_t secret_uses_reread_after_ms(const char *secret) MUST_USE;
 
 void secret_uses_forget_all(void);      /* At the end of the process. */
 

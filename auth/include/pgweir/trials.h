@@ -53,6 +53,10 @@ struct trials_outlook trials_outlook(struct trials *trials) MUST_USE;
 /* While true, the connections that are open may be the only ones to be had. */
 bool trials_refusing(const struct trials *trials);
 
+/* True: one connection may be closed for its age, to be replaced. The next one may when a login has worked since, or after
+ * a while: a changed password must not be found out with the last of them. */
+bool trials_may_recycle(struct trials *trials) MUST_USE;
+
 /* A connection that the value in force there opened, and its end. */
 void trials_opened(struct trials *trials);
 void trials_closed(struct trials *trials);

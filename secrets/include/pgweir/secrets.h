@@ -29,13 +29,15 @@ enum secrets_refresh { SECRETS_REFRESHED, SECRETS_FAILED, SECRETS_UNKNOWN, SECRE
 struct secrets_waiter {
 	struct list link;
 	void (*done)(struct secrets_waiter *waiter, bool good);
+	uint64_t asked_us;              /* The service's. */
 };
 
 /* Reads one again, now. SECRETS_UNDER_WAY: over the network; `waiter` (may be NULL) hears the end, never from within this
  * call, unless it takes itself out of the list before. */
 enum secrets_refresh secrets_refresh(const char *name, struct secrets_waiter *waiter);
-/* The same for those who only think that there could be something new: not more often than once a second. */
-enum secrets_refresh secrets_refresh_if_old(const char *name, struct secrets_waiter *waiter);
+/* The same for those who only think that there could be something new. A reading that begins after the call is shared by
+ * all who have asked by then, and one begins in a second: what is under way already may bring what was there before. */
+enum secrets_refresh secrets_refresh_after(const char *name, struct secrets_waiter *waiter);
 /* Milliseconds until it is read again by itself; -1: never, or it is being read. */
 int64_t secrets_next_ms(const char *name);
 
