@@ -6,15 +6,12 @@ import subprocess
 import pytest
 
 from harness import provision
-from harness.provision import World, can_log_in, kinds, report
+from harness.provision import REFERENCE, World, can_log_in, kinds, report
 
 aws_look_alike = pytest.importorskip("harness.aws", reason="the look-alike of AWS is missing")
 pytestmark = pytest.mark.ours
 
 NAME = "/postgres/product-eng-velocity-mark-2/hevo/readonly/password"
-REFERENCE = {"user_prefix": "prod_platform_api_db_", "profile": "read-only", "owners": "migrator, late owner",
-             "replication": 1, "comment": '"Read-only user for Hevo data pipeline operations"'}
-
 
 @pytest.fixture
 def service():
