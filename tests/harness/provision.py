@@ -9,7 +9,7 @@ import psycopg
 
 from .pgweir import binary, ini
 from .postgres import PASSWORD, bin_folder
-from .process import die_with_parent
+from .process import die_with_parent, wait_until
 
 MASTER_PASSWORD = "master-secret"
 
@@ -159,17 +159,19 @@ def stream_changes(host: str, port: int, user: str, password: str, world: World)
         receiver.communicate(timeout=30)
 
 
-def reference_case(world: World, admin: str, start_pgweir, folder: pathlib.Path) -> None:
+def reference_case(world: World, admin: str, start_pgweir, folder: pathlib.Path, secret: dict | None = None,
+                   read_secret=None) -> None:
     """From nothing in one apply to a user that reads through pgweir what is there and what comes, and nothing else."""
-    sections = world.sections(admin, **REFERENCE)
+    sections = world.sections(admin, secret=secret, **REFERENCE)
     applied = report(folder, sections, "apply")
     assert (applied["status"], applied["state"], kinds(applied, "change", "blocked", "extra")) == (0, "clean", []), applied
-    value = secret_value(folder / "hevo.json")
+    value = read_secret() if read_secret else secret_value(folder / "hevo.json")
     assert value["username"] == applied["role"] and len(value["password"]) == 24
     stand_in_for_rds(world)
     proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "cluster main": sections["cluster main"],
                           "secret hevo": sections["secret hevo"], "provision hevo": sections["provision hevo"],
                           "user pipeline": {"provision": "hevo"}, "database shop": {"cluster": "main"}})
+    wait_until(lambda: proxy.show("SECRETS")[0]["username"] == value["username"], 20, "the secret has been read")
     with psycopg.connect(host=proxy.host, port=proxy.port, dbname="shop", user=value["username"], autocommit=True,
                          password=value["password"]) as connection:
         assert connection.execute("SELECT what FROM orders").fetchall() == [("a weir",)]

@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 from harness import provision
+from harness.process import wait_until
 from harness.provision import REFERENCE, World, can_log_in, kinds, report, run, secret_value
 
 pytestmark = pytest.mark.ours
@@ -180,6 +181,23 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(world):
         assert any(wanted in what for what in blocked), (wanted, blocked)
     with as_user(world) as connection:
         connection.execute("SELECT * FROM stock.items")
+
+
+def test_changes_that_others_make_at_the_same_moment_are_waited_for(world):
+    """The server ends the one that comes second with "tuple concurrently updated"; it is tried again."""
+    sections = world.sections(user="hevo", profile="read-only", connection_limit=5)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    world.server.sql("ALTER ROLE hevo CONNECTION LIMIT 2")
+    with world.server.connect() as other:
+        other.execute("BEGIN")
+        other.execute("ALTER ROLE hevo CONNECTION LIMIT 3")
+        running = provision.start(world.folder, "apply")
+        wait_until(lambda: world.server.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pgweir provision'"
+                                            " AND wait_event_type = 'Lock'"), 30, "it waits for the other")
+        other.execute("COMMIT")
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 0 and "tuple concurrently updated: trying again" in said
+    assert world.server.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'hevo'") == [(5,)]
 
 
 def test_bad_usage_and_bad_declarations_say_why(world):
