@@ -256,11 +256,21 @@ static bool is_role(const char *role, const char *name)
 	return strncmp(role, name, size) == 0 && (!name[size] || strcmp(name + size, clone) == 0);
 }
 
-static bool lease_names(const char *secret, const char *name)
+/* Before the secret has been read nobody is let in, but who it may be is told to try again. */
+static bool may_be_role(const struct config_provision *provision, const char *name)
 {
-	struct lease *lease = secret ? lease_find(secret) : NULL;
+	if (provision && provision->user_prefix)
+		return strncmp(provision->user_prefix, name, strlen(provision->user_prefix)) == 0;
+	return provision && is_role(provision->user, name);
+}
+
+static bool names_role(const struct config *config, const struct config_user *user, const char *name)
+{
+	struct lease *lease = user->secret ? lease_find(user->secret) : NULL;
 	bool named = lease && (is_role(lease->value.username, name) || is_role(lease->previous.username, name));
 
+	if (lease && !lease->value.password)
+		named = may_be_role(config_find_provision(config, user->provision), name);
 	lease_unref(&lease);
 	return named;
 }
@@ -270,7 +280,7 @@ const struct config_user *credentials_find_user(const struct config *config, con
 	const struct config_user *section = config_find_user(config, name);
 
 	for (size_t i = 0; !section && i < config->user_count; i++)
-		if (config->users[i].provision && lease_names(config->users[i].secret, name))
+		if (config->users[i].provision && names_role(config, &config->users[i], name))
 			section = &config->users[i];
 	return section;
 }

@@ -266,6 +266,26 @@ static bool add_schema(struct planning *planning, size_t first, const char *sche
 	return true;
 }
 
+/* What the declaration does not give may be there all the same. */
+static void warn_of_public(struct planning *planning, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++) {
+		const struct catalog_object *object = &planning->catalog->objects[i];
+		uint32_t beyond = object->public_held & ~(wanted_on(planning, object) | object->held);
+		struct buf what = { 0 };
+
+		if (!object->declared || !beyond || planning->request->clone_of || planning->request->privileges_only)
+			continue;
+		char *name = object_name(object);
+
+		buf_append_text(&what, "everybody has ");
+		declaration_append_privileges(&what, beyond);
+		buf_printf(&what, " on %s %s, and so has role %s", declaration_kind_word(object->kind), name, planning->request->role);
+		plan_add(planning->plan, STEP_WARNING, planning->database, buf_take_text(&what), NULL);
+		mem_free(name);
+	}
+}
+
 bool planning_objects(struct planning *planning, size_t first)
 {
 	const struct declaration *declaration = planning->request->declaration;
@@ -275,5 +295,6 @@ bool planning_objects(struct planning *planning, size_t first)
 			return false;
 	size_t end = planning->catalog->object_count;
 
+	warn_of_public(planning, first, end);
 	return add_groups(planning, first, end, false) && add_groups(planning, first, end, true);
 }

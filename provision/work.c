@@ -104,6 +104,9 @@ static bool check_owner(const struct work *work, struct error *error)
 		return true;
 	if (stored->provision && strcmp(stored->provision, name) != 0)
 		return error_set(error, NULL, "secret %s belongs to [provision %s]", place, stored->provision);
+	if (!stored->provision && stored->state == STORED_GOOD && work->section->secret->path)
+		return error_set(error, NULL, "%s is there already, and no %s.pgweir says that it is ours: pgweir does not touch it. "
+			"Move it away, or name another path", place, place);
 	if (!stored->provision && stored->state == STORED_GOOD)
 		return error_set(error, NULL, "secret %s has a value, and no tag that says that it is ours: pgweir does not touch it. "
 			"To hand it over, tag it with pgweir:provision = %s%s", place, name,
@@ -212,7 +215,14 @@ bool work_open(const struct provision_run *run, const struct config_provision *s
 	if (!work->store)
 		return false;
 	report->place = mem_strdup(store_place(work->store));
-	return place_open(run->config, section->cluster, run->stop, &work->place, error);
+	if (!place_open(run->config, section->cluster, run->stop, &work->place, error))
+		return false;
+	const char *admin = work->place.admin.username;
+
+	/* Whose password would change under our feet. */
+	if (admin && section->user && strcmp(admin, section->user) == 0)
+		return error_set(error, NULL, "[provision %s]: \"%s\" is the user that it would be done with", section->name, admin);
+	return true;
 }
 
 void work_close(struct work *work)

@@ -130,6 +130,18 @@ static const struct metric table[] = {
 	{ GAUGE("secret_good"), .labels = "secret", .put = metrics_secret_good, .help = "1 if the last reading brought a value." },
 	{ COUNTER("secret_reads"), .labels = "secret, result", .put = metrics_secret_reads, .help = "Readings of the secret, good and failed." },
 
+	/* Provisioned users, where `provision` is not off */
+	{ GAUGE("provision_state"), .labels = "provision, state", .put = metrics_provision_state,
+	  .help = "1 for what the last look found, 0 for the others." },
+	{ GAUGE("provision_differences"), .labels = "provision", .put = metrics_provision_differences,
+	  .help = "What is not as declared." },
+	{ GAUGE("provision_extras"), .labels = "provision", .put = metrics_provision_extras, .help = "Privileges beyond the declaration." },
+	{ COUNTER("provision_changes"), .labels = "provision", .put = metrics_provision_changes, .help = "What this process has mended." },
+	{ COUNTER("provision_rotations"), .labels = "provision", .put = metrics_provision_rotations,
+	  .help = "Passwords that this process has changed." },
+	{ GAUGE("provision_password_age_seconds"), SECONDS, .labels = "provision", .put = metrics_provision_password_age,
+	  .help = "Age of the password, where it is known." },
+
 	/* Workers */
 	{ GAUGE("worker_sessions"), .labels = "worker", .put = metrics_of_worker, AT_WORKER(sessions), .help = "Clients of the worker." },
 	{ GAUGE("worker_servers"), .labels = "worker", .put = metrics_of_worker, AT_WORKER(servers), .help = "Server connections of the worker." },

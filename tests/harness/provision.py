@@ -1,14 +1,15 @@
 """What tests of `pgweir provision` share: a database to provision for, a master user as managed services have it, and the
 command itself. """
 import json
+import os
 import pathlib
 import subprocess
 
 import psycopg
 
 from .pgweir import binary, ini
-from .postgres import PASSWORD
-from .process import die_with_parent
+from .postgres import PASSWORD, bin_folder
+from .process import die_with_parent, wait_until
 
 MASTER_PASSWORD = "master-secret"
 
@@ -118,3 +119,75 @@ def can_log_in(server, user: str, password: str, dbname: str = "shop") -> bool:
     except psycopg.OperationalError as failure:
         assert "password authentication failed" in str(failure), failure
         return False
+
+
+REFERENCE = {"user_prefix": "prod_platform_api_db_", "profile": "read-only", "owners": "migrator, late owner",
+             "replication": 1, "comment": '"Read-only user for Hevo data pipeline operations"'}
+
+
+ROTATED = {"user": "turn", "profile": "owner", "owners": "migrator", "schemas": "public, stock", "strategy": "alternating",
+           "member_of": "pg_monitor", "settings": "work_mem=7MB", "replication": 1, "valid_for": "30d"}
+
+
+def stand_in_for_rds(world: World, replicate: bool = True) -> None:
+    """On RDS whoever is a member of rds_replication may replicate. Elsewhere it takes the attribute, which no master user may
+    take away again."""
+    members = world.server.sql("SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'rds_replication', 'MEMBER') AND NOT rolsuper"
+                               " AND rolname <> 'rds_replication'")
+    for name, in members:
+        statement = "ALTER ROLE {} REPLICATION" if replicate else "ALTER ROLE {} NOREPLICATION"
+        world.server.sql(psycopg.sql.SQL(statement).format(psycopg.sql.Identifier(name)))
+
+
+def stream_changes(host: str, port: int, user: str, password: str, world: World) -> None:
+    """pg_recvlogical gets what is written to the table `orders`; fails if it does not."""
+    world.server.sql("CREATE PUBLICATION pipeline FOR TABLE orders", "shop")
+    tool = [bin_folder() / "pg_recvlogical", "-h", host, "-p", str(port), "-U", user, "-d", "shop", "-S", "pipeline"]
+    environment = {**os.environ, "PGPASSWORD": password}
+    subprocess.run([*tool, "--create-slot", "-P", "pgoutput"], env=environment, check=True, timeout=60)
+    receiver = subprocess.Popen([*tool, "--start", "-f", "-", "-o", "proto_version=1", "-o", "publication_names=pipeline", "-n"],
+                                env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent(9))
+    try:
+        world.server.sql("INSERT INTO orders (what) VALUES ('seen by the pipeline')", "shop")
+        got = b""
+        while b"seen by the pipeline" not in got:
+            more = os.read(receiver.stdout.fileno(), 65536)
+            assert more, receiver.stderr.read()
+            got += more
+    finally:
+        receiver.terminate()
+        receiver.communicate(timeout=30)
+
+
+def reference_case(world: World, admin: str, start_pgweir, folder: pathlib.Path, secret: dict | None = None,
+                   read_secret=None) -> None:
+    """From nothing in one apply to a user that reads through pgweir what is there and what comes, and nothing else."""
+    sections = world.sections(admin, secret=secret, **REFERENCE)
+    applied = report(folder, sections, "apply")
+    assert (applied["status"], applied["state"], kinds(applied, "change", "blocked", "extra")) == (0, "clean", []), applied
+    value = read_secret() if read_secret else secret_value(folder / "hevo.json")
+    assert value["username"] == applied["role"] and len(value["password"]) == 24
+    stand_in_for_rds(world)
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "cluster main": sections["cluster main"],
+                          "secret hevo": sections["secret hevo"], "provision hevo": sections["provision hevo"],
+                          "user pipeline": {"provision": "hevo"}, "database shop": {"cluster": "main"}})
+    wait_until(lambda: proxy.show("SECRETS")[0]["username"] == value["username"], 20, "the secret has been read")
+    with psycopg.connect(host=proxy.host, port=proxy.port, dbname="shop", user=value["username"], autocommit=True,
+                         password=value["password"]) as connection:
+        assert connection.execute("SELECT what FROM orders").fetchall() == [("a weir",)]
+        world.server.sql('SET ROLE "late owner"; CREATE TABLE public.later (id int)', "shop")
+        connection.execute("SELECT * FROM later")
+        # Before 15 everybody may create tables in schema public; the plan says so.
+        assert any("everybody has CREATE on schema public" in what for what in kinds(applied, "warning")) == (world.version < 15)
+        for refused in ("INSERT INTO later VALUES (1)", "SELECT * FROM stock.items",
+                        *(["CREATE TABLE mine (id int)"] if world.version >= 15 else [])):
+            try:
+                connection.execute(refused)
+                raise AssertionError(f"{refused}: was not refused")
+            except psycopg.errors.InsufficientPrivilege:
+                pass
+    stream_changes(proxy.host, proxy.port, "pipeline", value["password"], world)
+    assert report(folder, sections, "check")["status"] == 0
+    again = report(folder, sections, "apply")
+    assert (again["status"], again["changed"], again["role"]) == (0, 0, applied["role"])
+    assert value["password"] not in world.server.log_file.read_text()

@@ -5,13 +5,10 @@ import psycopg
 import pytest
 
 from harness import provision
-from harness.provision import World, can_log_in, kinds, report, run, secret_value
+from harness.process import wait_until
+from harness.provision import REFERENCE, World, can_log_in, kinds, report, run, secret_value
 
 pytestmark = pytest.mark.ours
-
-REFERENCE = {"user_prefix": "prod_platform_api_db_", "profile": "read-only", "owners": "migrator, late owner",
-             "replication": 1, "comment": '"Read-only user for Hevo data pipeline operations"'}
-
 
 @pytest.fixture
 def world(cluster, tmp_path):
@@ -27,33 +24,17 @@ def as_user(world, dbname: str = "shop"):
 
 
 @pytest.mark.parametrize("admin", ["postgres", "master"])
-def test_the_reference_case_from_nothing_in_one_apply(world, admin):
-    sections = world.sections(admin, **REFERENCE)
-    planned = report(world.folder, sections, "plan")
+def test_the_reference_case_from_nothing_in_one_apply(world, start_pgweir, admin):
+    planned = report(world.folder, world.sections(admin, **REFERENCE), "plan")
     assert (planned["status"], planned["state"], planned["role"]) == (0, "drifted", None)
     assert "********" in str(planned) and not (world.folder / "hevo.json").exists()
-    applied = report(world.folder, sections, "apply")
-    assert (applied["status"], applied["state"], kinds(applied, "change", "blocked", "extra")) == (0, "clean", [])
+    provision.reference_case(world, admin, start_pgweir, world.folder)
     value = secret_value(world.folder / "hevo.json")
-    assert re.fullmatch(r"prod_platform_api_db_[a-z0-9]{8}", value["username"]) and value["username"] == applied["role"]
-    assert len(value["password"]) == 24
+    assert re.fullmatch(r"prod_platform_api_db_[a-z0-9]{8}", value["username"])
     assert all(re.search(kind, value["password"]) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^a-zA-Z0-9]"))
-    with as_user(world) as connection:
-        assert connection.execute("SELECT what FROM orders").fetchall() == [("a weir",)]
-        world.server.sql('SET ROLE "late owner"; CREATE TABLE public.later (id int)', "shop")
-        connection.execute('SELECT * FROM later, "odd ""name"')
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("INSERT INTO later VALUES (1)")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("SELECT * FROM stock.items")
     comment, = world.server.sql("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s",
-                                parameters=[applied["role"]])[0]
+                                parameters=[value["username"]])[0]
     assert comment == "Read-only user for Hevo data pipeline operations"
-    checked = report(world.folder, sections, "check")
-    assert (checked["status"], checked["state"]) == (0, "clean")
-    again = report(world.folder, sections, "apply")
-    assert (again["status"], again["changed"], again["role"]) == (0, 0, applied["role"])
-    assert value["password"] not in world.server.log_file.read_text()
 
 
 FIXED = {"user": "hevo", "profile": "read-only", "owners": "migrator", "schemas": "public, stock", "connection_limit": 7,
@@ -200,6 +181,23 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(world):
         assert any(wanted in what for what in blocked), (wanted, blocked)
     with as_user(world) as connection:
         connection.execute("SELECT * FROM stock.items")
+
+
+def test_changes_that_others_make_at_the_same_moment_are_waited_for(world):
+    """The server ends the one that comes second with "tuple concurrently updated"; it is tried again."""
+    sections = world.sections(user="hevo", profile="read-only", connection_limit=5)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    world.server.sql("ALTER ROLE hevo CONNECTION LIMIT 2")
+    with world.server.connect() as other:
+        other.execute("BEGIN")
+        other.execute("ALTER ROLE hevo CONNECTION LIMIT 3")
+        running = provision.start(world.folder, "apply")
+        wait_until(lambda: world.server.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pgweir provision'"
+                                            " AND wait_event_type = 'Lock'"), 30, "it waits for the other")
+        other.execute("COMMIT")
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 0 and "tuple concurrently updated: trying again" in said
+    assert world.server.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'hevo'") == [(5,)]
 
 
 def test_bad_usage_and_bad_declarations_say_why(world):

@@ -51,6 +51,9 @@ def connect(proxy, user: str, password: str, **more):
 def test_drift_is_told_and_left_alone(start_pgweir, world):
     proxy = started(start_pgweir, world, "check")
     wait_until(lambda: row(proxy)["state"] == "drifted", 30, "the missing user is noticed")
+    for name in ("pipeline", "pipe_12345678"):
+        with pytest.raises(psycopg.OperationalError, match="not.*available|cannot be read|no value"):
+            connect(proxy, name, "whatever")
     assert "does not exist" in row(proxy)["problem"] and "provision has drifted" in proxy.log()
     assert world.server.sql("SELECT 1 FROM pg_roles WHERE rolname LIKE 'pipe\\_%'") == []
     assert report(world.folder, sections(world, "off"), "apply")["status"] == 0
@@ -131,3 +134,19 @@ def test_a_plain_secret_cannot_say_who_the_user_is(world):
     path.write_text(ini(made))
     done = subprocess.run([binary(), "check", "-c", path], capture_output=True, text=True, preexec_fn=die_with_parent(9))
     assert done.returncode == 1 and "does not say who [user pipeline] is" in done.stderr
+
+
+def test_the_probe_user_is_made_by_pgweir_itself(start_pgweir, world):
+    """The cluster cannot be watched before its probe user is there, and is soon after."""
+    path = world.folder / "probe.json"
+    made = {"pgweir": {"provision": "apply", "provision_interval": "1s"},
+            "cluster main": {**world.sections("postgres")["cluster main"], "probe_user": "watcher", "probe_secret": "probe",
+                             "probe_interval": "100ms"},
+            "secret probe": {"provider": "file", "path": path},
+            "provision probe": {"cluster": "main", "database": "postgres", "user": "watcher", "secret": "probe",
+                                "profile": "monitoring"},
+            "database shop": {"cluster": "main"}}
+    proxy = start_pgweir(made)
+    wait_until(lambda: row(proxy).get("state") == "clean", 30, "the probe user is there")
+    wait_until(lambda: proxy.show("CLUSTERS")[0]["state"] == "served", 30, "the cluster is watched")
+    assert world.server.sql("SELECT pg_has_role('watcher', 'pg_monitor', 'USAGE')") == [(True,)]

@@ -10,6 +10,7 @@ from harness import clusters, raw
 from harness.plugin import database, tls_settings
 from harness.postgres import Cluster, fetched_programs
 from harness.process import run, unprivileged, wait_until
+from harness.provision import REFERENCE, ROTATED, World, kinds, reference_case, report, stand_in_for_rds
 
 pytestmark = pytest.mark.ours
 
@@ -170,3 +171,22 @@ def test_probes_are_answered(start_pgweir, cluster):
     wait_until(lambda: clusters.row(watching).get("state") == "served", 20, "it is seen")
     found = clusters.host(watching, cluster.primary)
     assert (found["role"], found["timeline"], found["source"], found["last_error"]) == ("primary", 1, "streaming", None)
+
+
+@pytest.mark.parametrize("admin", ["postgres", "master"])
+def test_users_are_provisioned(start_pgweir, cluster, tmp_path, admin):
+    """Who may grant what differs since 16."""
+    world = World(cluster.primary, tmp_path)
+    try:
+        reference_case(world, admin, start_pgweir, tmp_path)
+        stand_in_for_rds(world, False)
+        dropped = report(tmp_path, world.sections(admin, **REFERENCE), "drop", "hevo", "--yes")
+        assert dropped["status"] == 0, dropped
+        sections = world.sections(admin, secret={"provider": "file", "path": tmp_path / "turn.json"}, **ROTATED)
+        for act in ("apply", "rotate", "check", "rotate", "check"):
+            done = report(tmp_path, sections, act, "hevo")
+            assert (done["status"], kinds(done, "change", "blocked")) == (0, []), (act, done)
+        assert report(tmp_path, sections, "drop", "hevo", "--yes", "--reassign-to", "migrator")["status"] == 0
+        assert world.server.sql("SELECT 1 FROM pg_roles WHERE rolname ~ '^(turn|prod_)'") == []
+    finally:
+        world.remove()
