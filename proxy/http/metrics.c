@@ -141,12 +141,17 @@ static const struct metric table[] = {
 
 void metrics_put(struct exposition *to, const struct observation *seen)
 {
+	static size_t last_size;
+
+	/* Growing bit by bit would copy and wipe all of it several times over. */
+	buf_reserve(&to->out, last_size + last_size / 8 + 4096);
 	to->seen = seen;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		exposition_begin(to, &table[i]);
 		table[i].put(to, &table[i]);
 	}
 	exposition_end(to);
+	last_size = to->out.size;
 }
 
 /* Whoever lists it, and does not say q=0, takes it. */
