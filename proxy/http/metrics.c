@@ -20,6 +20,7 @@
 #define BYTES .unit = "bytes"
 #define DATABASE .labels = "database"
 #define POOL .labels = "database, user"
+#define PROVISION .labels = "provision"
 #define HOST .labels = "cluster, host"
 
 static const struct metric table[] = {
@@ -129,6 +130,18 @@ static const struct metric table[] = {
 	  .help = "Counts the values seen by this process: it grows with each rotation." },
 	{ GAUGE("secret_good"), .labels = "secret", .put = metrics_secret_good, .help = "1 if the last reading brought a value." },
 	{ COUNTER("secret_reads"), .labels = "secret, result", .put = metrics_secret_reads, .help = "Readings of the secret, good and failed." },
+
+	/* Backing users */
+	{ GAUGE("provision_state"), .labels = "provision, state", .put = metrics_provision_state,
+	  .help = "1 for what the last look has found, 0 for the others; none of them before the first look." },
+	{ GAUGE("provision_differences"), PROVISION, .put = metrics_provision_differences,
+	  .help = "What the server lacks of what is declared." },
+	{ GAUGE("provision_extras"), PROVISION, .put = metrics_provision_extras, .help = "Privileges beyond what is declared." },
+	{ COUNTER("provision_changes"), PROVISION, .put = metrics_provision_changes, .help = "Steps that were done to bring about what is declared." },
+	{ COUNTER("provision_rotations"), PROVISION, .put = metrics_provision_rotations, .help = "Rotations of the password." },
+	{ GAUGE("provision_password_age_seconds"), SECONDS, PROVISION, .put = metrics_provision_password_age,
+	  .help = "How old the password is, where that is known." },
+	{ GAUGE("provision_look_age_seconds"), SECONDS, PROVISION, .put = metrics_provision_look_age, .help = "Time since the last look." },
 
 	/* Workers */
 	{ GAUGE("worker_sessions"), .labels = "worker", .put = metrics_of_worker, AT_WORKER(sessions), .help = "Clients of the worker." },
