@@ -192,7 +192,6 @@ static void take_reading(struct source *source, struct reading *reading, const s
 	lease_unref(&former);
 }
 
-/* Those who asked before the reading began. */
 static void read_for_waiters(struct source *source);
 
 /* Those who asked before the reading began; the others wait for another one. */

@@ -64,21 +64,29 @@ static void put_number(struct buf *out, uint64_t value)
 	buf_append(out, digits + at, sizeof(digits) - at);
 }
 
+static char *put_text(char *to, const char *text, size_t size)
+{
+	memcpy(to, text, size);
+	return to + size;
+}
+
 static void put_name(struct exposition *to, const char *suffix, const char *labels, const char *more)
 {
-	struct buf *out = &to->out;
+	size_t name_size = strlen(to->metric->name), suffix_size = strlen(suffix);
+	size_t labels_size = strlen(labels), more_size = strlen(more);
+	char *start = buf_reserve(&to->out, name_size + suffix_size + labels_size + more_size + 4);
+	char *at = put_text(put_text(start, to->metric->name, name_size), suffix, suffix_size);
 
-	buf_append_text(out, to->metric->name);
-	buf_append_text(out, suffix);
-	if (*labels || *more) {
-		buf_append_char(out, '{');
-		buf_append_text(out, labels);
-		if (*labels && *more)
-			buf_append_char(out, ',');
-		buf_append_text(out, more);
-		buf_append_char(out, '}');
+	if (labels_size || more_size) {
+		*at++ = '{';
+		at = put_text(at, labels, labels_size);
+		if (labels_size && more_size)
+			*at++ = ',';
+		at = put_text(at, more, more_size);
+		*at++ = '}';
 	}
-	buf_append_char(out, ' ');
+	*at++ = ' ';
+	to->out.size += (size_t)(at - start);
 }
 
 static const char *suffix_of(const struct metric *metric)
@@ -132,20 +140,28 @@ void exposition_count_of(struct exposition *to, const char *label, const char *v
 	buf_fini(&labels);
 }
 
+/* le="0.000064" and so on; made once, since a thousand pools ask for it ninety thousand times. */
+static const char *bound_label(unsigned bucket)
+{
+	static char labels[HISTOGRAM_BOUNDS][24];
+
+	if (!labels[bucket][0])
+		snprintf(labels[bucket], sizeof(labels[bucket]), "le=\"%u.%06u\"", (unsigned)(histogram_bound_us(bucket) / 1000000),
+			(unsigned)(histogram_bound_us(bucket) % 1000000));
+	return labels[bucket];
+}
+
 /* Every bound, or every other one. */
 void exposition_histogram(struct exposition *to, const char *labels, const struct histogram *histogram, uint64_t sum_us)
 {
 	unsigned step = to->metric->type == METRIC_FINE_HISTOGRAM ? 1 : 2;
 	uint64_t below = 0;
-	char le[32];
 
 	for (unsigned i = 0; i < HISTOGRAM_BOUNDS; i++) {
 		below += histogram->counts[i];
 		if (i % step)
 			continue;
-		snprintf(le, sizeof(le), "le=\"%u.%06u\"", (unsigned)(histogram_bound_us(i) / 1000000),
-			(unsigned)(histogram_bound_us(i) % 1000000));
-		put_count(to, "_bucket", labels, le, below);
+		put_count(to, "_bucket", labels, bound_label(i), below);
 	}
 	below += histogram->counts[HISTOGRAM_BOUNDS];
 	put_count(to, "_bucket", labels, "le=\"+Inf\"", below);

@@ -73,13 +73,12 @@ void http_reply(struct http_connection *connection, const struct http_reply *rep
 
 	CHECK(connection->state == HTTP_READING || connection->state == HTTP_ANSWERING);
 	put_head(&head, reply, body->size);
-	if (!connection->request.head)
-		buf_append(&head, body->bytes, body->size);
-	buf_fini(body);
 	connection->state = HTTP_WRITING;
-	bool sent = conn_send(&connection->conn, head.bytes, head.size);
+	const struct iovec pieces[] = { { head.bytes, head.size }, { body->bytes, body->size } };
+	bool sent = conn_sendv(&connection->conn, pieces, connection->request.head || !body->size ? 1 : 2);
 
 	buf_fini(&head);
+	buf_fini(body);
 	if (!sent) {
 		connection_close(connection);
 		return;

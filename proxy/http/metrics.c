@@ -20,6 +20,7 @@
 #define BYTES .unit = "bytes"
 #define DATABASE .labels = "database"
 #define POOL .labels = "database, user"
+#define PROVISION .labels = "provision"
 #define HOST .labels = "cluster, host"
 
 static const struct metric table[] = {
@@ -130,17 +131,17 @@ static const struct metric table[] = {
 	{ GAUGE("secret_good"), .labels = "secret", .put = metrics_secret_good, .help = "1 if the last reading brought a value." },
 	{ COUNTER("secret_reads"), .labels = "secret, result", .put = metrics_secret_reads, .help = "Readings of the secret, good and failed." },
 
-	/* Provisioned users, where `provision` is not off */
+	/* Backing users */
 	{ GAUGE("provision_state"), .labels = "provision, state", .put = metrics_provision_state,
-	  .help = "1 for what the last look found, 0 for the others." },
-	{ GAUGE("provision_differences"), .labels = "provision", .put = metrics_provision_differences,
-	  .help = "What is not as declared." },
-	{ GAUGE("provision_extras"), .labels = "provision", .put = metrics_provision_extras, .help = "Privileges beyond the declaration." },
-	{ COUNTER("provision_changes"), .labels = "provision", .put = metrics_provision_changes, .help = "What this process has mended." },
-	{ COUNTER("provision_rotations"), .labels = "provision", .put = metrics_provision_rotations,
-	  .help = "Passwords that this process has changed." },
-	{ GAUGE("provision_password_age_seconds"), SECONDS, .labels = "provision", .put = metrics_provision_password_age,
-	  .help = "Age of the password, where it is known." },
+	  .help = "1 for what the last look has found, 0 for the others; none of them before the first look." },
+	{ GAUGE("provision_differences"), PROVISION, .put = metrics_provision_differences,
+	  .help = "What the server lacks of what is declared." },
+	{ GAUGE("provision_extras"), PROVISION, .put = metrics_provision_extras, .help = "Privileges beyond what is declared." },
+	{ COUNTER("provision_changes"), PROVISION, .put = metrics_provision_changes, .help = "Steps that were done to bring about what is declared." },
+	{ COUNTER("provision_rotations"), PROVISION, .put = metrics_provision_rotations, .help = "Rotations of the password." },
+	{ GAUGE("provision_password_age_seconds"), SECONDS, PROVISION, .put = metrics_provision_password_age,
+	  .help = "How old the password is, where that is known." },
+	{ GAUGE("provision_look_age_seconds"), SECONDS, PROVISION, .put = metrics_provision_look_age, .help = "Time since the last look." },
 
 	/* Workers */
 	{ GAUGE("worker_sessions"), .labels = "worker", .put = metrics_of_worker, AT_WORKER(sessions), .help = "Clients of the worker." },
@@ -153,12 +154,17 @@ static const struct metric table[] = {
 
 void metrics_put(struct exposition *to, const struct observation *seen)
 {
+	static size_t last_size;
+
+	/* Growing bit by bit would copy and wipe all of it several times over. */
+	buf_reserve(&to->out, last_size + last_size / 8 + 4096);
 	to->seen = seen;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		exposition_begin(to, &table[i]);
 		table[i].put(to, &table[i]);
 	}
 	exposition_end(to);
+	last_size = to->out.size;
 }
 
 /* Whoever lists it, and does not say q=0, takes it. */

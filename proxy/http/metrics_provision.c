@@ -1,100 +1,71 @@
-/* What the rows about provisioned users put: what the last pass of the running process found. */
+/* What the rows about backing users put. Sections are an operator's, and few. */
 #include "metrics.h"
+#include "observation.h"
 #include "pgweir/clock.h"
 #include "pgweir/reconcile.h"
 
-enum { US_PER_S = 1000 * 1000 };
+#define EACH_SECTION(row) \
+	size_t row##_count; \
+	const struct reconcile_row *row##_all = reconcile_rows(&row##_count); \
+	for (const struct reconcile_row *row = row##_all; row < row##_all + row##_count; row++)
 
-typedef void row_cb(struct exposition *to, const struct reconcile_row *row, const char *labels);
-
-static void each_row(struct exposition *to, row_cb *put)
+static void put(struct exposition *to, const char *name, const char *state, uint64_t count)
 {
-	size_t count;
-	const struct reconcile_row *rows = reconcile_rows(&count);
+	struct buf labels = { 0 };
 
-	for (size_t i = 0; i < count; i++) {
-		struct buf labels = { 0 };
-
-		if (!rows[i].looked_us)
-			continue;
-		exposition_label(&labels, "provision", rows[i].name);
-		buf_append_char(&labels, '\0');
-		put(to, &rows[i], labels.bytes);
-		buf_fini(&labels);
-	}
+	exposition_label(&labels, "provision", name);
+	if (state)
+		exposition_label(&labels, "state", state);
+	buf_append_char(&labels, '\0');
+	exposition_count(to, labels.bytes, count);
+	buf_fini(&labels);
 }
 
-static void put_state(struct exposition *to, const struct reconcile_row *row, const char *labels)
+static void put_seconds(struct exposition *to, const char *name, uint64_t us)
 {
-	for (int outcome = PROVISION_CLEAN; outcome <= PROVISION_BUSY; outcome++) {
-		struct buf all = { 0 };
+	struct buf labels = { 0 };
 
-		buf_append_text(&all, labels);
-		exposition_label(&all, "state", provision_outcome_word((enum provision_outcome)outcome));
-		buf_append_char(&all, '\0');
-		exposition_count(to, all.bytes, outcome == (int)row->outcome);
-		buf_fini(&all);
-	}
-}
-
-static void put_differences(struct exposition *to, const struct reconcile_row *row, const char *labels)
-{
-	exposition_count(to, labels, row->differences);
-}
-
-static void put_extras(struct exposition *to, const struct reconcile_row *row, const char *labels)
-{
-	exposition_count(to, labels, row->extras);
-}
-
-static void put_changes(struct exposition *to, const struct reconcile_row *row, const char *labels)
-{
-	exposition_count(to, labels, row->changed);
-}
-
-static void put_rotations(struct exposition *to, const struct reconcile_row *row, const char *labels)
-{
-	exposition_count(to, labels, row->rotations);
-}
-
-static void put_age(struct exposition *to, const struct reconcile_row *row, const char *labels)
-{
-	if (row->password_since_s)
-		exposition_number(to, labels, (double)(clock_wall_us() / US_PER_S - row->password_since_s));
+	exposition_label(&labels, "provision", name);
+	buf_append_char(&labels, '\0');
+	exposition_seconds(to, labels.bytes, us);
+	buf_fini(&labels);
 }
 
 void metrics_provision_state(struct exposition *to, const struct metric *metric)
 {
 	(void)metric;
-	each_row(to, put_state);
+	EACH_SECTION(row)
+		for (int outcome = PROVISION_CLEAN; outcome <= PROVISION_BUSY; outcome++)
+			put(to, row->name, provision_outcome_word((enum provision_outcome)outcome),
+				row->looked_us && outcome == (int)row->outcome);
 }
 
-void metrics_provision_differences(struct exposition *to, const struct metric *metric)
-{
-	(void)metric;
-	each_row(to, put_differences);
-}
-
-void metrics_provision_extras(struct exposition *to, const struct metric *metric)
-{
-	(void)metric;
-	each_row(to, put_extras);
-}
-
-void metrics_provision_changes(struct exposition *to, const struct metric *metric)
-{
-	(void)metric;
-	each_row(to, put_changes);
-}
-
-void metrics_provision_rotations(struct exposition *to, const struct metric *metric)
-{
-	(void)metric;
-	each_row(to, put_rotations);
-}
+#define PROVISION_COUNT(name_, field) \
+	void metrics_provision_##name_(struct exposition *to, const struct metric *metric) \
+	{ \
+		(void)metric; \
+		EACH_SECTION(row) \
+			put(to, row->name, NULL, row->field); \
+	}
+PROVISION_COUNT(differences, differences)
+PROVISION_COUNT(extras, extras)
+PROVISION_COUNT(changes, changed)
+PROVISION_COUNT(rotations, rotations)
 
 void metrics_provision_password_age(struct exposition *to, const struct metric *metric)
 {
+	int64_t now_us = clock_wall_us();
+
 	(void)metric;
-	each_row(to, put_age);
+	EACH_SECTION(row)
+		if (row->password_since_s && now_us > row->password_since_s * 1000000)
+			put_seconds(to, row->name, (uint64_t)(now_us - row->password_since_s * 1000000));
+}
+
+void metrics_provision_look_age(struct exposition *to, const struct metric *metric)
+{
+	(void)metric;
+	EACH_SECTION(row)
+		if (row->looked_us)
+			put_seconds(to, row->name, to->seen->at_us - row->looked_us);
 }

@@ -8,9 +8,9 @@ import subprocess
 import psycopg
 import pytest
 
-from harness.pgweir import binary
+from harness.pgweir import Pgweir, binary
 from harness.postgres import PASSWORDS
-from harness.process import free_port, wait_until
+from harness.process import free_port, remove_folder, wait_until
 from harness.web import Web
 
 pytestmark = pytest.mark.ours
@@ -150,6 +150,7 @@ def test_draining_is_not_ready_but_alive(start_web):
     assert [each.status("/healthz") for each in (web, health)] == [200, 200]
     assert web.metrics()["pgweir_draining"][()] == 1
     proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(20) == 0
 
 
 def test_a_database_makes_it_unready_only_for_who_asks_for_it(start_web):
@@ -246,7 +247,9 @@ def test_a_port_that_is_taken_is_said_at_the_start(start_pgweir):
             proxy = start_pgweir({"pgweir": {key: address}}, wait=False)
             assert proxy.process.wait(20) == 1
             assert f'reason="{key}: cannot listen on {address}: Address already in use"' in proxy.log()
+            Pgweir.running.discard(proxy)
             proxy.process = None
+            remove_folder(proxy.folder)
 
 
 def test_no_page_shows_sql_or_secrets(start_web):

@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from harness.postgres import bin_folder
-from harness.process import die_with_parent, wait_until
+from harness.process import die_with_parent, free_port, wait_until
 from harness.provision import World, kinds, report, secret_value
+from harness.web import Web
 
 pytestmark = pytest.mark.ours
 
@@ -33,7 +34,12 @@ def sections(world, mode: str, **provision) -> dict:
 def started(start_pgweir, world, mode: str, **provision):
     made = sections(world, mode, **provision)
     made["pgweir"].pop("listen_addr")
+    made["pgweir"]["http_listen"] = f"127.0.0.1:{free_port()}"
     return start_pgweir(made)
+
+
+def metrics(proxy) -> dict[str, dict]:
+    return Web(int(proxy.sections["pgweir"]["http_listen"].rpartition(":")[2])).metrics()
 
 
 def row(proxy) -> dict:
@@ -55,9 +61,12 @@ def test_drift_is_told_and_left_alone(start_pgweir, world):
         with pytest.raises(psycopg.OperationalError, match="not.*available|cannot be read|no value"):
             connect(proxy, name, "whatever")
     assert "does not exist" in row(proxy)["problem"] and "provision has drifted" in proxy.log()
+    assert metrics(proxy)["pgweir_provision_state"]["hevo", "drifted"] == 1
+    assert metrics(proxy)["pgweir_provision_differences"]["hevo"] > 0
     assert world.server.sql("SELECT 1 FROM pg_roles WHERE rolname LIKE 'pipe\\_%'") == []
     assert report(world.folder, sections(world, "off"), "apply")["status"] == 0
     wait_until(lambda: is_clean(proxy), 30, "it is as declared")
+    assert metrics(proxy)["pgweir_provision_state"]["hevo", "clean"] == 1
 
 
 def test_two_instances_make_one_user_and_mend_it(start_pgweir, world):

@@ -111,6 +111,21 @@ static void malformed_values_say_what_is_right(void **state)
 		"t.ini:15: max_lag_bytes: must be a number of bytes, or a number with B, kB, MB, GB or TB");
 }
 
+static void what_http_needs_is_checked(void **state)
+{
+	(void)state;
+	EXPECT_PROBLEMS("[pgweir]\n"
+	                "http_listen = 127.0.0.1:9632\n"
+	                "health_listen = 127.0.0.1:9632\n"
+	                "http_user = a:b\n"
+	                "metrics_max_pools = 0\n",
+		"t.ini:3: health_listen must differ from http_listen, which has the same pages too",
+		"t.ini:4: http_user and http_password go together",
+		"t.ini:4: http_user: a name with a colon cannot be sent",
+		"t.ini:5: metrics_max_pools: must be from 1 to 10000");
+	EXPECT_PROBLEMS("[pgweir]\nhttp_password = b\n", "t.ini:2: http_user and http_password go together");
+}
+
 static void sizes_have_units_of_1024(void **state)
 {
 	struct config *config = load("[cluster c]\nhosts = a\nmax_lag_bytes = 16MB\n");
@@ -501,6 +516,7 @@ int main(void)
 		cmocka_unit_test(threads_are_always_a_number),
 		cmocka_unit_test(times_are_seconds_unless_they_have_a_unit),
 		cmocka_unit_test(malformed_values_say_what_is_right),
+		cmocka_unit_test(what_http_needs_is_checked),
 		cmocka_unit_test(sizes_have_units_of_1024),
 		cmocka_unit_test(paths_start_at_the_folder_of_the_file),
 		cmocka_unit_test(hosts_have_ports_weights_and_brackets),
