@@ -59,7 +59,7 @@ if [ ${#missing[@]} -gt 0 ] || [ ${#wanted[@]} -gt 0 ]; then
 	as_root apt-get update -qq
 	forbid_starting
 	services=()
-	for each in pgbouncer prometheus-pgbouncer-exporter; do
+	for each in pgbouncer prometheus prometheus-pgbouncer-exporter; do
 		if ! installed "$each"; then services+=("$each"); fi
 	done
 	if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
