@@ -1,5 +1,6 @@
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ask.h"
 #include "doctor.h"
@@ -37,7 +38,7 @@ static const char *advice_for(const char *sqlstate)
 	return table[i].advice;
 }
 
-static struct ask *open_host(const struct config *config, const struct config_tls *tls, const struct config_host *host,
+static struct pgclient_sync *open_host(const struct config *config, const struct config_tls *tls, const struct config_host *host,
 	const struct login *login, struct error *error)
 {
 	struct pgclient_options options = {
@@ -141,7 +142,7 @@ static void look_at_host(const struct cluster_report *report, const struct confi
 	struct login nobody = { .dbname = "postgres", .user = "pgweir_doctor" };
 	struct ask_rows rows = { 0 };
 	struct error error = { 0 };
-	struct ask *ask = open_host(report->config, &report->cluster->server_tls, host,
+	struct pgclient_sync *ask = open_host(report->config, &report->cluster->server_tls, host,
 		report->login.user ? &report->login : &nobody, &error);
 	long long before_ms = clock_ms();
 
@@ -160,7 +161,7 @@ static void look_at_host(const struct cluster_report *report, const struct confi
 			report->login.user ? report->login.user : "", report->login.user ? ": " : "", error.text);
 	}
 	ask_rows_fini(&rows);
-	ask_close(&ask);
+	pgclient_sync_close(&ask);
 	mem_free(where);
 }
 
@@ -248,7 +249,7 @@ static const struct config_host *best_host(const struct cluster_report *report)
 }
 
 /* auth_query as it will be run, for a user whom nobody has. */
-static void try_auth_query(struct doctor *doctor, const struct config_database *database, const char *where, struct ask *ask)
+static void try_auth_query(struct doctor *doctor, const struct config_database *database, const char *where, struct pgclient_sync *ask)
 {
 	char *prepare = mem_printf("PREPARE pgweir_doctor(text) AS %s", database->auth_query);
 	struct ask_rows rows = { 0 };
@@ -266,7 +267,7 @@ static void try_auth_query(struct doctor *doctor, const struct config_database *
 }
 
 static void judge_connection_limit(const struct cluster_report *report, const struct config_database *database,
-	const char *where, struct ask *ask)
+	const char *where, struct pgclient_sync *ask)
 {
 	struct ask_rows rows = { 0 };
 	struct error error;
@@ -288,7 +289,7 @@ static void try_login(const struct cluster_report *report, const struct config_d
 	char *where = mem_printf("database %s as %s", database->name, credentials->user);
 	struct login login = { .dbname = database->dbname, .user = credentials->user, .password = credentials->password };
 	struct error error = { 0 };
-	struct ask *ask = NULL;
+	struct pgclient_sync *ask = NULL;
 
 	if (credentials->missing)
 		doctor_say(report->doctor, DOCTOR_WRONG, where, "see the finding about the secret", "its secret has no value");
@@ -304,7 +305,7 @@ static void try_login(const struct cluster_report *report, const struct config_d
 		if (query)
 			try_auth_query(report->doctor, database, where, ask);
 	}
-	ask_close(&ask);
+	pgclient_sync_close(&ask);
 	mem_free(where);
 	credentials_unref(&credentials);
 }
@@ -382,6 +383,9 @@ static void look_at_cluster(struct doctor *doctor, const struct config *config, 
 	choose_login(&report);
 	struct credentials *borrowed = report.login.user ? NULL : borrow_login(&report);
 
+	/* A host that does not answer takes its time. */
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "looking at %s\n", where);
 	for (size_t i = 0; i < cluster->host_count; i++)
 		look_at_host(&report, &cluster->hosts[i], &report.hosts[i]);
 	judge_roles(&report, where);

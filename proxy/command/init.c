@@ -16,7 +16,7 @@ enum { DATABASES_LISTED_MAX = 20, POOL_SIZE_LEAST = 2, POOL_SIZE_MOST = 20, REPL
 struct init_host {
 	char *host;
 	uint16_t port;
-	struct ask *ask;                /* NULL: it did not answer, */
+	struct pgclient_sync *ask;                /* NULL: it did not answer, */
 	struct error error;             /* for this reason. */
 	bool in_recovery;
 	char *system;                   /* Its identifier, or NULL. */
@@ -50,7 +50,7 @@ static bool look_at(struct init *init, struct init_host *host, uint64_t timeout_
 	if (!host->ask)
 		return false;
 	if (!ask_rows(host->ask, "SELECT pg_catalog.pg_is_in_recovery()", &rows, &host->error)) {
-		ask_close(&host->ask);
+		pgclient_sync_close(&host->ask);
 		return false;
 	}
 	host->in_recovery = ask_is_true(&rows, 0, 0);
@@ -84,7 +84,7 @@ static void add_replica(struct init *init, const char *address)
 
 	if (added->ask && added->in_recovery && same_system(added, init->first))
 		return;
-	ask_close(&added->ask);
+	pgclient_sync_close(&added->ask);
 	mem_free(added->host);
 	mem_free(added->system);
 	init->host_count--;
@@ -135,7 +135,7 @@ static bool ask_all(struct init *init, struct error *error)
 	}
 	if (!ask_for_limits(init, error) || !ask_for_names(init, error))
 		return false;
-	for (size_t i = 0; i < init->replicas.count; i++)
+	for (size_t i = 0; i < ask_count(&init->replicas); i++)
 		if (ask_value(&init->replicas, i, 0))
 			add_replica(init, ask_value(&init->replicas, i, 0));
 	return true;
@@ -145,7 +145,7 @@ static bool ask_all(struct init *init, struct error *error)
 
 static long long pool_size(const struct init *init)
 {
-	size_t databases = init->databases.count ? init->databases.count : 1;
+	size_t databases = ask_count(&init->databases) ? ask_count(&init->databases) : 1;
 	long long size = init->usable / 2 / (long long)databases;
 
 	return size < POOL_SIZE_LEAST ? POOL_SIZE_LEAST : size > POOL_SIZE_MOST ? POOL_SIZE_MOST : size;
@@ -221,7 +221,7 @@ static void write_hosts(const struct init *init, FILE *out)
 /* Those the primary streams to that are not among the hosts. */
 static void write_unknown_replicas(const struct init *init, FILE *out)
 {
-	for (size_t i = 0; i < init->replicas.count; i++) {
+	for (size_t i = 0; i < ask_count(&init->replicas); i++) {
 		const char *address = ask_value(&init->replicas, i, 0), *name = ask_value(&init->replicas, i, 1);
 		bool known = false;
 
@@ -248,11 +248,11 @@ static void write_cluster(const struct init *init, FILE *out)
 
 static void write_databases(const struct init *init, FILE *out)
 {
-	bool all = init->databases.count > DATABASES_LISTED_MAX;
+	bool all = ask_count(&init->databases) > DATABASES_LISTED_MAX;
 
 	if (all)
-		fprintf(out, "\n# The server has %zu databases: one section serves them all.\n", init->databases.count);
-	for (size_t i = 0; i < (all ? 1 : init->databases.count); i++) {
+		fprintf(out, "\n# The server has %zu databases: one section serves them all.\n", ask_count(&init->databases));
+	for (size_t i = 0; i < (all ? 1 : ask_count(&init->databases)); i++) {
 		const char *name = ask_value(&init->databases, i, 0);
 
 		fputc('\n', out);
@@ -304,7 +304,7 @@ static void fill_in(struct pgclient_url *url)
 static void fini(struct init *init)
 {
 	for (size_t i = 0; i < init->host_count; i++) {
-		ask_close(&init->hosts[i].ask);
+		pgclient_sync_close(&init->hosts[i].ask);
 		mem_free(init->hosts[i].host);
 		mem_free(init->hosts[i].system);
 	}

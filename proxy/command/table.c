@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "pgweir/admin.h"
+#include "pgweir/close_reason.h"
 #include "pgweir/control.h"
 #include "pgweir/http.h"
 #include "pgweir/settings.h"
@@ -56,6 +57,20 @@ static enum command_status describe_metrics(const struct command_line *line)
 {
 	(void)line;
 	metrics_describe(stdout);
+	return COMMAND_GOOD;
+}
+
+/* Those that clients are told. */
+static enum command_status describe_errors(const struct command_line *line)
+{
+	(void)line;
+	fputs("# Errors that end a connection\n\n| SQLSTATE | text | reason in logs and metrics |\n|---|---|---|\n", stdout);
+	for (enum close_reason reason = 0; reason < CLOSE_REASON_COUNT; reason++) {
+		const struct close_reason_row *row = close_reason_row(reason);
+
+		if (row->sqlstate)
+			printf("| %s | %s | %s |\n", row->sqlstate, row->text, row->name);
+	}
 	return COMMAND_GOOD;
 }
 
@@ -145,6 +160,8 @@ const struct command command_table[] = {
 	  .summary = "print a commented pgweir.ini with every key at its default" },
 	{ .words = "describe metrics", .run = describe_metrics,
 	  .summary = "print the reference of all metrics" },
+	{ .words = "describe errors", .run = describe_errors,
+	  .summary = "print the errors with which pgweir ends connections" },
 	{ .words = "describe man", .operands = "pgweir.1|pgweir.ini.5|pgweir-console.7", .least = 1, .most = 1, .run = man_command,
 	  .summary = "print a manual page" },
 	PROVISION("plan", 0, "say what is missing for the users that [provision] sections declare, and the SQL for it"),

@@ -27,7 +27,5 @@ metric_cb metrics_cluster_timeline;
 metric_cb metrics_provision_state, metrics_provision_differences, metrics_provision_extras, metrics_provision_changes;
 metric_cb metrics_provision_rotations, metrics_provision_password_age, metrics_provision_look_age;
 metric_cb metrics_secret_age, metrics_secret_read_age, metrics_secret_version, metrics_secret_good, metrics_secret_reads;
-metric_cb metrics_provision_state, metrics_provision_differences, metrics_provision_extras, metrics_provision_changes;
-metric_cb metrics_provision_rotations, metrics_provision_password_age;
 
 #endif

@@ -58,15 +58,17 @@ if [ ${#missing[@]} -gt 0 ] || [ ${#wanted[@]} -gt 0 ]; then
 	echo "installing: ${missing[*]-} ${wanted[*]-}"
 	as_root apt-get update -qq
 	forbid_starting
-	had_pgbouncer=no
-	if installed pgbouncer; then had_pgbouncer=yes; fi
+	services=()
+	for each in pgbouncer prometheus prometheus-pgbouncer-exporter; do
+		if ! installed "$each"; then services+=("$each"); fi
+	done
 	if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
 	for package in "${wanted[@]}"; do
 		install "$package" || echo "no package $package here: some tests will be skipped"
 	done
-	if [ "$had_pgbouncer" = no ] && [ -d /run/systemd/system ] && installed pgbouncer; then
-		as_root systemctl disable --quiet pgbouncer || true
-	fi
+	for each in "${services[@]}"; do
+		if [ -d /run/systemd/system ] && installed "$each"; then as_root systemctl disable --quiet "$each" || true; fi
+	done
 fi
 
 # Where no registry answers, npm would go on trying for minutes.
