@@ -70,6 +70,17 @@ static bool visit_channel(const void *key, size_t size, void *value, void *arg)
 	return true;
 }
 
+/* Not in a transaction, and what is on its way begins none: it is ours. */
+static bool is_outside(const struct backend *backend)
+{
+	if (backend->status != 'I')
+		return false;
+	for (uint32_t i = 0; i < backend->requests.count; i++)
+		if (!(requests_at(&backend->requests, i)->flags & REQUEST_INJECTED))
+			return false;
+	return true;
+}
+
 /* Puts the client's channels in force on the connection at hand, ahead of what the client is about to say. Then the server's
  * word on what is listened to is the whole truth, and the connection hears which notifications are the client's own. */
 void listen_restore(struct session *session)
@@ -80,7 +91,7 @@ void listen_restore(struct session *session)
 
 	if (listen->complete || backend->unsynced || backend->skipping || backend->copy != BACKEND_COPY_NONE)
 		return;
-	bool outside = backend->status == 'I' && backend->requests.count == 0;
+	bool outside = is_outside(backend);
 
 	/* Inside a transaction it may be rolled back: then the server does not listen to the marker's channel either. */
 	if (!outside)
