@@ -28,7 +28,7 @@ static bool can_route(const struct session *session)
 {
 	const struct config_cluster *cluster = session->share->database->cluster;
 
-	return session->mode != POOL_MODE_SESSION && !session->share->replication && cluster->probe_user && cluster->host_count > 1;
+	return session->mode != POOL_MODE_SESSION && !session->share->replication && cluster->probe_user;
 }
 
 void route_begin(struct session *session)
@@ -88,8 +88,7 @@ struct pool_share *route_welcome_share(struct session *session)
 	struct replica_wish wish = { .stale = true };
 	enum route_cause why;
 
-	if (session->share->replication || session->guest->settings.routing != ROUTING_REPLICA || !cluster->probe_user
-	    || cluster->host_count == 1)
+	if (session->share->replication || session->guest->settings.routing != ROUTING_REPLICA || !cluster->probe_user)
 		return session->share;
 	struct pool_share *replica = pool_replica_choose(session->share, &wish, &why);
 
