@@ -33,6 +33,14 @@ const struct config_user *config_find_user(const struct config *config, const ch
 	return NULL;
 }
 
+const struct config_provision *config_find_provision(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->provision_count; i++)
+		if (strcmp(config->provisions[i].name, name) == 0)
+			return &config->provisions[i];
+	return NULL;
+}
+
 const struct config_secret *config_find_secret(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->secret_count; i++)
