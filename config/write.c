@@ -61,7 +61,8 @@ void settings_write(const char *key, const char *value, FILE *out)
 		write_long(value, out);
 	} else {
 		value_write(value, &written);
-		fwrite(written.bytes, 1, written.size, out);
+		if (written.size)
+			fwrite(written.bytes, 1, written.size, out);
 	}
 	fputc('\n', out);
 	buf_fini_secret(&written);
