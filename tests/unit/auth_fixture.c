@@ -49,14 +49,6 @@ const struct config_secret *config_find_secret(const struct config *config, cons
 	return NULL;
 }
 
-const struct config_provision *config_find_provision(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->provision_count; i++)
-		if (strcmp(config->provisions[i].name, name) == 0)
-			return &config->provisions[i];
-	return NULL;
-}
-
 void config_problems_fini(struct config_problems *problems)
 {
 	for (size_t i = 0; i < problems->count; i++)
