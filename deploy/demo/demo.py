@@ -35,7 +35,7 @@ def preferred_port() -> int:
 def front(certificates: certs.Certificates) -> dict:
     return {"listen_port": preferred_port(), "pool_mode": "transaction", "default_pool_size": SERVERS, "max_client_conn": 1000,
             "auth_type": "scram-sha-256", "client_tls_sslmode": "prefer", "client_tls_cert_file": certificates.server_cert,
-            "client_tls_key_file": certificates.server_key, "threads": 0}
+            "client_tls_key_file": certificates.server_key, "threads": 0, "http_listen": f"127.0.0.1:{process.free_port()}"}
 
 
 class Throwaway:
@@ -60,7 +60,7 @@ class Throwaway:
             "cluster demo": {"hosts": ", ".join(f"{server.host}:{server.port}" for server in servers),
                              "server_tls_sslmode": "verify-full", "server_tls_ca_file": certificates.ca,
                              "probe_user": "app", "probe_password": self.password},
-            "database app": {"cluster": "demo"},
+            "database app": {"cluster": "demo", "routing": "auto"},
         }
 
     def stop(self) -> None:
@@ -91,15 +91,35 @@ class Existing:
         process.remove_folder(self.folder)
 
 
+def pgbench(proxy: Pgweir, where: str, *arguments) -> tuple[bool, str]:
+    """Whether nothing failed, and what to say."""
+    result = process.run([bin_folder() / "pgbench", "-n", "-c", CLIENTS, "-j", "2", "-T", SECONDS_EACH, *arguments, where], check=False)
+    tps = re.search(r"tps = ([\d.]+)", result.stdout)
+    failed = re.search(r"number of failed transactions: (\d+)", result.stdout)
+    good = result.returncode == 0 and bool(tps) and (not failed or failed.group(1) == "0")
+    return good, (f"{float(tps.group(1)) if tps else 0:8.0f} transactions/s, {failed.group(1) if failed else '0'} failed"
+                  + ("" if good else f"\n{result.stderr}"))
+
+
+def reads(proxy: Pgweir, where: str) -> bool:
+    """Reads of one row each, which the replicas serve."""
+    good, told = pgbench(proxy, where, "-M", "prepared", "-S")
+    decided = {"replica": 0, "primary": 0}
+    for row in proxy.show("ROUTES"):
+        decided[row["decision"]] = decided.get(row["decision"], 0) + int(row["count"])
+    say(f"  reads     {told}")
+    say(f"routed since the start: {decided['replica']} to replicas, {decided['primary']} to the primary (SHOW ROUTES says why)")
+    return good and decided["replica"] > 0
+
+
 def workload(proxy: Pgweir, server) -> bool:
     """True when nothing failed."""
     where = proxy.conninfo(server.database, server.user, server.password)
     with psycopg.connect(where, autocommit=True) as connection:
         version, address = connection.execute("SELECT current_setting('server_version'), inet_server_port()").fetchone()
         say(f"connected through pgweir over {'TLS' if connection.pgconn.ssl_in_use else 'plain TCP'}: PostgreSQL {version} on port {address}")
-    tools = bin_folder()
     if server.writable:
-        process.run([tools / "pgbench", "-i", "-q", "-s", "10", where])
+        process.run([bin_folder() / "pgbench", "-i", "-q", "-s", "10", where])
         what = []
     else:
         script = proxy.folder / "read.sql"
@@ -108,15 +128,13 @@ def workload(proxy: Pgweir, server) -> bool:
     say(f"pgbench with {CLIENTS} clients over {SERVERS} server connections, TLS and SCRAM:")
     worked = True
     for protocol in ("simple", "extended", "prepared"):
-        result = process.run([tools / "pgbench", "-n", "-M", protocol, "-c", CLIENTS, "-j", "2", "-T", SECONDS_EACH, *what, where], check=False)
-        tps = re.search(r"tps = ([\d.]+)", result.stdout)
-        failed = re.search(r"number of failed transactions: (\d+)", result.stdout)
-        good = result.returncode == 0 and bool(tps) and (not failed or failed.group(1) == "0")
+        good, told = pgbench(proxy, where, "-M", protocol, *what)
         worked = worked and good
-        say(f"  {protocol:9} {float(tps.group(1)) if tps else 0:8.0f} transactions/s, {failed.group(1) if failed else '0'} failed"
-            + ("" if good else f"\n{result.stderr}"))
+        say(f"  {protocol:9} {told}")
+    if server.writable:
+        worked = reads(proxy, where) and worked
     pool = proxy.pool(server.database, server.user)
-    say(f"the pool now: {pool.get('sv_idle', 0)} idle server connections of at most {SERVERS}")
+    say(f"the pool now: {pool.get('sv_idle', 0)} idle server connections, of at most {SERVERS} to each server")
     return worked
 
 
@@ -124,6 +142,7 @@ def how_to_connect(proxy: Pgweir, server) -> None:
     say()
     say(f"  psql '{proxy.conninfo(server.database, server.user, server.password)}'")
     say(f"  psql '{proxy.conninfo('pgweir', 'admin', PASSWORDS['admin'])}' -c 'SHOW POOLS'")
+    say(f"  http://{proxy.sections['pgweir']['http_listen']}/ (the status page)")
     say(f"  {proxy.ini_path}")
     say(f"  {proxy.log_path}")
 
