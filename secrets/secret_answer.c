@@ -41,13 +41,9 @@ static void take_tags(struct secret_description *description, const json_t *tags
 	json_t *tag;
 
 	description->tags = NEW_ARRAY(struct secret_tag, json_array_size(tags) + 1);
-	json_array_foreach(tags, i, tag) {
-		struct secret_tag *to = &description->tags[description->tag_count];
-
-		to->key = text_of(tag, "Key");
-		to->value = text_of(tag, "Value");
-		description->tag_count += to->key != NULL;
-	}
+	json_array_foreach(tags, i, tag)
+		if (json_is_string(json_object_get(tag, "Key")))
+			description->tags[description->tag_count++] = (struct secret_tag){ text_of(tag, "Key"), text_of(tag, "Value") };
 }
 
 static void take_description(struct secret_description *description, const json_t *root)
