@@ -10,6 +10,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "build" / "check"
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-q", "-rs"]
 FOLDERS = ["tests/system", "tests/wire", "tests/differential"]
+# Two at a time, each with servers of its own: tests wait more than they work.
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
 
 
 class Totals:
@@ -82,10 +84,10 @@ def main() -> int:
         step("lint", [sys.executable, "tests/lint/lint.py"])
     if build("asan"):
         unit_tests("asan")
-        pytest("system", "asan")
+        pytest("system", "asan", *SIDE_BY_SIDE)
     if build("tsan"):
         unit_tests("tsan")
-        pytest("threads", "tsan", "-m", "threaded")
+        pytest("threads", "tsan", "-m", "threaded", *SIDE_BY_SIDE)
     if build("release"):
         pytest("memory", "release", "-m", "memory or bulk")
     print()

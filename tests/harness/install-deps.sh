@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 need_demo=(build-essential cmake:cmake ninja:ninja-build pkg-config:pkg-config libssl-dev libevent-dev libinih-dev
 	libcurl4-openssl-dev libjansson-dev libidn-dev libpq-dev openssl:openssl prlimit:util-linux psql:postgresql-client
 	postgresql python3-psycopg python3-psycopg2)
-need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-botocore python3-pytest git:git)
+need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-botocore python3-pytest python3-pytest-xdist git:git)
 # Without these some tests are skipped, and say so.
 want_check=(awscli node:nodejs npm:npm go:golang-go javac:default-jdk-headless clang:clang clang-format:clang-format
 	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpg-query-dev libpostgresql-jdbc-java
