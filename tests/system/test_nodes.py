@@ -36,7 +36,8 @@ def start(start_pgweir, *servers, source="aurora", **more):
 
 def test_lag_is_what_the_nodes_say_and_a_limit_takes_the_reads(start_pgweir, cluster, replicas, standin):
     proxy = start(start_pgweir, cluster.primary, *replicas)
-    wait_until(lambda: host(proxy, replicas[1])["eligible"] == 1, 20, "the reader is measured")
+    wait_until(lambda: row(proxy)["state"] == "served", 20, "every host has been looked at")
+    wait_until(lambda: all(host(proxy, replica)["eligible"] == 1 for replica in replicas), 20, "the readers are measured")
     found = host(proxy, replicas[0])
     assert (found["role"], found["state"], found["timeline"], found["source"]) == ("replica", "up", None, "aurora")
     assert row(proxy)["primary"] == address(cluster.primary) and proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"
