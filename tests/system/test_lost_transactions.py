@@ -298,6 +298,7 @@ def test_clients_of_a_primary_that_crashes_go_on_with_the_new_one(start_pgweir, 
     assert error_of(writer.read_until_ready()) == "08007" and writer.status == "I"
     assert error_of(busy.ask("SELECT 1")) == "25P02"
     assert tag_of(busy.ask("ROLLBACK")) == "ROLLBACK"           # There is no primary, and none is needed.
+    wait_until(lambda: proxy.pool("app")["sv_active"] == 0, 20, "the server's processes are gone as well")
     assert error_of(idle.ask("COMMIT")) == "40001" and idle.status == "I"
     new.sql("SELECT pg_promote()")
     for client in (idle, busy, writer):
