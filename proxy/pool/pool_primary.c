@@ -30,6 +30,13 @@ static const struct topology_cluster *observed(const struct pool_share *share)
 	return known && known->host_count > 1 ? known : NULL;
 }
 
+bool pool_can_fail_over(const struct pool_share *share)
+{
+	const struct topology_cluster *cluster = observed(share);
+
+	return cluster && cluster->standing != CLUSTER_UNOBSERVED;
+}
+
 unsigned pool_host_moved(const struct pool_share *share, const struct config_host *host)
 {
 	const struct topology_cluster *cluster = watched(share);

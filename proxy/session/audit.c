@@ -327,6 +327,11 @@ void audit_judge_pending(struct session *session)
 	/* There is a newer one on its way already. */
 	if (!judging.functions)
 		judging.functions = session->share->functions;
+	/* A reload has led the pool to other hosts while the list was on its way: theirs is still to be asked for. */
+	if (!judging.functions) {
+		audit->wanted = true;
+		return;
+	}
 	map_foreach(&audit->called, judge_one, &judging);
 	if (judging.functions->on_read.flags)
 		blame(&judging, &judging.functions->on_read, "", 0);

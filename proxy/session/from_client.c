@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "lost.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "route.h"
@@ -191,7 +192,7 @@ static enum verdict handle_close(struct session *session, const char *message, s
 
 static void say_ready(struct session *session)
 {
-	static const char ready[] = { 'Z', 0, 0, 0, 5, 'I' };
+	const char ready[] = { 'Z', 0, 0, 0, 5, lost_status(session) };
 
 	outbox_put(&session_relay(session)->to_client, ready, sizeof(ready));
 }
@@ -315,7 +316,7 @@ static bool waits_for_reset(struct session *session)
 static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size, size_t left)
 {
 	/* Most messages come while there is a server already. */
-	if (session->skipping)
+	if (session->skipping || (session->lost && !lost_ends_before(session, message, size)))
 		return true;
 	if (session->state == SESSION_LINKED && !session->resetting && !session->judged && !settings_on_their_way(session->backend))
 		return true;
@@ -344,6 +345,8 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 {
 	if (session->skipping)
 		return skip_message(session, message[0]);
+	if (session->lost && lost_answer(session, message, size))
+		return VERDICT_DROP;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN)
 		return VERDICT_DROP;
 	return rule->handle(session, message, size, skip);

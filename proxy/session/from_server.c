@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "lost.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "route.h"
@@ -69,6 +70,8 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		pool_note_error(session->backend, sqlstate);
 	if (request->kind == REQUEST_NONE && route_could_lose(session))
 		return true;
+	if (!session->group_kept && lost_announced(session, sqlstate))
+		return true;
 	if (request->flags & REQUEST_LISTEN) {
 		listen_error(session);
 		return true;
@@ -98,7 +101,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	}
 	if (retry_wanted(session, request, body, size))
 		return true;
-	if (session->group_kept && route_rescue_wanted(session, request, body, size))
+	if (session->group_kept && (route_rescue_wanted(session, request, body, size) || lost_announced(session, sqlstate)))
 		return true;
 	if (!(session->missing && missing_error(session, body, size, &rewritten)) && !prepared_error(session, body, size, &rewritten))
 		return false;
@@ -170,6 +173,10 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	if (session->notes_writes)
 		route_answered(session, status);
 	session->retried = session->unclear = false;
+	if (session->backend->requests.count == 0) {
+		session->sent_effects = 0;
+		session->may_commit = false;
+	}
 	if (session->deallocating && session->backend->requests.count == 0)
 		sql_names_settled(session);
 	if (session->report_due && !session->setup_due && session->backend->interjects)
@@ -189,6 +196,7 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	session->active_us = now_us;
 	if (status != 'I')
 		return;
+	session->left_unsaid = session->suspected != 0;
 	if (session->backend->requests.count == 0 && !session->suspected)
 		session->scope_unsure = false;
 	if (session->functions_changed)
@@ -223,7 +231,7 @@ static bool receive(struct session *session)
 	if (got == CONN_AGAIN)
 		return true;
 	if (got <= 0) {
-		if (!route_rescue_lost(session) && !route_rescue_idle(session))
+		if (!route_rescue_lost(session) && !route_rescue_idle(session) && !lost_go_on(session))
 			session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return false;
 	}
@@ -255,7 +263,7 @@ static void sink_event(void *owner, unsigned what)
 	struct session *session = owner;
 
 	if (what & LOOP_WRITE && !flush_to_server(session)) {
-		if (route_rescue_lost(session))
+		if (route_rescue_lost(session) || lost_go_on(session))
 			return;
 		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return;

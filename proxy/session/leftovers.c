@@ -163,6 +163,7 @@ void leftovers_ask(struct session *session)
 	session->answer = NEW(struct leftovers_answer);
 	session->answer->asked = session->pins & PIN_BIT(PIN_UNKNOWN) ? ALL_KINDS : session->suspected;
 	session->suspected = 0;
+	session->left_unsaid = false;
 	audit_asks(session);
 	put_question(session, session->answer->asked, &sql);
 	wire_put_query(&message, sql.bytes);

@@ -60,7 +60,8 @@ static void take(struct session *session, struct backend *backend)
 	backend->owner = session;
 	backend->touched |= session->mode == POOL_MODE_SESSION;
 	session->share->session_linked++;
-	session->scope_unsure = session->sql_prepared = session->resetting = false;
+	session->scope_unsure = session->sql_prepared = session->resetting = session->left_unsaid = session->may_commit = false;
+	session->sent_effects = 0;
 	session->setup_due = sequences_taken(session) | (backend->settings != session->settings);
 	listen_linked(session);
 	audit_linked(session);

@@ -289,6 +289,22 @@ bool prepared_parse_alone(struct session *session, const char *message, size_t s
 	return proven;
 }
 
+bool prepared_parse_unasked(struct session *session, const char *name, const char *rest, const char *end)
+{
+	size_t size = (size_t)(end - rest);
+
+	if (!*name) {
+		session->unnamed_token = next_token(session);
+		session->unnamed_effects = session_text_effects(session, rest, size);
+		keep_unnamed(session, rest, size);
+		return true;
+	}
+	if (!tracks(session) || map_get_text(&session->names, name) || state_statement(session->settings, name))
+		return false;
+	map_put_text(&session->names, name, statement_name_new(name, intern(session, rest, size)));
+	return true;
+}
+
 /* The name is taken: the server says so in its own words, once it has the statement that the name stands for. */
 static void parse_again(struct session *session, struct statement_name *name, const char *rest, size_t rest_size)
 {
@@ -310,6 +326,7 @@ static void note_untracked(struct session *session, const char *message, size_t 
 	}
 	run.effects = session_text_effects(session, run.text, run.size);
 	session->may_write = true;
+	session->sent_effects |= run.effects;
 	session_note_run(session, &run);
 }
 
@@ -418,6 +435,9 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 		*skip = (size_t)(text_end + 1 - message);
 	} else if (tracks(session)) {
 		unnamed_runs(session);
+	} else {
+		session->sent_effects |= SCAN_UNKNOWN;
+		session->may_commit = session->may_write = true;
 	}
 	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_BIND, 0, known);

@@ -35,6 +35,10 @@ static const struct wire_error rows[] = {
 	[REFUSAL_OWN_ALONE] = ROW("0A000", "pgweir's own settings are set and shown by themselves, and not LOCAL",
 		"Send the statement alone, not together with others."),
 	[REFUSAL_ABORTED] = ROW("25P02", "current transaction is aborted, commands ignored until end of transaction block", NULL),
+	[REFUSAL_LOST] = ROW("40001", "the server was lost before the transaction was committed",
+		"Nothing of the transaction has been done. Roll back and run it again."),
+	[REFUSAL_IN_DOUBT] = ROW("08007", "the server was lost, and it is not known whether the transaction was committed",
+		"Look whether it was before running it again."),
 };
 
 void session_refuse(struct session *session, char type, enum refusal refusal)

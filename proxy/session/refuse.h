@@ -19,6 +19,8 @@ enum refusal {
 	REFUSAL_OWN_POSITION,
 	REFUSAL_OWN_ALONE,
 	REFUSAL_ABORTED,
+	REFUSAL_LOST,                   /* The server is: lost.h. */
+	REFUSAL_IN_DOUBT,
 };
 void session_refuse(struct session *session, char type, enum refusal refusal);  /* Instead of a message of that type. */
 void session_put_refusal(struct session *session, enum refusal refusal);

@@ -245,21 +245,33 @@ static void note_read(struct session *session)
 		route->last_read_us = clock_now_us();
 }
 
-void route_answered(struct session *session, char status)
+/* Whatever a replica shows that had all of the primary then has what this session has written. */
+static void note_written(struct session *session)
 {
 	struct session_route *route = session->route;
 
+	route->last_write_us = clock_now_us();
+	if (session->guest->settings.read_your_writes == READ_YOUR_WRITES_DATABASE)
+		route_home_wrote(route->home, session->worker->index, route->last_write_us);
+}
+
+void route_lost(struct session *session)
+{
+	if (session->may_write && !session->on_replica)
+		note_written(session);
+	session->may_write = false;
+}
+
+void route_answered(struct session *session, char status)
+{
 	if (session->on_replica) {
 		note_read(session);
 		return;
 	}
 	if (!session->may_write || status != 'I')
 		return;
-	/* Whatever a replica shows that had all of the primary then has this. */
-	route->last_write_us = clock_now_us();
+	note_written(session);
 	session->may_write = requests_count(&session->backend->requests) > 0;
-	if (session->guest->settings.read_your_writes == READ_YOUR_WRITES_DATABASE)
-		route_home_wrote(route->home, session->worker->index, route->last_write_us);
 }
 
 void route_refused(struct session *session)

@@ -45,6 +45,7 @@ static inline void route_walked(struct session *session, size_t size)
 	session->group_left -= size < session->group_left ? size : session->group_left;
 }
 void route_answered(struct session *session, char status);      /* A ReadyForQuery of the client's. */
+void route_lost(struct session *session);               /* The server is, with what may have been written there. */
 /* The pool has no connection there. */
 void route_refused(struct session *session);
 

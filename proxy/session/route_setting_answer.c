@@ -283,7 +283,7 @@ ssize_t route_setting_answer(struct session *session, const char *bytes, size_t 
 	struct own_statement statement = { 0 };
 	const struct backend *backend = session->backend;
 
-	if (session->skipping || !is_ours(session, bytes, there, &statement) || (backend && backend->unsynced))
+	if (session->skipping || session->lost || !is_ours(session, bytes, there, &statement) || (backend && backend->unsynced))
 		return 0;
 	if (whole > size || session->state == SESSION_SETTING_UP)
 		return -1;

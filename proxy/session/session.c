@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "lost.h"
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
@@ -144,7 +145,7 @@ void session_say_error(struct session *session, const char *severity, const char
 }
 
 /* An error in the middle of a message would be read as a part of it. */
-static bool inside_message(const struct session *session)
+bool session_inside_message(const struct session *session)
 {
 	const struct backend *backend = session->backend;
 
@@ -155,7 +156,7 @@ static void say_why(struct session *session, enum close_reason reason, const str
 {
 	const struct close_reason_row *row = close_reason_row(reason);
 
-	if (inside_message(session))
+	if (session_inside_message(session))
 		return;
 	if (body && body->size) {
 		if (!conn_send(&session->conn, body->bytes, body->size))
@@ -397,7 +398,8 @@ static void end_setting_up(struct session *session)
 		audit_loaded(session);
 	if (ask_behind_reset(session))
 		return;
-	if (loaded && leftovers_are_due(session)) {
+	/* Also if the client goes on meanwhile: until then its state is only there (lost.c). */
+	if (loaded && session->suspected && session->pass_left == 0 && backend_quiet(session->backend)) {
 		leftovers_ask(session);
 		return;
 	}
@@ -426,6 +428,8 @@ void session_after_server(struct session *session)
 	struct backend *backend = session->backend;
 
 	if (backend->said_fatal && (route_rescue_lost(session) || route_rescue_idle(session)))
+		return;
+	if (session->losing && lost_go_on(session))
 		return;
 	if (session->setup_error) {
 		session_close(session, CLOSE_CLIENT_BAD_SETTING, session->setup_error);

@@ -27,6 +27,7 @@ enum rescue { RESCUE_NONE, RESCUE_WANTED, RESCUE_AND_CLOSE };
 /* session.c */
 void session_event(unsigned what, void *arg);
 void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint);
+bool session_inside_message(const struct session *session);      /* Of the server's, which its client has the start of. */
 void session_gone(struct session *session, bool in_same_event);
 void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
 void session_after_client(struct session *session);
@@ -64,6 +65,8 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 #define PREPARED_REFUSED SIZE_MAX
 /* Without a server connection: true if the answer is known. */
 bool prepared_parse_alone(struct session *session, const char *message, size_t size);
+/* One that is about nothing a server has to look at. False: it cannot be. */
+bool prepared_parse_unasked(struct session *session, const char *name, const char *rest, const char *end);
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_describe(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_close(struct session *session, const char *message, size_t size, size_t *skip);

@@ -1,6 +1,7 @@
 /* What a client's SQL may do to its session, before it is sent. */
 #include <string.h>
 
+#include "lost.h"
 #include "pgweir/mem.h"
 #include "route.h"
 #include "session_internal.h"
@@ -118,6 +119,7 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
+	lost_note_run(session, run);
 	if (session->notes_writes && !session->on_replica)
 		route_note_run(session, run);
 	if (session->judged && session->backend->status == 'T' && route_forbids(run)) {
@@ -167,10 +169,11 @@ static bool is_large_objects(uint32_t oid)
 
 void session_note_function(struct session *session, uint32_t oid)
 {
+	session->sent_effects |= SCAN_CALLS;
+	session->may_write = true;
 	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
 		return;
 	sequences_used(session);
-	session->may_write = true;
 	note_effects(session, SCAN_UNKNOWN | SCAN_SEQUENCE_USE);
 	if (oid == OID_OF_SETSEED)
 		leftovers_pin_for_good(session, PIN_SEED);

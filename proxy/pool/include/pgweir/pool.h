@@ -55,6 +55,9 @@ void pool_close(struct backend *backend, enum close_reason reason);
 /* An error that the server has given to whoever has it on loan: some are a reason to look at the hosts. */
 void pool_note_error(const struct backend *backend, const char *sqlstate);
 
+/* Another host may become its primary: there are several, and they are watched. */
+bool pool_can_fail_over(const struct pool_share *share);
+
 /* A cancel to what runs on `backend`, which is not lent to anybody else before it has arrived. */
 void pool_cancel(struct backend *backend);
 

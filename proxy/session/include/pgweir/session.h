@@ -32,7 +32,7 @@ struct session {
 	uint8_t state;                  /* enum session_state */
 	uint8_t mode;                   /* enum pool_mode */
 	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
-	uint8_t skipping;
+	uint8_t skipping, rescue, lost, lost_portal;    /* The latter three: enum rescue; enum lost, lost_transaction.c. */
 	uint8_t audits;                 /* enum audits, of the transaction at hand. */
 	uint8_t told;                   /* Bits of enum leftover: what the client's own text has said. */
 	bool pass_drop, wrote, asks_sequences;  /* The latter two: sequences.c. */
@@ -53,7 +53,7 @@ struct session {
 	struct session_route *route;    /* Once its work is routed. */
 	bool group_due;                 /* It is linked for a group of which nothing has been sent. */
 	bool group_kept, group_sent;    /* The group can be run again; something of its answer has been forwarded. */
-	uint8_t rescue;                 /* enum rescue */
+	bool losing, left_unsaid, may_commit;   /* lost.c: the server ends; state is still to be asked for; COMMIT runs. */
 	struct audit *audit;            /* What is known of functions' doings in the transaction at hand, or NULL. */
 	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;                /* What of the client's bytes must wait. */
@@ -65,7 +65,7 @@ struct session {
 	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
 	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
 	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
-	uint32_t unnamed_effects;       /* Of running the unnamed statement. */
+	uint32_t unnamed_effects, sent_effects; /* Of running the unnamed statement; of what is not answered. */
 	struct deallocating *deallocating;      /* sql_names.c */
 	struct missing *missing;        /* missing.c */
 	struct map names;               /* Prepared statements by the client's names: struct statement_name. */

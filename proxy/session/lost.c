@@ -1,0 +1,199 @@
+/* The server is lost while a session has it: in a cluster that can fail over, the session goes on without.
+ *
+ * What was under way cannot be repeated, since nobody knows how far it has come. So the client is told, with 40001 if nothing
+ * of it can have been committed and with 08007 otherwise, and everything behind it is skipped as after an error of the
+ * server's. An explicit transaction stays failed until the client ends it (lost_transaction.c).
+ *
+ * Failure story: what would be missing on another server (a pin; settings that nobody has asked for yet), or half a message
+ * that the client has got, ends the session as a lost server always did. */
+#include <string.h>
+
+#include "lost.h"
+#include "pgweir/log.h"
+#include "pgweir/routing.h"
+#include "pgweir/wire.h"
+#include "route.h"
+#include "session_internal.h"
+
+/* Besides the effects: there is something that runs, be it without any. */
+#define RUNS (1u << 31)
+
+void lost_note_run(struct session *session, const struct sql_run *run)
+{
+	/* What SQL has prepared can be run without its text. */
+	bool unknown = session->long_text || !run->text;
+	uint32_t effects = run->effects | (unknown ? SCAN_UNKNOWN : 0);
+
+	session->sent_effects |= effects | RUNS;
+	if (effects & SCAN_UNKNOWN)
+		session->may_commit = true;
+	else if (effects & SCAN_ENDS)
+		session->may_commit |= !lost_is_rollback(run->text, run->size);
+}
+
+/* --- Whether --- */
+
+/* What it has, another server can be given. */
+static bool can_go_on(const struct session *session)
+{
+	bool at_work = session->state == SESSION_LINKED || session->state == SESSION_SETTING_UP;
+	bool ours = session->answer || session->retry_name || session->rescue || session->setup_error;
+	/* The client has seen a COMMIT's tag, and not what its batch was to do behind it. */
+	bool committed = session->backend->unsynced && session->may_commit && requests_count(&session->backend->requests) == 0;
+
+	return at_work && !ours && !committed && !session->pins && !session->left_unsaid && !session->eof && !session->terminated
+		&& !session_inside_message(session) && pool_can_fail_over(session->share);
+}
+
+bool lost_announced(struct session *session, const char *sqlstate)
+{
+	static const char *const ends[] = { "57P01", "57P02", "57P03" };
+	bool ending = false;
+
+	for (size_t i = 0; sqlstate && i < ARRAY_LEN(ends); i++)
+		ending |= strcmp(sqlstate, ends[i]) == 0;
+	session->losing = ending && session->backend->said_fatal && can_go_on(session);
+	return session->losing;
+}
+
+/* --- What --- */
+
+struct loss {
+	unsigned groups;                /* That were to be answered with a ReadyForQuery. */
+	bool rest;                      /* Something behind them, with no Sync yet. */
+	bool told;                      /* The first group's error has been sent. */
+	enum refusal first, further;
+	enum lost then;
+};
+
+static void count(struct loss *loss, const struct requests *requests)
+{
+	for (uint32_t i = 0; i < requests_count(requests); i++) {
+		const struct request *request = requests_at(requests, i);
+		bool ready = REQUEST_BIT(request->kind) & REQUESTS_MADE_READY;
+
+		if (request->flags & REQUEST_INJECTED || request->kind == REQUEST_COPY_END)
+			continue;
+		loss->groups += ready;
+		loss->rest = !ready;
+	}
+}
+
+/* Some of what is under way may have been committed. What a SELECT calls may write, be it in a view: only what routing has
+ * judged to be a read is one. */
+static bool is_in_doubt(const struct session *session, const struct loss *loss)
+{
+	if (session->on_replica || (session->notes_writes && !session->may_write))
+		return false;
+	if (session->may_commit || session->backend->status != 'I')
+		return session->may_commit;
+	/* One group that begins a transaction, and does not end it. */
+	if (loss->groups == 1 && !loss->rest && session->sent_effects & SCAN_BEGINS)
+		return false;
+	return loss->groups && session->sent_effects;
+}
+
+/* What of the client's own transaction is left, with all that it has sent. */
+static enum lost what_is_left(const struct session *session, const struct loss *loss)
+{
+	const struct backend *backend = session->backend;
+	bool under_way = loss->groups || loss->rest;
+	bool ended = under_way && session->sent_effects & SCAN_ENDS && !(session->sent_effects & SCAN_UNKNOWN);
+
+	if (session->sent_effects & SCAN_BEGINS)
+		return under_way ? LOST_TRANSACTION : LOST_UNTOLD;
+	if (backend->status == 'I')
+		return backend->unsynced && !under_way ? LOST_BATCH : LOST_NOTHING;
+	if (ended)
+		return LOST_NOTHING;
+	return under_way || backend->status == 'E' ? LOST_TRANSACTION : LOST_UNTOLD;
+}
+
+static struct loss judge(const struct session *session)
+{
+	struct loss loss = { .told = session->backend->failed && !session->losing };
+
+	count(&loss, &session->backend->requests);
+	loss.first = is_in_doubt(session, &loss) ? REFUSAL_IN_DOUBT : REFUSAL_LOST;
+	loss.then = what_is_left(session, &loss);
+	loss.further = loss.then == LOST_TRANSACTION ? REFUSAL_ABORTED : loss.first;
+	return loss;
+}
+
+/* --- And then --- */
+
+static void put_answers(const struct session *session, const struct loss *loss, struct buf *out)
+{
+	for (unsigned i = 0; i < loss->groups; i++) {
+		if (i > 0 || !loss->told)
+			session_append_refusal(i == 0 ? loss->first : loss->further, out);
+		wire_put_ready_for_query(out, lost_status(session));
+	}
+	if (loss->rest)
+		session_append_refusal(loss->groups ? loss->further : loss->first, out);
+}
+
+/* What the transaction has done to the session is undone with it; what was not answered has not been done. */
+static void undo(struct session *session)
+{
+	const struct requests *requests = &session->backend->requests;
+
+	for (uint32_t i = requests_count(requests); i > 0; i--)
+		prepared_undone(session, requests_at(requests, i - 1));
+	if (session->functions_changed)
+		audit_ddl_ends(session);
+	audit_free(session);
+	sql_names_settled(session);
+	session_long_text_drop(session);
+	session->suspected = session->told = 0;
+	session->resetting = session->setup_due = session->unclear = session->scrub = session->batch_kept = session->retried = false;
+	session->pass_drop = true;
+	session->transaction_us = session->waiter.waited_us = 0;
+	session->active_us = worker_now(session->worker);
+}
+
+static void let_go(struct session *session)
+{
+	struct backend *backend = session->backend;
+
+	if (session->notes_writes)
+		route_lost(session);
+	session->backend = NULL;
+	session->share->session_linked--;
+	session->state = SESSION_IDLE;
+	route_unlinked(session);
+	pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_GONE);
+}
+
+bool lost_go_on(struct session *session)
+{
+	struct buf out = { 0 };
+
+	if (!can_go_on(session))
+		return false;
+	routing_suspect(session->share->database->cluster->name);
+	struct loss loss = judge(session);
+
+	log_event(LOG_LEVEL_INFO, "a client goes on without its server", LOG_TEXT("database", session->share->database_name),
+		LOG_TEXT("user", session->guest->name), LOG_TEXT("host", session->backend->host->name),
+		LOG_TEXT("outcome", loss.first == REFUSAL_IN_DOUBT ? "in doubt" : "undone"));
+	session->losing = false;
+	session->lost = (uint8_t)loss.then;
+	session->lost_portal = 0;
+	undo(session);
+	let_go(session);
+	if (loss.rest)
+		session->skipping = SESSION_SKIP_TO_SYNC;
+	put_answers(session, &loss, &out);
+	bool sent = !out.size || conn_send(&session->conn, out.bytes, out.size);
+
+	buf_fini(&out);
+	if (!sent) {
+		session_close(session, CLOSE_CLIENT_GONE, NULL);
+		return true;
+	}
+	session_ready_to_read(session);
+	if (session_resume(session))
+		session_after_client(session);
+	return true;
+}
