@@ -318,7 +318,7 @@ struct pgclient *pgclient_new(struct loop *loop, const struct pgclient_options *
 	}
 	client->resolution = NEW(struct resolution);
 	client->resolution->client = client;
-	resolver_lookup(loop, client->host, client->port, resolved, client->resolution);
+	resolver_lookup(loop, client->host, client->port, resolved, mem_free, client->resolution);
 	return client;
 }
 

@@ -18,18 +18,26 @@ struct lookup {
 	struct loop_letter letter;
 	struct loop *loop;
 	resolver_cb *callback;
+	resolver_forget_cb *forget;
 	void *arg;
 	char *host;
 	uint16_t port;
 	struct resolver_answer answer;
 };
 
+static void lookup_free(struct lookup *lookup)
+{
+	mem_free(lookup->host);
+	mem_free(lookup);
+}
+
 static void drop(struct loop_letter *letter)
 {
 	struct lookup *lookup = CONTAINER_OF(letter, struct lookup, letter);
 
-	mem_free(lookup->host);
-	mem_free(lookup);
+	if (lookup->forget)
+		lookup->forget(lookup->arg);
+	lookup_free(lookup);
 }
 
 static void deliver(struct loop_letter *letter)
@@ -37,7 +45,7 @@ static void deliver(struct loop_letter *letter)
 	struct lookup *lookup = CONTAINER_OF(letter, struct lookup, letter);
 
 	lookup->callback(&lookup->answer, lookup->arg);
-	drop(letter);
+	lookup_free(lookup);
 }
 
 static void answer_unix(struct lookup *lookup)
@@ -124,7 +132,8 @@ static void start_thread(struct lookup *lookup)
 	loop_unref(lookup->loop);
 }
 
-void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, void *arg)
+void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, resolver_forget_cb *forget,
+	void *arg)
 {
 	struct lookup *lookup = NEW(struct lookup);
 
@@ -132,6 +141,7 @@ void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolve
 		.letter = { .deliver = deliver, .drop = drop },
 		.loop = loop,
 		.callback = callback,
+		.forget = forget,
 		.arg = arg,
 		.host = mem_strdup(host),
 		.port = port,

@@ -48,7 +48,7 @@ static void look_up(void *arg)
 		return;
 	names->lookup = NEW(struct lookup);
 	names->lookup->names = names;
-	resolver_lookup(names->loop, names->host->host, names->host->port, resolved, names->lookup);
+	resolver_lookup(names->loop, names->host->host, names->host->port, resolved, mem_free, names->lookup);
 }
 
 void names_note(struct names *names, const char *address)

@@ -223,7 +223,7 @@ static void begin(struct login_work *work)
 		return;
 	}
 	enter(cancel, CANCEL_RESOLVE);
-	resolver_lookup(work->loop, cancel->host, cancel->port, resolved, cancel);
+	resolver_lookup(work->loop, cancel->host, cancel->port, resolved, NULL, cancel);
 }
 
 static struct cancel *new_cancel(struct config *config, const char *host, uint16_t port)

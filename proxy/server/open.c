@@ -406,7 +406,7 @@ void attempt_begin(struct attempt *attempt)
 	if (target->credentials->missing)
 		fail_for_want(attempt);
 	else
-		resolver_lookup(attempt->work.loop, target->host->host, target->host->port, resolved, attempt);
+		resolver_lookup(attempt->work.loop, target->host->host, target->host->port, resolved, NULL, attempt);
 }
 
 static void begin(struct login_work *work)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include <arpa/inet.h>
@@ -44,7 +45,7 @@ static void keep_answer(const struct resolver_answer *given, void *arg)
 
 static void look_up(const char *host)
 {
-	resolver_lookup(loop, host, 5432, keep_answer, &answer);
+	resolver_lookup(loop, host, 5432, keep_answer, NULL, &answer);
 	/* Never from within the call. */
 	assert_int_equal(answers, 0);
 	loop_run(loop);
@@ -163,17 +164,17 @@ static void many_lookups_at_once_are_each_answered_once(void **state)
 	(void)state;
 	wanted = 20;
 	for (unsigned i = 0; i < wanted; i++)
-		resolver_lookup(loop, i % 2 ? "localhost" : "127.0.0.1", 5432, keep_answer, &answer);
+		resolver_lookup(loop, i % 2 ? "localhost" : "127.0.0.1", 5432, keep_answer, NULL, &answer);
 	loop_run(loop);
 	assert_int_equal(answers, wanted);
 }
 
-/* Under a sanitizer this shows a thread that posts to a loop that is gone, and a lookup that nobody frees. */
+/* Under a sanitizer this shows a thread that posts to a loop that is gone, and a lookup that nobody frees, nor what it was for. */
 static void a_loop_may_end_while_names_are_looked_up(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 20; i++)
-		resolver_lookup(loop, i % 2 ? "localhost" : "127.0.0.1", 5432, keep_answer, &answer);
+		resolver_lookup(loop, i % 2 ? "localhost" : "127.0.0.1", 5432, keep_answer, free, malloc(1));
 	loop_free(&loop);
 	usleep(200000);
 	assert_int_equal(answers, 0);

@@ -22,9 +22,12 @@ struct loop;
 /* Called once, on `loop`'s thread, never from within resolver_lookup(), and not at all once the loop is freed. The
  * answer lives only during the call. */
 typedef void resolver_cb(const struct resolver_answer *answer, void *arg);
+/* Instead of it, once the loop is freed; any thread. */
+typedef void resolver_forget_cb(void *arg);
 
-/* `host` is a name, an address, or a directory of a Unix socket (starts with '/' or '@'). */
-void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, void *arg);
+/* `host` is a name, an address, or a directory of a Unix socket (starts with '/' or '@'). `forget` may be NULL. */
+void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, resolver_forget_cb *forget,
+	void *arg);
 
 /* Whether `address`, an IPv4 or IPv6 address as text, is among them. */
 bool resolver_answer_has(const struct resolver_answer *answer, const char *address);
