@@ -105,6 +105,8 @@ static const struct metric table[] = {
 	{ GAUGE("pinned_sessions"), .labels = "reason", .put = metrics_pinned,
 	  .help = "Clients that keep their server connection, by reason; a client may have several." },
 	{ COUNTER("pins"), .labels = "reason", .put = metrics_pins, .help = "How often a client got that reason to keep its server connection." },
+	{ COUNTER("routes"), .labels = "decision, reason", .put = metrics_routes,
+	  .help = "Where work of databases with replicas went, and why; SHOW ROUTES tells them by database." },
 
 	/* Hosts; the cluster is empty where it is not watched. */
 	{ GAUGE("host_connections"), HOST, .put = metrics_host_connections, .help = "Server connections to the host, all pools together." },

@@ -14,7 +14,7 @@ metric_cb metrics_build_info, metrics_uptime, metrics_start_time, metrics_cpu, m
 metric_cb metrics_draining, metrics_paused;
 metric_cb metrics_clients, metrics_clients_limit, metrics_logins_in_progress, metrics_sessions_by_tls;
 metric_cb metrics_received, metrics_logins, metrics_login_failures, metrics_cancels;
-metric_cb metrics_clients_closed, metrics_servers_closed, metrics_pinned, metrics_pins;
+metric_cb metrics_clients_closed, metrics_servers_closed, metrics_pinned, metrics_pins, metrics_routes;
 /* By database, at metric->at of struct observed_pool. */
 metric_cb metrics_of_database, metrics_seconds_of_database, metrics_histogram_of_database, metrics_waits_of_database;
 metric_cb metrics_queries_of_database;

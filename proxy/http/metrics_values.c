@@ -154,6 +154,20 @@ void metrics_pins(struct exposition *to, const struct metric *metric)
 		exposition_count_of(to, "reason", session_pin_name((enum session_pin)pin), to->seen->pins[pin]);
 }
 
+void metrics_routes(struct exposition *to, const struct metric *metric)
+{
+	(void)metric;
+	for (unsigned i = 0; i < ROUTE_CAUSES; i++) {
+		struct buf labels = { 0 };
+
+		exposition_label(&labels, "decision", route_cause_allows_replica(i) ? "replica" : "primary");
+		exposition_label(&labels, "reason", route_cause_word(i));
+		buf_append_char(&labels, '\0');
+		exposition_count(to, labels.bytes, to->seen->routes[i]);
+		buf_fini(&labels);
+	}
+}
+
 /* --- Databases and pools --- */
 
 static uint64_t value_at(const void *owner, size_t at)

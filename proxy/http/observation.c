@@ -88,6 +88,8 @@ void observation_visit(struct observation *seen, struct worker *worker)
 		at->waiting += share->waiter_count;
 		at->servers += share->lent_count + share->idle_count + share->cleaning_count;
 		note_share(seen, share);
+		for (unsigned i = 0; share->replicas && i < ROUTE_CAUSES; i++)
+			seen->routes[i] += share->replicas->decided[i];
 	}
 	seen->sessions += at->sessions;
 	seen->tls_sessions += at->tls_sessions;

@@ -9,6 +9,7 @@
 #include "pgweir/login_counts.h"
 #include "pgweir/map.h"
 #include "pgweir/pool.h"
+#include "pgweir/route_cause.h"
 #include "pgweir/routing.h"
 #include "pgweir/session_pin.h"
 
@@ -63,6 +64,7 @@ struct observation {
 	unsigned worker_count;
 	uint64_t closed[CLOSE_REASON_COUNT];
 	uint64_t pinned[PIN_COUNT], pins[PIN_COUNT];    /* Now, and counted. */
+	uint64_t routes[ROUTE_CAUSES];
 	uint64_t cancels_delivered, cancels_unknown, sessions, tls_sessions;
 	struct observed_host *hosts;
 	size_t host_count;

@@ -62,6 +62,22 @@ def test_queries_waits_pins_and_logins_are_counted(start_web):
     assert set(now["pgweir_worker_sessions"]) == {"0", "1"}
 
 
+def test_routes_are_counted_by_decision_and_reason(start_web, cluster, replicas):
+    hosts = ", ".join(f"{server.host}:{server.port}" for server in [cluster.primary, *replicas])
+    proxy, web, _ = start_web({"cluster main": {"hosts": hosts, "probe_user": "app", "probe_password": PASSWORDS["app"]},
+                               "database app": {"cluster": "main", "dbname": "app", "routing": "auto"}})
+    client = proxy.raw("app")
+    client.ask("CREATE TABLE IF NOT EXISTS routed (n int)")
+    assert web.metrics()["pgweir_routes_total"]["primary", "writes"] == 1
+
+    def read_by_a_replica():
+        client.ask("SELECT 1")
+        return web.metrics()["pgweir_routes_total"]["replica", "read"]
+
+    wait_until(read_by_a_replica, 20, "a replica is fresh enough")
+    cluster.primary.sql("DROP TABLE routed", "app")
+
+
 @pytest.mark.parametrize("accept, kind", [
     (None, "text/plain; version=0.0.4; charset=utf-8"),
     ("application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.3", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
