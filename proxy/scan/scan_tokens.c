@@ -4,6 +4,7 @@
 #include "pgweir/scan_tokens.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool is_letter(char c)
 {
@@ -113,4 +114,19 @@ void scan_token_quotes(const struct scan_token *token, size_t *before, size_t *b
 
 	*before = token->part == SCAN_PART_ESCAPED ? 2 : tag;
 	*behind = tag;
+}
+
+void scan_cursor_next(struct scan_cursor *cursor)
+{
+	cursor->token = scan_token_next(cursor->token.end, cursor->end);
+}
+
+bool scan_cursor_take(struct scan_cursor *cursor, const char *word)
+{
+	size_t size = (size_t)(cursor->token.end - cursor->token.at);
+
+	if (cursor->token.part != SCAN_PART_WORD || strlen(word) != size || strncasecmp(cursor->token.at, word, size) != 0)
+		return false;
+	scan_cursor_next(cursor);
+	return true;
 }

@@ -3,7 +3,6 @@
  * The first thing that is refused after a loss that the client could not be told of gets 40001, everything else 25P02. A COMMIT
  * that does not know of the loss is refused as well: few look at the tag that says ROLLBACK. */
 #include <string.h>
-#include <strings.h>
 
 #include "lost.h"
 #include "pgweir/mem.h"
@@ -21,55 +20,35 @@ enum text_kind {
 	TEXT_COMMIT,
 };
 
-struct words {
-	struct scan_token token;
-	const char *end;
-};
-
-static void advance(struct words *words)
-{
-	words->token = scan_token_next(words->token.end, words->end);
-}
-
-static bool take(struct words *words, const char *word)
-{
-	size_t size = (size_t)(words->token.end - words->token.at);
-
-	if (words->token.part != SCAN_PART_WORD || strlen(word) != size || strncasecmp(words->token.at, word, size) != 0)
-		return false;
-	advance(words);
-	return true;
-}
-
-static bool take_semicolons(struct words *words)
+static bool take_semicolons(struct scan_cursor *words)
 {
 	bool taken = false;
 
 	for (; words->token.part == SCAN_PART_OTHER && *words->token.at == ';'; taken = true)
-		advance(words);
+		scan_cursor_next(words);
 	return taken;
 }
 
 /* AND CHAIN would have to begin another one. */
-static bool take_rest(struct words *words)
+static bool take_rest(struct scan_cursor *words)
 {
-	if (!take(words, "work"))
-		take(words, "transaction");
-	return !take(words, "and") || (take(words, "no") && take(words, "chain"));
+	if (!scan_cursor_take(words, "work"))
+		scan_cursor_take(words, "transaction");
+	return !scan_cursor_take(words, "and") || (scan_cursor_take(words, "no") && scan_cursor_take(words, "chain"));
 }
 
 static enum text_kind kind_of(const char *text, size_t size)
 {
 	const char *end = text + strnlen(text, size);
-	struct words words = { .token = scan_token_next(text, end), .end = end };
+	struct scan_cursor words = { .token = scan_token_next(text, end), .end = end };
 	enum text_kind kind = TEXT_OTHER;
 
 	take_semicolons(&words);
 	if (words.token.part == SCAN_PART_END)
 		return TEXT_EMPTY;
-	if (take(&words, "rollback") || take(&words, "abort"))
+	if (scan_cursor_take(&words, "rollback") || scan_cursor_take(&words, "abort"))
 		kind = TEXT_ROLLBACK;
-	else if (take(&words, "commit") || take(&words, "end"))
+	else if (scan_cursor_take(&words, "commit") || scan_cursor_take(&words, "end"))
 		kind = TEXT_COMMIT;
 	if (kind == TEXT_OTHER || !take_rest(&words))
 		return TEXT_OTHER;

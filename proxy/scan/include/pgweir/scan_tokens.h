@@ -23,4 +23,12 @@ struct scan_token scan_token_next(const char *from, const char *end);
 /* The size of what is before a string's first byte, and of what is behind its last one. */
 void scan_token_quotes(const struct scan_token *token, size_t *before, size_t *behind);
 
+/* A text token by token: words are taken where they are the next one, their case ignored. */
+struct scan_cursor {
+	struct scan_token token;        /* The next one. */
+	const char *end;
+};
+void scan_cursor_next(struct scan_cursor *cursor);
+bool scan_cursor_take(struct scan_cursor *cursor, const char *word);
+
 #endif
