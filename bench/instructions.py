@@ -49,12 +49,17 @@ LONG = b"SELECT 1 WHERE 1 = 1" + b" AND 1 = 1" * 817 + b"\0"      # 8 KiB
 OPERATIONS["simple, 8 KiB"] = [message(b"Q", LONG)]
 OPERATIONS["extended, 8 KiB"] = [message(b"P", b"\0", LONG, b"\0\0") + bind(b"") + DESCRIBE + EXECUTE + SYNC]
 NAMED = {"prepared", "described"}
+# Two clients in turn on one server connection, in the same state and in two different ones.
+TURNS = {"in turn, equal": lambda number: {}, "in turn, different": lambda number: {
+    "application_name": f"client{number}", "search_path": f"s{number}, public", "timezone": ["UTC", "Europe/Berlin"][number]}}
+OPERATIONS |= dict.fromkeys(TURNS, [SELECT])
 
 
 class Client:
-    def __init__(self, port):
+    def __init__(self, port, **settings):
         self.socket = socket.create_connection(("127.0.0.1", port), 60)
-        fields = f"user\0{targets.USER}\0database\0bench\0\0".encode()
+        settings |= {"user": targets.USER, "database": "bench"}
+        fields = "".join(f"{name}\0{value}\0" for name, value in settings.items()).encode() + b"\0"
         self.send(struct.pack("!II", len(fields) + 8, 196608) + fields)
         self.wait()
 
@@ -76,7 +81,19 @@ class Client:
         self.socket.close()
 
 
+def work_in_turn(port, mode, operations):
+    pair = [Client(port, **TURNS[mode](number)) for number in range(2)]
+    for number in range(operations):
+        pair[number % 2].send(SELECT)
+        pair[number % 2].wait()
+    for client in pair:
+        client.close()
+
+
 def work(port, mode, clients, rounds):
+    if mode in TURNS:
+        work_in_turn(port, mode, clients * rounds)
+        return
     crowd = [Client(port) for _ in range(clients)]
     if mode in NAMED:
         for client in crowd:
@@ -102,7 +119,7 @@ class CountedBench(targets.Bench):
 
     def count(self, start, mode, rounds):
         pool_mode = "session" if mode in NAMED and start == self.pgbouncer else "transaction"
-        target = start(targets.Settings(pool_mode=pool_mode, pool_size=self.arguments.clients))
+        target = start(targets.Settings(pool_mode=pool_mode, pool_size=1 if mode in TURNS else self.arguments.clients))
         if not target:
             return None
         work(target.port, mode, self.arguments.clients, rounds)
@@ -125,7 +142,7 @@ def read_arguments():
     parser.add_argument("--mode", action="append", choices=OPERATIONS, help="may be repeated; default: all")
     parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER", help="callgrind's files are copied there")
     # What targets.Bench knows and nobody changes here.
-    parser.set_defaults(pin=False, tls_key="ec", pgweir_set=[], pgbouncer_set=[])
+    parser.set_defaults(pin=False, tls_key="ec", pgweir_set=[], pgbouncer_set=["ignore_startup_parameters=search_path"])
     return parser.parse_args()
 
 

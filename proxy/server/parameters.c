@@ -7,8 +7,12 @@
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 
+/* A server writes a name always the same way. */
 static struct parameter *find(const struct parameters *parameters, const char *name)
 {
+	for (size_t i = 0; i < parameters->count; i++)
+		if (parameters->all[i].name[0] == name[0] && strcmp(parameters->all[i].name, name) == 0)
+			return &parameters->all[i];
 	for (size_t i = 0; i < parameters->count; i++)
 		if (strcasecmp(parameters->all[i].name, name) == 0)
 			return &parameters->all[i];
@@ -43,10 +47,16 @@ bool parameters_set(struct parameters *parameters, const char *name, const char 
 		add(parameters, name, value);
 		return true;
 	}
-	if (strcmp(parameter->value, value) == 0)
+	size_t old_size = strlen(parameter->value), size = strlen(value);
+
+	if (size == old_size && memcmp(parameter->value, value, size) == 0)
 		return false;
-	mem_free(parameter->value);
-	parameter->value = mem_strdup(value);
+	if (size > old_size) {
+		mem_free(parameter->value);
+		parameter->value = mem_strdup(value);
+	} else {
+		memcpy(parameter->value, value, size + 1);
+	}
 	return true;
 }
 

@@ -6,11 +6,13 @@
  * The text has to mean the same whatever the session's settings are at the time, since it runs under `from` and the
  * values were given under `to`: function names are qualified (search_path), a backslash is only ever written inside
  * E'' (standard_conforming_strings), and text beyond ASCII travels as hexadecimal digits (client_encoding: in Shift
- * JIS and its like the second byte of a character may look like a backslash). */
+ * JIS and its like the second byte of a character may look like a backslash).
+ *
+ * SET costs the server a fraction of what a SELECT does; set_config() is for the values that SET would take otherwise. */
 #include <stdbool.h>
 #include <string.h>
 
-#include "pgweir/state.h"
+#include "state_list.h"
 
 /* More in one SELECT gain nothing, and a target list holds 1664. */
 enum { SETS_PER_SELECT_MAX = 64 };
@@ -111,6 +113,27 @@ static void put_reset(const char *name, struct buf *sql)
 	buf_append_char(sql, ';');
 }
 
+/* Texts beyond ASCII are an expression. */
+static bool put_set(const struct state_pair *pair, struct buf *sql)
+{
+	bool list = state_list_is_quoted(pair->name);
+	size_t before = sql->size;
+
+	if (!is_ascii(pair->value))
+		return false;
+	buf_append_text(sql, "SET ");
+	put_name(pair->name, sql);
+	buf_append_text(sql, " TO ");
+	if (list && !state_list_put(pair->value, sql)) {
+		sql->size = before;
+		return false;
+	}
+	if (!list)
+		put_literal(pair->value, sql);
+	buf_append_char(sql, ';');
+	return true;
+}
+
 static void put_call(const struct state_pair *pair, struct buf *sql)
 {
 	buf_append_text(sql, "pg_catalog.set_config(");
@@ -138,23 +161,28 @@ static void put_resets(const struct state *from, const struct state *to, struct 
 
 typedef bool wanted_fn(const char *name);
 
+/* One SET each, and what is left together. */
 static void put_sets(const struct state *from, const struct state *to, wanted_fn *wanted, struct buf *sql)
 {
 	const struct state_pair *pairs = state_pairs(to);
+	struct buf calls = { 0 };
 	size_t put = 0;
 
 	for (size_t i = 0; i < state_count(to); i++) {
-		if (!wanted(pairs[i].name) || !is_changed(from, &pairs[i]))
+		if (!wanted(pairs[i].name) || !is_changed(from, &pairs[i]) || put_set(&pairs[i], sql))
 			continue;
 		if (put % SETS_PER_SELECT_MAX)
-			buf_append_char(sql, ',');
+			buf_append_char(&calls, ',');
 		else
-			buf_append_text(sql, put ? ";SELECT " : "SELECT ");
-		put_call(&pairs[i], sql);
+			buf_append_text(&calls, put ? ";SELECT " : "SELECT ");
+		put_call(&pairs[i], &calls);
 		put++;
 	}
-	if (put)
+	if (put) {
+		buf_append(sql, calls.bytes, calls.size);
 		buf_append_char(sql, ';');
+	}
+	buf_fini(&calls);
 }
 
 /* Is there a difference other than of role and session_authorization? */
@@ -187,9 +215,11 @@ static void put_authorizations(const struct state *from, const struct state *to,
 		if (!pair.value && before)
 			put_reset(pair.name, sql);
 		else if (pair.value && (lost || !before || strcmp(before, pair.value) != 0)) {
-			buf_append_text(sql, "SELECT ");
-			put_call(&pair, sql);
-			buf_append_char(sql, ';');
+			if (!put_set(&pair, sql)) {
+				buf_append_text(sql, "SELECT ");
+				put_call(&pair, sql);
+				buf_append_char(sql, ';');
+			}
 		} else
 			continue;
 		lost = true;

@@ -78,8 +78,7 @@ bool audit_loads(const struct session *session)
 
 void audit_load(struct session *session)
 {
-	struct backend *backend = session->backend;
-	struct buf message = { 0 };
+	struct buf sql = { 0 };
 
 	session->audit->wanted = session->audit->refresh = false;
 	session->audit->load_failed = false;
@@ -87,14 +86,9 @@ void audit_load(struct session *session)
 	session->share->stats.function_loads++;
 	char *question = functions_builder_question(session->audit->builder);
 
-	wire_put_query(&message, question);
+	buf_append_text(&sql, question);
 	mem_free(question);
-	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | REQUEST_SETUP | REQUEST_READ, NULL);
-	backend->unnamed_token = 0;
-	session->state = SESSION_SETTING_UP;
-	if (!conn_send(&backend->server->conn, message.bytes, message.size))
-		conn_want_read(&backend->server->conn, true);
-	buf_fini(&message);
+	own_query_ask(session, &sql, REQUEST_READ);
 }
 
 void audit_row(struct session *session, const char *message, size_t size)

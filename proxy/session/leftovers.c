@@ -152,13 +152,11 @@ static void put_question(const struct session *session, unsigned asked, struct b
 			custom_put_question(session, sql);
 		}
 	}
-	buf_append_char(sql, '\0');
 }
 
 void leftovers_ask(struct session *session)
 {
-	struct backend *backend = session->backend;
-	struct buf sql = { 0 }, message = { 0 };
+	struct buf sql = { 0 };
 
 	session->answer = NEW(struct leftovers_answer);
 	session->answer->asked = session->pins & PIN_BIT(PIN_UNKNOWN) ? ALL_KINDS : session->suspected;
@@ -166,14 +164,7 @@ void leftovers_ask(struct session *session)
 	session->left_unsaid = false;
 	audit_asks(session);
 	put_question(session, session->answer->asked, &sql);
-	wire_put_query(&message, sql.bytes);
-	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | REQUEST_SETUP | REQUEST_READ, NULL);
-	backend->unnamed_token = 0;
-	session->state = SESSION_SETTING_UP;
-	if (!conn_send(&backend->server->conn, message.bytes, message.size))
-		conn_want_read(&backend->server->conn, true);
-	buf_fini(&sql);
-	buf_fini(&message);
+	own_query_ask(session, &sql, REQUEST_READ);
 }
 
 /* --- The answer --- */

@@ -1,57 +1,9 @@
 /* Between a session and the pool: wanting a server connection, getting it, giving it back. */
 #include "listen.h"
-#include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "route.h"
 #include "session_internal.h"
-
-static COLD void put_own_query(struct session *session, struct buf *sql, uint8_t flags, struct statement_name *name)
-{
-	struct backend *backend = session->backend;
-	struct buf message = { 0 };
-
-	buf_append_char(sql, '\0');
-	wire_put_query(&message, sql->bytes);
-	backend_request(backend, REQUEST_QUERY, REQUEST_INJECTED | flags, name);
-	backend->unnamed_token = 0;
-	outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
-	buf_fini(&message);
-	sql->size = 0;
-}
-
-/* What puts the session's state in force goes ahead of the client's message, in the same packet. A statement that cannot
- * be prepared any more is one that the client will not find. */
-static COLD void put_setup(struct session *session)
-{
-	struct backend *backend = session->backend;
-	struct buf sql = { 0 };
-	const char *statement;
-	size_t step = 0;
-
-	session->setup_due = false;
-	backend->interjects |= session->report_due;
-	/* It is on the client's time, and keeps the message behind it from starting the clock. */
-	if (backend->requests.count == 0)
-		session->request_us = backend->request_since_us = worker_now(session->worker);
-	sequences_clear(session, &sql);
-	if (sql.size)
-		put_own_query(session, &sql, REQUEST_SETUP, NULL);
-	state_difference(backend->settings, session->settings, &sql);
-	if (sql.size)
-		put_own_query(session, &sql, REQUEST_SETUP, NULL);
-	while ((statement = state_statements_step(backend->settings, session->settings, &step, &sql))) {
-		struct statement_name *name = statement_name_new(statement, NULL);
-
-		missing_retried(session, statement);
-		put_own_query(session, &sql, REQUEST_TRY, name);
-		statement_name_unref(&name);
-	}
-	state_unref(&backend->settings);
-	backend->settings = state_ref(session->settings);
-	if (session->custom)
-		custom_given(session);
-	buf_fini(&sql);
-}
+#include "setup.h"
 
 static void take(struct session *session, struct backend *backend)
 {
@@ -74,7 +26,7 @@ void session_open_outbox(struct session *session)
 	outbox_begin(&session_relay(session)->to_server, &session->backend->server->conn);
 	/* In the middle of a batch it would end the batch's transaction. */
 	if (session->setup_due && !session->backend->unsynced)
-		put_setup(session);
+		setup_put(session);
 }
 
 bool session_link(struct session *session)

@@ -87,7 +87,7 @@ void listen_restore(struct session *session)
 {
 	struct session_listen *listen = session->listen;
 	struct backend *backend = session->backend;
-	struct buf sql = { 0 }, message = { 0 };
+	struct buf sql = { 0 };
 
 	if (listen->complete || backend->unsynced || backend->skipping || backend->copy != BACKEND_COPY_NONE)
 		return;
@@ -97,19 +97,14 @@ void listen_restore(struct session *session)
 	if (!outside)
 		hub_put_listen(&sql, "LISTEN", hub_marker());
 	map_foreach(&listen->member.channels, visit_channel, &sql);
-	buf_append_char(&sql, '\0');
-	wire_put_query(&message, sql.bytes);
 	if (backend->requests.count == 0)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
-	backend_request(backend, REQUEST_QUERY, OURS, NULL);
-	backend->unnamed_token = 0;
-	outbox_put(&session_relay(session)->to_server, message.bytes, message.size);
+	own_query_put(session, &sql, OURS, NULL);
 	listen->complete = true;
 	listen->doubtful = !outside;
 	listen->rolled_back = false;
 	hold(session);
 	buf_fini(&sql);
-	buf_fini(&message);
 }
 
 void listen_note_listen(struct session *session)
@@ -155,20 +150,9 @@ bool listen_asks(const struct session *session)
 
 static void ask(struct session *session, struct buf *sql, uint8_t flags, enum listen_state state)
 {
-	struct backend *backend = session->backend;
-	struct buf message = { 0 };
-
-	buf_append_char(sql, '\0');
-	wire_put_query(&message, sql->bytes);
-	backend_request(backend, REQUEST_QUERY, OURS | flags, NULL);
-	backend->unnamed_token = 0;
 	session->listen->state = state;
 	session->listen->answer_failed = false;
-	session->state = SESSION_SETTING_UP;
-	if (!conn_send(&backend->server->conn, message.bytes, message.size))
-		conn_want_read(&backend->server->conn, true);
-	buf_fini(sql);
-	buf_fini(&message);
+	own_query_ask(session, sql, OURS | flags);
 }
 
 static void ask_for_channels(struct session *session)

@@ -11,6 +11,7 @@
 struct relay {
 	struct outbox to_client, to_server;
 	struct text_cache *texts;
+	struct setup_cache *setups;
 	uint64_t pins[PIN_COUNT];       /* How often there was that reason to keep a connection. */
 };
 
@@ -45,6 +46,11 @@ void session_unlink(struct session *session);
 pool_granted_cb session_granted;
 void session_open_outbox(struct session *session);              /* To the server, beginning with what settings need. */
 void session_fail_waiting(struct session *session, const char *sqlstate, const char *text, const char *hint);
+
+/* own_query.c: what the client does not see. The text is taken: it is empty afterwards. */
+void own_query_put(struct session *session, struct buf *sql, uint8_t flags, struct statement_name *name);
+void own_query_put_message(struct session *session, const struct buf *message, uint8_t flags, struct statement_name *name);
+void own_query_ask(struct session *session, struct buf *sql, uint8_t flags);    /* The client waits for the answer. */
 
 /* welcome.c */
 void session_begin(struct session *session);

@@ -3,6 +3,7 @@
 #include "pgweir/mem.h"
 #include "route.h"
 #include "session_internal.h"
+#include "setup.h"
 
 enum { TICKS_PER_SECOND = 1000 / WORKER_TICK_MS };
 
@@ -99,6 +100,7 @@ static void prepare(struct worker *worker)
 	struct relay *relay = NEW(struct relay);
 
 	relay->texts = text_cache_new();
+	relay->setups = setup_cache_new();
 	worker->relay = relay;
 }
 
@@ -108,6 +110,7 @@ static void finish(struct worker *worker)
 	LIST_FOREACH(link, next, &worker->shares)
 		session_welcomes_free(LIST_MEMBER(link, struct pool_share, link)->pool);
 	text_cache_free(((struct relay *)worker->relay)->texts);
+	setup_cache_free(((struct relay *)worker->relay)->setups);
 	mem_free(worker->relay);
 }
 

@@ -11,6 +11,7 @@
 
 #include "pgweir/mem.h"
 #include "pgweir/state.h"
+#include "state_list.h"
 
 /* "name=value" texts up to NULL. */
 static struct state *make(const char *first, ...)
@@ -189,7 +190,7 @@ static void statements_are_prepared_and_deallocated_one_by_one(void **unused)
 	assert_steps(other, NULL, "DEALLOCATE \"S\"\"2\"|DEALLOCATE \"s\"|");
 	/* To the settings they are nothing. */
 	assert_sql(state_ref(none), state_ref(one), "");
-	assert_sql(state_ref(other), state_ref(one), "BEGIN;SELECT pg_catalog.set_config('work_mem','1MB',false);COMMIT");
+	assert_sql(state_ref(other), state_ref(one), "BEGIN;SET work_mem TO '1MB';COMMIT");
 	state_unref(&none);
 	state_unref(&one);
 	state_unref(&other);
@@ -201,8 +202,7 @@ static void what_is_gone_is_reset_and_what_is_new_is_set(void **unused)
 	(void)unused;
 	assert_sql(make("datestyle=ISO", "search_path=a, b", "timezone=UTC", NULL),
 		make("search_path=b", "timezone=UTC", "work_mem=1MB", NULL),
-		"BEGIN;RESET datestyle;SELECT pg_catalog.set_config('search_path','b',false),"
-		"pg_catalog.set_config('work_mem','1MB',false);COMMIT");
+		"BEGIN;RESET datestyle;SET work_mem TO '1MB';SELECT pg_catalog.set_config('search_path','b',false);COMMIT");
 	assert_sql(make("a=1", NULL), NULL, "BEGIN;RESET a;COMMIT");
 }
 
@@ -211,14 +211,11 @@ static void role_comes_last_and_again_after_session_authorization(void **unused)
 {
 	(void)unused;
 	assert_sql(NULL, make("role=r", "session_authorization=s", "work_mem=1MB", NULL),
-		"BEGIN;SELECT pg_catalog.set_config('work_mem','1MB',false);"
-		"SELECT pg_catalog.set_config('session_authorization','s',false);"
-		"SELECT pg_catalog.set_config('role','r',false);COMMIT");
+		"BEGIN;SET work_mem TO '1MB';SET session_authorization TO 's';SET role TO 'r';COMMIT");
 	assert_sql(make("role=r", "session_authorization=s", NULL), make("role=r", "session_authorization=t", NULL),
-		"BEGIN;SELECT pg_catalog.set_config('session_authorization','t',false);"
-		"SELECT pg_catalog.set_config('role','r',false);COMMIT");
+		"BEGIN;SET session_authorization TO 't';SET role TO 'r';COMMIT");
 	assert_sql(make("role=r", NULL), make("role=q", NULL),
-		"BEGIN;SELECT pg_catalog.set_config('role','q',false);COMMIT");
+		"BEGIN;SET role TO 'q';COMMIT");
 	assert_sql(make("role=r", "session_authorization=s", NULL), NULL,
 		"BEGIN;RESET session_authorization;RESET role;COMMIT");
 }
@@ -228,8 +225,7 @@ static void other_settings_are_changed_under_the_login_role(void **unused)
 {
 	(void)unused;
 	assert_sql(make("role=r", NULL), make("role=r", "log_statement=all", NULL),
-		"BEGIN;RESET role;SELECT pg_catalog.set_config('log_statement','all',false);"
-		"SELECT pg_catalog.set_config('role','r',false);COMMIT");
+		"BEGIN;RESET role;SET log_statement TO 'all';SET role TO 'r';COMMIT");
 	assert_sql(make("role=r", "work_mem=1MB", NULL), NULL, "BEGIN;RESET role;RESET work_mem;COMMIT");
 }
 
@@ -245,8 +241,8 @@ static void values_cannot_break_out_of_their_quotes(void **unused)
 {
 	(void)unused;
 	assert_sql(NULL, make("app.x=it's; DROP TABLE t; --", NULL),
-		"BEGIN;SELECT pg_catalog.set_config('app.x','it''s; DROP TABLE t; --',false);COMMIT");
-	assert_sql(NULL, make("app.x=\\'", NULL), "BEGIN;SELECT pg_catalog.set_config('app.x',E'\\\\''',false);COMMIT");
+		"BEGIN;SET \"app\".\"x\" TO 'it''s; DROP TABLE t; --';COMMIT");
+	assert_sql(NULL, make("app.x=\\'", NULL), "BEGIN;SET \"app\".\"x\" TO E'\\\\''';COMMIT");
 }
 
 /* In Shift JIS, 0x95 0x5c is one character whose second byte looks like a backslash. */
@@ -254,9 +250,37 @@ static void text_beyond_ascii_travels_as_digits_after_its_encoding(void **unused
 {
 	(void)unused;
 	assert_sql(NULL, make("app.x=\x95\x5c'", "client_encoding=SJIS", NULL),
-		"BEGIN;SELECT pg_catalog.set_config('client_encoding','SJIS',false);"
+		"BEGIN;SET client_encoding TO 'SJIS';"
 		"SELECT pg_catalog.set_config('app.x',pg_catalog.convert_from(pg_catalog.decode('955c27','hex'),"
 		"pg_catalog.pg_client_encoding()),false);COMMIT");
+}
+
+/* SET quotes what it stores of a list: only what comes out as it went in is set so. */
+static void lists_are_set_as_they_are_written(void **unused)
+{
+	static const char *const certain[][2] = {
+		{ "s1", "'s1'" }, { "\"$user\", public", "'$user','public'" }, { "pg_temp, \"Mixed\", a_1", "'pg_temp','Mixed','a_1'" },
+		{ "\"1\"", "'1'" },
+	};
+	static const char *const doubtful[] = {
+		"", "a", "user", "a1,b1", "a1 , b1", "a1, ", "\"a1\"", "\"\"", "A1", "\"a\"\"1\"", "\"a\\1\"", "\"a'1\"", "\"a1", "1a", "a1, \"B\"x",
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(certain) / sizeof(certain[0]); i++) {
+		char name[64], sql[128];
+
+		snprintf(name, sizeof(name), "search_path=%s", certain[i][0]);
+		snprintf(sql, sizeof(sql), "BEGIN;SET search_path TO %s;COMMIT", certain[i][1]);
+		assert_sql(NULL, make(name, NULL), sql);
+	}
+	for (size_t i = 0; i < sizeof(doubtful) / sizeof(doubtful[0]); i++) {
+		struct buf sql = { 0 };
+
+		assert_false(state_list_put(doubtful[i], &sql));
+		assert_int_equal(sql.size, 0);
+		buf_fini(&sql);
+	}
 }
 
 static void many_settings_are_split_over_several_selects(void **unused)
@@ -270,7 +294,7 @@ static void many_settings_are_split_over_several_selects(void **unused)
 		char name[16];
 
 		snprintf(name, sizeof(name), "app.s%d", i);
-		state_builder_set(&builder, name, "1");
+		state_builder_set(&builder, name, "\xc3\xa4");
 	}
 	struct state *many = state_builder_finish(&builder);
 
@@ -311,6 +335,7 @@ int main(void)
 		cmocka_unit_test(names_are_quoted_part_by_part_where_they_must_be),
 		cmocka_unit_test(values_cannot_break_out_of_their_quotes),
 		cmocka_unit_test(text_beyond_ascii_travels_as_digits_after_its_encoding),
+		cmocka_unit_test(lists_are_set_as_they_are_written),
 		cmocka_unit_test(many_settings_are_split_over_several_selects),
 		cmocka_unit_test(startup_only_parameters_are_known),
 	};

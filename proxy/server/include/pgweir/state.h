@@ -40,8 +40,8 @@ const struct state_pair *state_pairs(const struct state *state);        /* Sorte
 const char *state_pair_statement(const struct state_pair *pair);        /* The statement's name, or NULL: a setting. */
 
 /* The SQL that turns a session whose settings are `from` into one whose settings are `to`, as one simple query that
- * leaves a failed transaction behind if any part of it fails: "BEGIN;RESET a;SELECT pg_catalog.set_config(…);COMMIT".
- * Nothing is appended if the settings are equal. set_config() takes lists ("a, b") as the configuration file does. */
+ * leaves a failed transaction behind if any part of it fails: "BEGIN;RESET a;SET b TO 'c';COMMIT".
+ * Nothing is appended if the settings are equal. */
 void state_difference(const struct state *from, const struct state *to, struct buf *sql);
 
 /* The same for statements, one query at a time, since each may fail for itself: DEALLOCATE for each that is not in `to`, then

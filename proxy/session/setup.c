@@ -1,0 +1,137 @@
+/* What puts a session's state in force goes ahead of the client's message, in the same packet.
+ *
+ * Few states follow one another on a pool's connections again and again, so the messages between them are kept: a slot
+ * belongs to a pair of states, and holds them, so that their addresses mean nothing else meanwhile. */
+#include "setup.h"
+
+#include "pgweir/mem.h"
+#include "pgweir/wire.h"
+#include "session_internal.h"
+
+enum { SLOTS = 256, KEPT_MAX = 2048 };
+
+struct setup {
+	struct state *from, *to;        /* References. */
+	struct buf message;             /* A Query; empty: their settings are equal. */
+	bool statements;                /* There are some in either. */
+};
+
+struct setup_cache {
+	struct setup slots[SLOTS];
+};
+
+struct setup_cache *setup_cache_new(void)
+{
+	return NEW(struct setup_cache);
+}
+
+static void empty(struct setup *setup)
+{
+	state_unref(&setup->from);
+	state_unref(&setup->to);
+	buf_fini(&setup->message);
+}
+
+void setup_cache_free(struct setup_cache *cache)
+{
+	if (!cache)
+		return;
+	for (size_t i = 0; i < SLOTS; i++)
+		empty(&cache->slots[i]);
+	mem_free(cache);
+}
+
+static bool has_statements(const struct state *state)
+{
+	for (size_t i = 0; i < state_count(state); i++)
+		if (state_pair_statement(&state_pairs(state)[i]))
+			return true;
+	return false;
+}
+
+static void fill(struct setup *setup, struct state *from, struct state *to)
+{
+	struct buf sql = { 0 };
+
+	empty(setup);
+	setup->from = state_ref(from);
+	setup->to = state_ref(to);
+	setup->statements = has_statements(from) || has_statements(to);
+	state_difference(from, to, &sql);
+	if (sql.size) {
+		buf_append_char(&sql, '\0');
+		wire_put_query(&setup->message, sql.bytes);
+	}
+	buf_fini(&sql);
+}
+
+/* Addresses are far apart, and their low bits are all the same. */
+static size_t slot_of(const struct state *from, const struct state *to)
+{
+	uint64_t mixed = ((uintptr_t)from >> 4) * UINT64_C(0x9e3779b97f4a7c15) ^ ((uintptr_t)to >> 4) * UINT64_C(0xc2b2ae3d27d4eb4f);
+
+	return (size_t)(mixed >> 32) % SLOTS;
+}
+
+static struct setup *find(struct setup_cache *cache, struct state *from, struct state *to)
+{
+	struct setup *setup = &cache->slots[slot_of(from, to)];
+
+	if (setup->from != from || setup->to != to)
+		fill(setup, from, to);
+	return setup;
+}
+
+/* A statement that cannot be prepared any more is one that the client will not find. */
+static void put_statements(struct session *session)
+{
+	struct buf sql = { 0 };
+	const char *statement;
+	size_t step = 0;
+
+	while ((statement = state_statements_step(session->backend->settings, session->settings, &step, &sql))) {
+		struct statement_name *name = statement_name_new(statement, NULL);
+
+		missing_retried(session, statement);
+		own_query_put(session, &sql, REQUEST_TRY, name);
+		statement_name_unref(&name);
+	}
+	buf_fini(&sql);
+}
+
+static void put_difference(struct session *session)
+{
+	struct backend *backend = session->backend;
+
+	if (backend->settings == session->settings)
+		return;
+	struct setup *setup = find(session_relay(session)->setups, backend->settings, session->settings);
+
+	if (setup->message.size)
+		own_query_put_message(session, &setup->message, REQUEST_SETUP, NULL);
+	if (setup->statements)
+		put_statements(session);
+	if (setup->message.size > KEPT_MAX)
+		empty(setup);
+	state_unref(&backend->settings);
+	backend->settings = state_ref(session->settings);
+}
+
+void setup_put(struct session *session)
+{
+	struct backend *backend = session->backend;
+	struct buf sql = { 0 };
+
+	session->setup_due = false;
+	backend->interjects |= session->report_due;
+	/* It is on the client's time, and keeps the message behind it from starting the clock. */
+	if (backend->requests.count == 0)
+		session->request_us = backend->request_since_us = worker_now(session->worker);
+	sequences_clear(session, &sql);
+	if (sql.size)
+		own_query_put(session, &sql, REQUEST_SETUP, NULL);
+	buf_fini(&sql);
+	put_difference(session);
+	if (session->custom)
+		custom_given(session);
+}
