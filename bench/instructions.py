@@ -45,6 +45,7 @@ OPERATIONS = {
     "described": [bind(b"s") + DESCRIBE + EXECUTE + SYNC],
     "transaction": [message(b"Q", b"BEGIN\0"), SELECT, message(b"Q", b"COMMIT\0")],
 }
+OPERATIONS["simple, 200 bytes"] = [message(b"Q", b"SELECT 1 /* " + b"tenant report " * 13 + b" */\0")]
 LONG = b"SELECT 1 WHERE 1 = 1" + b" AND 1 = 1" * 817 + b"\0"      # 8 KiB
 OPERATIONS["simple, 8 KiB"] = [message(b"Q", LONG)]
 OPERATIONS["extended, 8 KiB"] = [message(b"P", b"\0", LONG, b"\0\0") + bind(b"") + DESCRIBE + EXECUTE + SYNC]
