@@ -1,5 +1,5 @@
-/* The scanner's parts: scan.c cuts the text into tokens, scan_statement.c follows what they mean to the statement,
- * scan_calls.c tells calls of functions, scan_settings.c names settings, scan_words.c knows the words.
+/* The scanner's parts: scan.c and the lexer (lexer.h) cut the text into tokens, scan_statement.c follows what they mean to the
+ * statement, scan_calls.c tells calls of functions, scan_settings.c names settings, scan_words.c knows the words.
  * long: lists of what they tell apart. */
 #ifndef PGWEIR_SCAN_INTERNAL_H
 #define PGWEIR_SCAN_INTERNAL_H

@@ -1,4 +1,4 @@
-/* Tokens of SQL and of PL/pgSQL, in a text that is at hand whole. scan.c has its own, which takes pieces. */
+/* Tokens of SQL and of PL/pgSQL, in a text that is at hand whole. The lexer (lexer.h) takes pieces. */
 #ifndef PGWEIR_SCAN_TOKENS_H
 #define PGWEIR_SCAN_TOKENS_H
 
