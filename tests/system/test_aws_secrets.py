@@ -1,11 +1,9 @@
 """Provider aws-secrets-manager against a look-alike of AWS that checks every signature: values and their stages, all links of
 the credential chain, a service that throttles, hangs and answers nonsense, a clock that is wrong."""
 import base64
-import contextlib
 import json
 import os
 import subprocess
-import threading
 import time
 
 import psycopg
@@ -15,6 +13,7 @@ from harness.aws import ACCOUNT, KEY, REGION, SECRET
 from harness.aws_identity import Role
 from harness.pgweir import binary
 from harness.process import wait_until
+from harness.rotation import Load, console, secret_row, temporary_role, write
 
 pytestmark = pytest.mark.ours
 
@@ -36,10 +35,8 @@ def environment(aws, monkeypatch, tmp_path):
 
 @pytest.fixture
 def role(cluster):
-    cluster.primary.sql(f"CREATE ROLE rotated LOGIN PASSWORD '{OLD}'")
-    yield "rotated"
-    cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
-    cluster.primary.sql("DROP ROLE rotated")
+    with temporary_role(cluster.primary, "rotated", OLD) as name:
+        yield name
 
 
 def value(password: str, **more) -> dict:
@@ -50,10 +47,6 @@ def sections(**secret) -> dict:
     return {"pgweir": {"pool_mode": "transaction", "log_level": "debug"}, "database app": {"pool_size": 4},
             "user rotated": {"secret": "rotated"},
             "secret rotated": {"provider": "aws-secrets-manager", "id": ID, "refresh_interval": "2s", **secret}}
-
-
-def row(proxy, name: str = "rotated") -> dict:
-    return next(row for row in proxy.show("SECRETS") if row["name"] == name)
 
 
 def connect(proxy, password: str, **more):
@@ -86,13 +79,6 @@ def without_keys(environment) -> None:
     """No link of the chain is there any more."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         environment.delenv(name)
-
-
-def write(path, text: str):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o600)
-    return path
 
 
 def from_environment(aws, environment, tmp_path) -> dict:
@@ -207,66 +193,24 @@ def test_a_binary_value_is_taken_as_its_bytes(aws, environment, tmp_path):
 
 # --- The daemon ---
 
-class Traffic:
-    """Clients at work, and others that come and go, until the end of the with block; none may hear of an error."""
-
-    def __init__(self, proxy, password: str):
-        self.proxy, self.password, self.ended, self.failures, self.logins = proxy, password, False, [], 0
-
-    def __enter__(self):
-        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in (self.stay, self.stay, self.come_and_go)]
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended = True
-        for thread in self.threads:
-            thread.join(30)
-
-    def run(self, work) -> None:
-        try:
-            work()
-        except Exception as failure:
-            self.failures.append(repr(failure))
-
-    def stay(self) -> None:
-        with contextlib.closing(connect(self.proxy, self.password)) as connection:
-            while not self.ended:
-                connection.execute("SELECT 1")
-
-    def come_and_go(self) -> None:
-        while not self.ended:
-            with contextlib.closing(connect(self.proxy, self.password)) as connection:
-                connection.execute("SELECT 1")
-            self.logins += 1
-
-    def more(self, logins: int = 5) -> None:
-        wanted = self.logins + logins
-        wait_until(lambda: self.failures or self.logins >= wanted, 30, "clients log in")
-        assert not self.failures
-
-
 @pytest.mark.parametrize("trouble", [None, "deny", "hang", "throttle"])
 def test_a_rotation_of_a_single_user_fails_nobody(aws, environment, role, start_pgweir, cluster, trouble):
     """Between the change of the password and AWSCURRENT no value that AWS calls current logs in. In trouble the service
     is of no help in that time; then the connections that are open carry it."""
     aws.put(ID, value(OLD))
     proxy = start_pgweir(sections())
-    with Traffic(proxy, OLD) as traffic:
-        traffic.more()
+    with Load(proxy, "rotated", OLD) as traffic:
         aws.put(ID, value(NEW), stages=["AWSPENDING"])
         if trouble:
             aws.fault(trouble, stage="AWSPENDING" if trouble == "deny" else None)
         cluster.primary.sql(f"ALTER ROLE rotated PASSWORD '{NEW}'")
         if trouble is None:
-            proxy.admin().cursor().execute("RECONNECT")
+            console(proxy, "RECONNECT")
         traffic.more(10)
         aws.clear_faults()
         aws.promote(ID)
-        wait_until(lambda: row(proxy)["version"] == 2, 30, "the new value is in force")
+        wait_until(lambda: secret_row(proxy)["version"] == 2, 30, "the new value is in force")
         traffic.more()
-    assert not traffic.failures
     assert logs_in(proxy, NEW)
     assert OLD not in proxy.log() and NEW not in proxy.log()
 
@@ -278,9 +222,9 @@ def test_one_request_per_interval_whatever_uses_the_secret(aws, environment, rol
     for _ in range(5):
         assert logs_in(proxy, OLD)
     proxy.reload()
-    wait_until(lambda: "setting" in proxy.log() or row(proxy)["version"] == 1, 10, "the reload is done")
+    wait_until(lambda: "setting" in proxy.log() or secret_row(proxy)["version"] == 1, 10, "the reload is done")
     assert (len(aws.requests("DescribeSecret")), len(aws.requests("GetSecretValue"))) == (1, 1)
-    proxy.admin().cursor().execute("REFRESH SECRET rotated")
+    console(proxy, "REFRESH SECRET rotated")
     assert (len(aws.requests("DescribeSecret")), len(aws.requests("GetSecretValue"))) == (2, 1)
 
 
@@ -298,11 +242,11 @@ def test_a_dead_secret_leaves_the_others_alone_and_the_last_value_serves(aws, en
     proxy = start_pgweir({**sections(refresh_interval="1s"), "user dead": {"secret": "dead"},
                           "secret dead": {"provider": "aws-secrets-manager", "id": "prod/dead"}})
     assert logs_in(proxy, OLD)
-    wait_until(lambda: "AccessDenied" in (row(proxy, "dead")["problem"] or ""), 10, "the problem is shown")
+    wait_until(lambda: "AccessDenied" in (secret_row(proxy, "dead")["problem"] or ""), 10, "the problem is shown")
     aws.call("DeleteSecret", SecretId=ID)
-    wait_until(lambda: row(proxy)["problem"], 10, "the deletion is noticed")
+    wait_until(lambda: secret_row(proxy)["problem"], 10, "the deletion is noticed")
     assert logs_in(proxy, OLD)
-    assert row(proxy)["version"] == 1
+    assert secret_row(proxy)["version"] == 1
 
 
 def test_credentials_that_expire_are_renewed_before(aws, environment, role, start_pgweir):
@@ -312,7 +256,7 @@ def test_credentials_that_expire_are_renewed_before(aws, environment, role, star
     proxy = start_pgweir(sections(role_arn=ROLE, refresh_interval="1s"))
     assert logs_in(proxy, OLD)
     wait_until(lambda: len(aws.requests("AssumeRole")) >= 3, 30, "the role is assumed again and again")
-    assert row(proxy)["problem"] is None
+    assert secret_row(proxy)["problem"] is None
     assert not [entry for entry in aws.requests("DescribeSecret") if entry["status"] != 200]
 
 
@@ -360,4 +304,4 @@ def test_what_was_current_long_ago_lets_no_client_in(aws, environment, role, sta
     proxy = start_pgweir(sections(rotation_grace="100s"))
     assert logs_in(proxy, OLD)
     assert not logs_in(proxy, NEW)
-    assert row(proxy)["previous"] == "servers"
+    assert secret_row(proxy)["previous"] == "servers"

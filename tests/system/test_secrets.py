@@ -1,60 +1,29 @@
 """[secret]: credentials that come from files, the environment or the section itself, and change while pgweir runs."""
-import contextlib
 import json
 import os
-import pathlib
 import subprocess
 import threading
 import time
 
-import psycopg
+import psycopg2
 import pytest
 
 from harness import raw
 from harness.pgweir import binary
 from harness.postgres import PASSWORDS
 from harness.process import wait_until
+from harness.rotation import Load, Mount, assert_says_nothing, console, has_version, secret_row, temporary_role, write
 
 pytestmark = pytest.mark.ours
 
 OLD, NEW = "old-%pass/word 1", "new-%pass/word 2"
 
 
-class Mount:
-    """A folder as Kubernetes mounts a secret: files are links through ..data, which a rename moves to the next generation."""
-
-    def __init__(self, folder: pathlib.Path):
-        self.folder, self.generation = folder, 0
-        folder.mkdir()
-
-    def put(self, mode: int = 0o600, **files: str) -> None:
-        self.generation += 1
-        generation = self.folder / f"..generation_{self.generation}"
-        generation.mkdir()
-        for name, text in files.items():
-            (generation / name).write_text(text)
-            (generation / name).chmod(mode)
-            link = self.folder / name
-            if not link.is_symlink():
-                link.symlink_to(f"..data/{name}")
-        next_link = self.folder / "..data_tmp"
-        next_link.symlink_to(generation.name)
-        next_link.rename(self.folder / "..data")
-
-
-def write(path: pathlib.Path, text: str, mode: int = 0o600) -> pathlib.Path:
-    path.write_text(text)
-    path.chmod(mode)
-    return path
-
-
 @pytest.fixture
 def role(cluster):
     """A role that nobody else uses, with the password OLD."""
-    cluster.primary.sql(f"CREATE ROLE rotated LOGIN PASSWORD '{OLD}'")
-    yield "rotated"
-    cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
-    cluster.primary.sql("DROP ROLE rotated")
+    with temporary_role(cluster.primary, "rotated", OLD) as name:
+        yield name
 
 
 @pytest.fixture
@@ -71,83 +40,15 @@ def sections(path, **secret) -> dict:
             "user rotated": {"secret": "rotated"}, "secret rotated": {"provider": "file", "path": path, **secret}}
 
 
-def assert_says_nothing(proxy, *values: str) -> None:
-    """Neither the log nor the console repeats a value."""
-    shown = proxy.log() + "".join(str(proxy.show(what)) for what in ("SECRETS", "CONFIG", "POOLS", "SERVERS", "USERS"))
-    assert not [value for value in values if value in shown]
-
-
-def secret_row(proxy, name: str = "rotated") -> dict:
-    return next(row for row in proxy.show("SECRETS") if row["name"] == name)
-
-
-def has_version(proxy, version: int) -> None:
-    wait_until(lambda: secret_row(proxy)["version"] == version, 15, f"version {version} of the secret is in force")
-
-
-class Traffic:
-    """Clients that run queries, and others that come and go, until stop(); what failed is in `failures`."""
-
-    def __init__(self, proxy, password: str):
-        self.proxy, self.password, self.ended, self.failures, self.logins = proxy, password, False, [], 0
-        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in (self.stay, self.stay, self.come_and_go)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self, work) -> None:
-        try:
-            work()
-        except Exception as failure:
-            self.failures.append(repr(failure))
-
-    def connect(self):
-        return psycopg.connect(host=self.proxy.host, port=self.proxy.port, dbname="app", user="rotated",
-                               password=self.password, autocommit=True)
-
-    def stay(self) -> None:
-        with contextlib.closing(self.connect()) as connection:
-            while not self.ended:
-                assert connection.execute("SELECT current_user").fetchone() == ("rotated",)
-
-    def come_and_go(self) -> None:
-        while not self.ended:
-            with contextlib.closing(self.connect()) as connection:
-                connection.execute("SELECT 1")
-            self.logins += 1
-
-    def more(self, logins: int = 5) -> None:
-        """Waits for that many more logins."""
-        wanted = self.logins + logins
-        wait_until(lambda: self.failures or self.logins >= wanted, 30, "clients log in")
-        assert not self.failures
-
-    def stop(self) -> None:
-        self.ended = True
-        for thread in self.threads:
-            thread.join(30)
-        assert not self.failures
-
-
-@contextlib.contextmanager
-def traffic(proxy, password: str):
-    running = Traffic(proxy, password)
-    try:
-        running.more()
-        yield running
-    finally:
-        running.stop()
-
-
 def reconnect(proxy) -> None:
-    with contextlib.closing(proxy.admin()) as console:
-        console.cursor().execute("RECONNECT")
+    console(proxy, "RECONNECT")
 
 
 def test_a_password_that_changes_on_the_server_first_fails_nobody(start_pgweir, cluster, role, mount):
     """Connections that are open go on serving until the secret says what the server wants."""
     mount.put(username=role, password=OLD + "\n")
     proxy = start_pgweir(sections(mount.folder))
-    with traffic(proxy, OLD) as running:
+    with Load(proxy, "rotated", OLD) as running:
         alter(cluster, NEW)
         running.more()
         mount.put(username=role, password=NEW)
@@ -164,7 +65,7 @@ def test_a_password_that_changes_in_the_secret_first_fails_nobody(start_pgweir, 
     """The server still wants the previous value, also for connections that are opened meanwhile."""
     mount.put(username=role, password=OLD)
     proxy = start_pgweir(sections(mount.folder))
-    with traffic(proxy, OLD) as running:
+    with Load(proxy, "rotated", OLD) as running:
         mount.put(username=role, password=NEW)
         has_version(proxy, 2)
         running.password = NEW
@@ -247,10 +148,9 @@ def test_revoke_ends_the_grace_and_what_came_in_by_it(start_pgweir, cluster, rol
     mount.put(password=NEW)
     has_version(proxy, 2)
     late, new = proxy.raw("app", role, password=OLD), proxy.raw("app", role, password=NEW)
-    with contextlib.closing(proxy.admin()) as console:
-        console.cursor().execute("REVOKE SECRET rotated")
-        with pytest.raises(Exception, match="no such secret"):
-            console.cursor().execute("REVOKE SECRET nobody")
+    console(proxy, "REVOKE SECRET rotated")
+    with pytest.raises(psycopg2.Error, match="no such secret"):
+        console(proxy, "REVOKE SECRET nobody")
     for client in (old, idle, late):
         assert raw.error_of(client.read_to_end())["C"] == "57P01"
     assert new.value("SELECT pg_backend_pid()") != old_pid
@@ -452,13 +352,12 @@ def test_files_that_anybody_may_write_are_refused(start_pgweir, role, tmp_path):
 def test_refresh_reads_at_once(start_pgweir, role, tmp_path):
     path = write(tmp_path / "secret", OLD)
     proxy = start_pgweir(sections(path))
-    with contextlib.closing(proxy.admin()) as console:
-        console.cursor().execute("REFRESH SECRET rotated")
-        with pytest.raises(Exception, match="no such secret"):
-            console.cursor().execute("REFRESH SECRET nobody")
-        path.unlink()
-        with pytest.raises(Exception, match="cannot be read"):
-            console.cursor().execute("REFRESH SECRET rotated")
+    console(proxy, "REFRESH SECRET rotated")
+    with pytest.raises(psycopg2.Error, match="no such secret"):
+        console(proxy, "REFRESH SECRET nobody")
+    path.unlink()
+    with pytest.raises(psycopg2.Error, match="cannot be read"):
+        console(proxy, "REFRESH SECRET rotated")
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess:
