@@ -3,6 +3,7 @@
  * Failure story: a connection that dies while idle is just gone; one that dies in a session's hands is the session's to
  * explain; one that cannot be opened leaves its waiters waiting as long as waiting can help (pool_open.c). */
 #include <stdatomic.h>
+#include <string.h>
 
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
@@ -66,9 +67,15 @@ static void move(struct backend *backend, enum backend_state state)
 	}
 }
 
+bool pool_logs_in_alike(const struct server_target *target, const struct pool_waiter *waiter)
+{
+	return target->login_state == waiter->login_state
+		&& (!waiter->replication || strcmp(target->replication, waiter->replication) == 0);
+}
+
 static bool usable(const struct backend *backend, const struct pool_waiter *waiter)
 {
-	return backend->server->target->login_state == waiter->login_state
+	return pool_logs_in_alike(backend->server->target, waiter)
 		&& (backend->custom == waiter->custom || waiter->any_custom || state_names_within(backend->custom, waiter->custom));
 }
 
@@ -124,6 +131,7 @@ static void stop_waiting(struct pool_waiter *waiter)
 
 	list_remove(&waiter->link);
 	share->waiter_count--;
+	pool_opening_leave(waiter);
 	share->stats.wait_us += share->worker->now_us - waiter->since_us;
 	waiter->since_us = 0;
 	pool_marks_update(share);
@@ -153,9 +161,26 @@ static void grant(struct pool_waiter *waiter, enum pool_outcome outcome, struct 
 	waiter->granted(waiter, outcome, backend);
 }
 
+/* What a client wants at its startup can make its login slow, or fail; that is nothing that others should wait for. */
+static bool lets_others_pass(const struct pool_waiter *waiter)
+{
+	return waiter->login_state && (waiter->opening || waiter->share->retry_at_us > waiter->share->worker->now_us);
+}
+
+struct pool_waiter *pool_first_in_turn(struct pool_share *share)
+{
+	LIST_FOREACH(link, next, &share->waiters) {
+		struct pool_waiter *waiter = LIST_MEMBER(link, struct pool_waiter, link);
+
+		if (!lets_others_pass(waiter))
+			return waiter;
+	}
+	return NULL;
+}
+
 struct backend *pool_acquire(struct pool_share *share, struct pool_waiter *waiter)
 {
-	if (share->waiter_count == 0 && !pool_share_blocked(share)) {
+	if (!pool_first_in_turn(share) && !pool_share_blocked(share)) {
 		struct backend *backend = lend_idle(share, waiter);
 
 		if (backend) {
@@ -169,33 +194,36 @@ struct backend *pool_acquire(struct pool_share *share, struct pool_waiter *waite
 	list_push_back(&share->waiters, &waiter->link);
 	share->waiter_count++;
 	pool_marks_update(share);
-	if (!pool_share_blocked(share)) {
+	if (!pool_share_blocked(share))
 		pool_open_for_waiters(share, pool_ask_siblings(share));
+	return NULL;
+}
+
+/* The oldest waiter that an idle connection fits, unless it is another's turn. */
+static struct pool_waiter *next_to_serve(struct pool_share *share, struct backend **backend)
+{
+	LIST_FOREACH(link, next, &share->waiters) {
+		struct pool_waiter *waiter = LIST_MEMBER(link, struct pool_waiter, link);
+
+		*backend = lend_idle(share, waiter);
+		if (*backend)
+			return waiter;
+		if (!lets_others_pass(waiter))
+			return NULL;
 	}
 	return NULL;
 }
 
-static struct pool_waiter *first_waiter(struct pool_share *share)
-{
-	struct list *first = list_first(&share->waiters);
-
-	return first ? LIST_MEMBER(first, struct pool_waiter, link) : NULL;
-}
-
 void pool_serve(struct pool_share *share)
 {
+	struct backend *backend;
+
 	if (pool_share_blocked(share))
 		return;
-	for (struct pool_waiter *waiter = first_waiter(share); waiter; waiter = first_waiter(share)) {
-		struct backend *backend = lend_idle(share, waiter);
-
-		if (!backend)
-			break;
+	for (struct pool_waiter *waiter; (waiter = next_to_serve(share, &backend)) != NULL;)
 		grant(waiter, POOL_GRANTED, backend);
-	}
-	if (share->waiter_count) {
+	if (share->waiter_count)
 		pool_open_for_waiters(share, pool_ask_siblings(share));
-	}
 }
 
 void pool_refuse_waiters(struct pool_share *share, const struct state *login_state, bool all)
@@ -227,29 +255,32 @@ bool pool_outdated(const struct backend *backend)
 void pool_keep(struct backend *backend)
 {
 	struct pool_share *share = backend->share;
-	struct pool_waiter *waiter = pool_share_blocked(share) ? NULL : first_waiter(share);
+	bool awaited = share->waiter_count && !pool_share_blocked(share);
+	struct pool_waiter *first = awaited ? pool_first_in_turn(share) : NULL;
 
 	if (share->replication || pool_outdated(backend)) {
 		pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_RECONNECT);
 		return;
 	}
-	if (!waiter && share->worker->now_us < share->vacant_until_us) {
+	if (!awaited && share->worker->now_us < share->vacant_until_us) {
 		pool_close(backend, CLOSE_SERVER_VACATED);
 		return;
 	}
 	backend->touched = false;
 	backend->mute = false;
-	if (workers_count() > 1 && pool_lend_to_sibling(backend, waiter ? waiter->since_us - LEND_WHEN_OLDER_US : UINT64_MAX))
+	if (workers_count() > 1 && pool_lend_to_sibling(backend, first ? first->since_us - LEND_WHEN_OLDER_US : UINT64_MAX))
 		return;
 	backend->checked_us = share->worker->now_us;
 	if (!backend->checked)
 		backend->idle_since_us = share->worker->now_us;
 	backend->checked = false;
 	move(backend, BACKEND_IDLE);
-	if (waiter)
+	if (awaited)
 		pool_serve(share);
-	else
-		pool_marks_update(share);
+	pool_marks_update(share);
+	/* A sibling's waiter may have looked for it before the mark was there. */
+	if (!awaited && workers_count() > 1)
+		pool_lend_to_sibling(backend, UINT64_MAX);
 }
 
 void pool_release(struct backend *backend)

@@ -38,8 +38,12 @@ void pool_share_use_credentials(struct pool_share *share, struct credentials *cr
 
 /* pool.c */
 void pool_serve(struct pool_share *share);                              /* Waiters get what can be had. */
+/* The oldest waiter that others must not be served before, or NULL. */
+struct pool_waiter *pool_first_in_turn(struct pool_share *share);
 /* Waiters for a connection that is logged in with `login_state`, or all of them, hear share->last_error. */
 void pool_refuse_waiters(struct pool_share *share, const struct state *login_state, bool all);
+/* A connection to `target` is what it waits for, as far as the login decides. */
+bool pool_logs_in_alike(const struct server_target *target, const struct pool_waiter *waiter);
 void pool_keep(struct backend *backend);                                /* Clean and unowned: to a waiter, a sibling, or idle. */
 void pool_detach(struct backend *backend);                              /* Out of its list and its counts. */
 void pool_attach(struct backend *backend, struct pool_share *share, enum backend_state state);
@@ -47,6 +51,7 @@ void pool_attach(struct backend *backend, struct pool_share *share, enum backend
 /* pool_open.c */
 /* But for as many of them as will be served otherwise. */
 void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise);
+void pool_opening_leave(struct pool_waiter *waiter);            /* Another may take the login that is under way for it. */
 void pool_open_minimum(struct pool_share *share);
 void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
 struct server_target *pool_target(const struct pool_share *share, const struct config_host *host,

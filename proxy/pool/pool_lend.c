@@ -19,8 +19,8 @@ void pool_marks_update(struct pool_share *share)
 	if (workers_count() <= 1)
 		return;
 	struct pool_mark *mark = &share->pool->marks[share->worker->index];
-	struct list *first = list_first(&share->waiters);
-	uint64_t since_us = first ? LIST_MEMBER(first, struct pool_waiter, link)->since_us : 0;
+	struct pool_waiter *first = pool_first_in_turn(share);
+	uint64_t since_us = first ? first->since_us : 0;
 
 	/* Written only when it changes: a line that stays as it is costs the others nothing. */
 	if (atomic_load_explicit(&mark->idle, memory_order_relaxed) != (int)share->idle_count)
@@ -105,7 +105,7 @@ static void lend_what_is_idle(struct worker *worker, void *arg)
 	struct pool *pool = arg;
 	struct pool_share *share = atomic_load(&pool->marks[worker->index].share);
 
-	while (share && share->idle_count && !share->waiter_count) {
+	while (share && share->idle_count && !pool_first_in_turn(share)) {
 		struct backend *backend = LIST_MEMBER(list_first(&share->idle), struct backend, link);
 
 		if (!pool_lend_to_sibling(backend, UINT64_MAX))

@@ -3,7 +3,8 @@
  * Failure story: a server that cannot be reached, or that says "too many connections" or "starting up", may get better:
  * waiters go on waiting, and the next attempt comes after server_login_retry. A server that refuses the login itself
  * will not: if the pool has no connection that works, waiters are told so in the server's own words. But for a password
- * that seems to be under rotation: that is tried again (trials.h says when), while waiters go on waiting. */
+ * that seems to be under rotation: that is tried again (trials.h says when), while waiters go on waiting. What a server
+ * minds may also be what a client wants at its startup: that client is told, and nobody else hears or waits. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ enum { LOOK_FOR_ROOM_US = 5000 };
 struct pool_opening {
 	struct list link;
 	struct pool_share *share;
-	struct state *login_state;      /* A reference. */
+	struct server_target *target;   /* A reference. */
+	struct pool_waiter *waiter;     /* Who it is for, or NULL. */
 	struct pool_host *host;
 	uint64_t opened_as;
 	unsigned reconnect, tried;
@@ -32,24 +34,62 @@ static bool may_get_better(const char *sqlstate)
 		|| strncmp(sqlstate, "58", 2) == 0;
 }
 
-/* The server minds what this client wants at its startup, not the login: a bad value, an unknown parameter, one that
- * only a superuser may set. */
-static bool is_about_settings(const char *sqlstate)
+/* The server minds, or may mind, what the client wants at its startup, not the login: a bad value, an unknown parameter,
+ * one that only a superuser may set or that cannot change any more, a library that is not there (undefined_file). */
+static bool is_about_settings(const struct server_opened *opened, const struct state *login_state)
 {
-	return strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "42", 2) == 0;
+	const char *sqlstate = opened->error.sqlstate;
+
+	if (!login_state || !opened->from_server)
+		return false;
+	return strcmp(sqlstate, "58P01") == 0
+		|| (!may_get_better(sqlstate) && strncmp(sqlstate, "28", 2) != 0 && strncmp(sqlstate, "3D", 2) != 0);
 }
 
 static void opening_free(struct pool_opening *opening)
 {
-	list_remove(&opening->link);
-	state_unref(&opening->login_state);
+	server_target_unref(&opening->target);
 	mem_free(opening);
+}
+
+static void pair(struct pool_opening *opening, struct pool_waiter *waiter)
+{
+	opening->waiter = waiter;
+	waiter->opening = opening;
+}
+
+static void part(struct pool_opening *opening)
+{
+	if (opening->waiter)
+		opening->waiter->opening = NULL;
+	opening->waiter = NULL;
+}
+
+static void opening_begin(struct pool_opening *opening, struct pool_waiter *waiter)
+{
+	list_push_back(&opening->share->openings, &opening->link);
+	opening->share->opening++;
+	if (waiter)
+		pair(opening, waiter);
+	pool_marks_update(opening->share);
+}
+
+static void opening_end(struct pool_opening *opening)
+{
+	list_remove(&opening->link);
+	opening->share->opening--;
+	part(opening);
+	pool_marks_update(opening->share);
 }
 
 void pool_forget_openings(struct pool_share *share)
 {
-	LIST_FOREACH(link, next, &share->openings)
-		opening_free(LIST_MEMBER(link, struct pool_opening, link));
+	LIST_FOREACH(link, next, &share->openings) {
+		struct pool_opening *opening = LIST_MEMBER(link, struct pool_opening, link);
+
+		opening_end(opening);
+		opening_free(opening);
+	}
 }
 
 static uint64_t retry_after_us(const struct pool_share *share, const struct server_opened *opened)
@@ -64,15 +104,31 @@ static uint64_t retry_after_us(const struct pool_share *share, const struct serv
 	return later ? most_us : opened->after_us;
 }
 
-static void note_failure(struct pool_share *share, struct server_opened *opened, const struct state *login_state)
+static void keep_error(struct pool_share *share, struct server_opened *opened)
 {
-	bool settings = login_state && opened->from_server && is_about_settings(opened->error.sqlstate);
-
-	share->stats.login_failures++;
 	share->last_error = opened->error;
 	buf_fini(&share->last_error_body);
 	share->last_error_body = opened->error_body;
 	opened->error_body = (struct buf){ 0 };
+}
+
+static void forget_error(struct pool_share *share)
+{
+	share->last_error.text[0] = '\0';
+	buf_fini(&share->last_error_body);
+}
+
+static void note_failure(struct pool_share *share, struct server_opened *opened, const struct state *login_state)
+{
+	share->stats.login_failures++;
+	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
+		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
+	keep_error(share, opened);
+	if (is_about_settings(opened, login_state)) {
+		pool_refuse_waiters(share, login_state, false);
+		forget_error(share);
+		return;
+	}
 	share->password_refused = opened->password_refused;
 	share->refused = opened->from_server && !may_get_better(opened->error.sqlstate) && !opened->hopeful;
 	if (opened->from_server)
@@ -80,13 +136,9 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 	uint64_t after_us = retry_after_us(share, opened);
 
 	share->retry_at_us = after_us ? worker_now(share->worker) + after_us : 0;
-	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
-		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
 	/* Whoever wanted to read there reads elsewhere. */
 	if (share->place)
 		pool_refuse_waiters(share, NULL, true);
-	else if (settings)
-		pool_refuse_waiters(share, login_state, false);
 	else if (share->refused && atomic_load(&share->pool->live) == 0)
 		pool_refuse_waiters(share, NULL, true);
 }
@@ -110,7 +162,7 @@ static void take_into_use(struct pool_share *share, struct server *server, const
 	atomic_fetch_add(&share->pool->live, 1);
 	note_parameters(share->pool, server);
 	share->stats.servers_opened++;
-	share->last_error.text[0] = '\0';
+	forget_error(share);
 	share->refused = share->password_refused = false;
 	atomic_store(&share->pool->password_refused, false);
 	backend->host = opening->host;
@@ -134,7 +186,7 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	bool standby = opened->server && pool_is_standby(share, opened->server);
 	bool late = opened->server && !pool_host_keeps(share, opened->server->target->host);
 
-	share->opening--;
+	opening_end(opening);
 	if (standby || (!opened->server && !opened->from_server))
 		pool_host_failed(share, opening->tried);
 	if (opened->server && !standby && !late) {
@@ -150,7 +202,7 @@ static void opened_cb(struct server_opened *opened, void *arg)
 			error_set(&opened->error, "57P03", standby ? "the server at \"%s\" is a standby"
 				: "the server at \"%s\" is not what it was any more", opening->host->name);
 		}
-		note_failure(share, opened, opening->login_state);
+		note_failure(share, opened, opening->target->login_state);
 		if (late)
 			share->retry_at_us = 0;
 	}
@@ -184,7 +236,7 @@ static struct pool_host *host_of(struct pool_share *share, const struct config_h
 }
 
 /* POOL_SCOPE_COUNT: it is under way; else which quota is full. */
-static enum pool_scope open_one(struct pool_share *share, const struct pool_choice *choice, const struct pool_waiter *waiter,
+static enum pool_scope open_one(struct pool_share *share, const struct pool_choice *choice, struct pool_waiter *waiter,
 	int extra)
 {
 	struct pool_host *host = host_of(share, choice->host);
@@ -200,19 +252,17 @@ static enum pool_scope open_one(struct pool_share *share, const struct pool_choi
 	struct server_target *target = pool_target(share, choice->host, waiter);
 
 	*opening = (struct pool_opening){
-		.share = share, .login_state = state_ref(target->login_state), .host = host, .opened_as = share->opened_as,
+		.share = share, .target = target, .host = host, .opened_as = share->opened_as,
 		.reconnect = atomic_load(&share->pool->database->reconnect), .tried = choice->tried, .asks = asks,
 		.since_us = worker_now(share->worker),
 	};
 	target->asks_allowed = asks;
-	list_push_back(&share->openings, &opening->link);
-	share->opening++;
+	opening_begin(opening, waiter);
 	server_open(target, share->worker->loop, opened_cb, opening);
-	server_target_unref(&target);
 	return POOL_SCOPE_COUNT;
 }
 
-static void open_or_make_room(struct pool_share *share, const struct pool_choice *choice, const struct pool_waiter *waiter)
+static void open_or_make_room(struct pool_share *share, const struct pool_choice *choice, struct pool_waiter *waiter)
 {
 	uint64_t waited_us = share->worker->now_us - waiter->since_us;
 	int extra = waited_us >= share->settings.reserve_pool_timeout_us ? share->settings.reserve_pool_size : 0;
@@ -235,6 +285,26 @@ static void open_or_make_room(struct pool_share *share, const struct pool_choice
 		pool_ask_for_room(share, host, full);
 }
 
+void pool_opening_leave(struct pool_waiter *waiter)
+{
+	if (waiter->opening)
+		part(waiter->opening);
+}
+
+/* A login that another has left, or that is under way for the minimum. */
+static bool take_spare_opening(struct pool_share *share, struct pool_waiter *waiter)
+{
+	LIST_FOREACH(link, next, &share->openings) {
+		struct pool_opening *opening = LIST_MEMBER(link, struct pool_opening, link);
+
+		if (opening->waiter || !pool_logs_in_alike(opening->target, waiter))
+			continue;
+		pair(opening, waiter);
+		return true;
+	}
+	return false;
+}
+
 static bool choose(struct pool_share *share, struct pool_choice *choice)
 {
 	pool_choose_host(share, choice);
@@ -247,20 +317,25 @@ static bool choose(struct pool_share *share, struct pool_choice *choice)
 
 void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise)
 {
-	unsigned wanted = 0;
 	struct pool_choice choice;
 
 	if (share->retry_at_us > share->worker->now_us || !choose(share, &choice))
 		return;
 	LIST_FOREACH(link, next, &share->waiters) {
-		if (wanted++ < share->opening + served_otherwise)
+		struct pool_waiter *waiter = LIST_MEMBER(link, struct pool_waiter, link);
+
+		if (waiter->opening || take_spare_opening(share, waiter))
 			continue;
+		if (served_otherwise) {
+			served_otherwise--;
+			continue;
+		}
 		/* A refused login is tried again one at a time. */
 		if ((share->refused || share->password_refused) && share->opening)
 			return;
 		unsigned before = share->opening;
 
-		open_or_make_room(share, &choice, LIST_MEMBER(link, struct pool_waiter, link));
+		open_or_make_room(share, &choice, waiter);
 		if (share->opening == before)
 			return;
 	}

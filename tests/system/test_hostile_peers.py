@@ -4,10 +4,12 @@ import random
 import socket
 import ssl
 import struct
+import threading
 
 import pytest
 
 from harness import raw
+from harness.postgres import PASSWORDS
 from harness.process import wait_until
 from harness.raw import message, sync
 
@@ -123,6 +125,27 @@ def test_copy_data_outside_of_copy_is_ignored_as_postgresql_does(pgweir, bystand
     client.send(raw.copy_data(b"stray") + raw.copy_done() + raw.copy_fail("stray"))
     assert client.value("SELECT 1") == "1"
     client.close()
+
+
+@pytest.mark.threaded
+@pytest.mark.parametrize("options", ["-i", "-c local_preload_libraries=there_is_none", "-c post_auth_delay=30"])
+def test_a_login_that_a_client_makes_fail_or_stall_is_waited_for_by_that_client_only(start_pgweir, options):
+    """Whoever comes after it may use what lies idle, of this worker or another, and room that is left."""
+    proxy = start_pgweir({"database app": {"pool_size": 2}})
+    before = proxy.raw("app")
+    hostile = connect(proxy)
+    hostile.send(raw.startup({"user": "app", "database": "app", "options": options}))
+    refused = threading.Thread(target=lambda: pytest.raises((raw.ServerError, raw.Closed), hostile.authenticate, "app", PASSWORDS["app"]))
+    refused.start()
+    if "delay" in options:
+        wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1)
+    else:
+        refused.join()
+    for client in [before, *(proxy.raw("app") for _ in range(4))]:
+        assert client.value("SELECT 'unaffected'") == "unaffected"
+    assert refused.is_alive() == ("delay" in options)
+    hostile.half_close()
+    refused.join()
 
 
 def test_many_silent_connections_disturb_nobody(pgweir, bystander):

@@ -1,10 +1,12 @@
 """PostgreSQL's own client programs through transaction pooling, over TLS and SCRAM on both sides."""
 import signal
 import subprocess
+import threading
 
 import pytest
 
-from harness.postgres import bin_folder
+from harness import raw
+from harness.postgres import PASSWORDS, bin_folder
 from harness.process import end, run, wait_until
 
 
@@ -152,6 +154,24 @@ def test_pg_recvlogical_decodes_through(pgweir, cluster, tmp_path):
         wait_until(lambda: not primary.sql("SELECT active FROM pg_replication_slots WHERE slot_name = 'through_pgweir'")[0][0],
                    what="the slot is free again once pg_recvlogical is gone")
         run([tool, "-d", where, "--slot", "through_pgweir", "--drop-slot"])
+
+
+def test_walsenders_of_either_kind_that_log_in_at_once_are_not_mistaken_for_each_other(pgweir):
+    """A physical one knows no SQL."""
+    knew = {"true": [], "database": []}
+
+    def come(kind):
+        client = raw.Client(pgweir.host, pgweir.port)
+        client.login("repl", pgweir.database("app"), PASSWORDS["repl"], replication=kind)
+        knew[kind].append("D" in raw.types(client.ask("SELECT 1")))
+        client.close()
+
+    clients = [threading.Thread(target=come, args=(kind,)) for kind in ("true", "database") * 15]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    assert knew == {"true": [False] * 15, "database": [True] * 15}
 
 
 def test_identify_system_works_on_a_replication_connection(pgweir):

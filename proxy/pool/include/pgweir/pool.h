@@ -22,6 +22,7 @@ enum pool_outcome {
 	POOL_REFUSED,           /* The server refuses our login: share->last_error says how. */
 };
 
+struct pool_opening;
 struct pool_waiter;
 /* Called exactly once after pool_acquire() returned NULL, on the same worker, never from within the call, and not at all
  * after pool_waiter_cancel(). */
@@ -38,6 +39,7 @@ struct pool_waiter {
 	const char *replication;
 	uint64_t last_owner;            /* It would rather have the one that this session had last, if it is as good; 0: any. */
 	uint64_t since_us;              /* 0: not waiting. */
+	struct pool_opening *opening;   /* A login under way for it, or NULL. What comes of it may also serve another. */
 	uint64_t waited_us;             /* For what was granted last; 0: nothing, or the owner has seen to it. */
 };
 
