@@ -225,6 +225,24 @@ bool work_open(const struct provision_run *run, const struct config_provision *s
 	return true;
 }
 
+bool work_open_locked(const struct provision_run *run, const struct config_provision *section,
+	struct provision_report *report, struct work *work, struct error *error)
+{
+	if (!work_open(run, section, report, work, error))
+		return false;
+	if (place_lock(&work->place, run->lock_wait_ms, error))
+		return true;
+	if (strcmp(error->sqlstate, "55P03") == 0)
+		report->outcome = PROVISION_BUSY;
+	return false;
+}
+
+void work_succeed(struct work *work, enum provision_outcome outcome)
+{
+	work->report->outcome = outcome;
+	work->report->error = (struct error){ 0 };
+}
+
 void work_close(struct work *work)
 {
 	place_close(&work->place);
