@@ -48,7 +48,7 @@ static bool fill_secret(struct work *work, struct error *error)
 	bool good = store_tag(work->store, name, work->role, error);
 
 	work_crash_point(work, "after-tag");
-	good = good && store_put(work->store, version, text, STORE_CURRENT, error);
+	good = good && store_put(work->store, version, text, SECRET_CURRENT, error);
 	work_crash_point(work, "after-store");
 	mem_free(version);
 	mem_secret_free(password);

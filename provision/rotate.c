@@ -33,7 +33,7 @@ static bool put_pending(struct work *work, const char *text, struct error *error
 {
 	for (unsigned attempt = 0; attempt < VERSIONS_TRIED; attempt++) {
 		char *version = password_version(work->section->name, "rotation", work->stored.current, attempt);
-		bool put = store_put(work->store, version, text, STORE_PENDING, error);
+		bool put = store_put(work->store, version, text, SECRET_PENDING, error);
 
 		mem_free(version);
 		if (put)

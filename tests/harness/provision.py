@@ -10,6 +10,7 @@ import time
 
 import psycopg
 
+from .clusters import command
 from .pgweir import binary, ini
 from .postgres import PASSWORD, bin_folder
 from .process import die_with_parent, wait_until
@@ -216,12 +217,18 @@ class Traffic:
                         for work in (self.come_and_go, self.stay)]
 
     def __enter__(self):
-        for thread in self.threads:
-            thread.start()
+        self.start()
         self.go_on()
         return self
 
     def __exit__(self, *_):
+        self.end()
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def end(self) -> None:
         self.ended.set()
         for thread in self.threads:
             thread.join(60)
@@ -262,6 +269,11 @@ class Traffic:
         wait_until(lambda: self.failed_logins or all(
             self.logins[user] >= logins + before[user][0] and self.queries[user] >= logins + before[user][1]
             for user in self.secrets), 60, "clients go on", 0.05)
+
+    def go_on_anew(self) -> None:
+        """The same over server connections that are opened only now."""
+        command(self.proxy, "RECONNECT")
+        self.go_on()
 
     def assert_nobody_noticed(self) -> None:
         assert not self.failed_logins and not self.failed_queries, (self.failed_logins[:3], self.failed_queries[:3])
