@@ -48,7 +48,7 @@ static bool fill_secret(struct work *work, struct error *error)
 	bool good = store_tag(work->store, name, work->role, error);
 
 	work_crash_point(work, "after-tag");
-	good = good && store_put(work->store, version, text, STORE_CURRENT, error);
+	good = good && store_put(work->store, version, text, SECRET_CURRENT, error);
 	work_crash_point(work, "after-store");
 	mem_free(version);
 	mem_secret_free(password);
@@ -113,7 +113,7 @@ void provision_plan(const struct provision_run *run, const struct config_provisi
 
 	if (work_open(run, section, report, &work, error) && work_read_secret(&work, error)
 	    && work_plan(&work, &report->plan, error))
-		report->outcome = outcome_of(&report->plan);
+		work_succeed(&work, outcome_of(&report->plan));
 	work_close(&work);
 }
 
@@ -121,13 +121,9 @@ void provision_apply(const struct provision_run *run, const struct config_provis
 {
 	struct work work;
 	struct error *error = &report->error;
-	bool opened = work_open(run, section, report, &work, error);
-	bool locked = opened && place_lock(&work.place, run->lock_wait_ms, error);
 
-	if (locked && ensure_secret(&work, error) && apply_rounds(&work, &report->plan, error))
-		report->outcome = outcome_of(&report->plan);
-	if (opened && !locked && strcmp(error->sqlstate, "55P03") == 0)
-		report->outcome = PROVISION_BUSY;
+	if (work_open_locked(run, section, report, &work, error) && ensure_secret(&work, error) && apply_rounds(&work, &report->plan, error))
+		work_succeed(&work, outcome_of(&report->plan));
 	work_close(&work);
 }
 

@@ -203,17 +203,14 @@ void provision_drop(const struct provision_run *run, const struct config_provisi
 {
 	struct work work;
 	struct error *error = &report->error;
-	bool opened = work_open(run, section, report, &work, error);
-	bool locked = opened && place_lock(&work.place, run->lock_wait_ms, error);
-	bool planned = locked && work_read_secret(&work, error) && plan_drop(&work, &report->plan, error);
+	bool planned = work_open_locked(run, section, report, &work, error) && work_read_secret(&work, error)
+		&& plan_drop(&work, &report->plan, error);
 
-	if (opened && !locked && strcmp(error->sqlstate, "55P03") == 0)
-		report->outcome = PROVISION_BUSY;
 	if (planned && is_blocked(&report->plan))
 		error_set(error, NULL, "something is in the way; nothing was changed");
 	else if (planned && !sure)
-		report->outcome = plan_differences(&report->plan) ? PROVISION_DRIFTED : PROVISION_CLEAN;
+		work_succeed(&work, plan_differences(&report->plan) ? PROVISION_DRIFTED : PROVISION_CLEAN);
 	else if (planned && carry_out(&work, &report->plan, error))
-		report->outcome = PROVISION_CLEAN;
+		work_succeed(&work, PROVISION_CLEAN);
 	work_close(&work);
 }

@@ -33,7 +33,7 @@ static bool put_pending(struct work *work, const char *text, struct error *error
 {
 	for (unsigned attempt = 0; attempt < VERSIONS_TRIED; attempt++) {
 		char *version = password_version(work->section->name, "rotation", work->stored.current, attempt);
-		bool put = store_put(work->store, version, text, STORE_PENDING, error);
+		bool put = store_put(work->store, version, text, SECRET_PENDING, error);
 
 		mem_free(version);
 		if (put)
@@ -200,26 +200,24 @@ static bool may_rotate(const struct work *work, struct error *error)
 	return true;
 }
 
+static bool take_steps(struct work *work, struct error *error)
+{
+	if (!create_pending(work, error) || !set_password(work, error) || !test_login(work, &work->pending, error))
+		return false;
+	work_crash_point(work, "after-test");
+	return wait_for_replicas(work, error) && finish(work, error);
+}
+
 void provision_rotate(const struct provision_run *run, const struct config_provision *section, struct provision_report *report)
 {
 	struct work work;
 	struct error *error = &report->error;
-	bool opened = work_open(run, section, report, &work, error);
-	bool locked = opened && place_lock(&work.place, run->lock_wait_ms, error);
 
-	if (opened && !locked && strcmp(error->sqlstate, "55P03") == 0)
-		report->outcome = PROVISION_BUSY;
-	if (locked && work_read_secret(&work, error) && may_rotate(&work, error)) {
-		bool good = create_pending(&work, error) && set_password(&work, error) && test_login(&work, &work.pending, error);
-
-		work_crash_point(&work, "after-test");
-		good = good && wait_for_replicas(&work, error) && finish(&work, error);
-		if (good)
-			report->outcome = PROVISION_CLEAN;
+	if (work_open_locked(run, section, report, &work, error) && work_read_secret(&work, error) && may_rotate(&work, error)) {
+		if (take_steps(&work, error))
+			work_succeed(&work, PROVISION_CLEAN);
 		else
 			error_prepend(error, "the rotation is not finished, and goes on when it is run again");
 	}
-	if (report->outcome == PROVISION_CLEAN)
-		error->text[0] = '\0';
 	work_close(&work);
 }

@@ -64,7 +64,7 @@ bool store_describe(struct store *store, struct stored *stored, struct error *er
 	return in_context(store, store->class->describe(store, stored, error), error);
 }
 
-bool store_get(struct store *store, enum store_stage stage, struct stored_text *text, struct error *error)
+bool store_get(struct store *store, enum secret_stage stage, struct stored_text *text, struct error *error)
 {
 	*text = (struct stored_text){ 0 };
 	return in_context(store, store->class->get(store, stage, text, error), error);
@@ -76,7 +76,7 @@ bool store_create(struct store *store, const char *version, const char *text, co
 	return in_context(store, store->class->create(store, version, text, provision, role, error), error);
 }
 
-bool store_put(struct store *store, const char *version, const char *text, enum store_stage stage, struct error *error)
+bool store_put(struct store *store, const char *version, const char *text, enum secret_stage stage, struct error *error)
 {
 	return in_context(store, store->class->put(store, version, text, stage, error), error);
 }

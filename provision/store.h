@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "pgweir/config.h"
+#include "pgweir/credentials.h"
 #include "pgweir/error.h"
 
 enum stored_state { STORED_MISSING, STORED_EMPTY, STORED_GOOD, STORED_DELETED };
@@ -20,8 +21,6 @@ struct stored {
 	char *provision, *role;                 /* Tags; NULL: it has none. */
 	char *foreign;                          /* Who else rotates it, in words; NULL: nobody. */
 };
-
-enum store_stage { STORE_CURRENT, STORE_PENDING, STORE_PREVIOUS };
 
 struct stored_text {
 	char *text;                             /* mem_secret_free(); NULL: there is no such version, or it is empty. */
@@ -37,14 +36,14 @@ const char *store_place(const struct store *store);            /* Its id or path
 
 bool store_describe(struct store *store, struct stored *stored, struct error *error) MUST_USE;
 void stored_fini(struct stored *stored);
-bool store_get(struct store *store, enum store_stage stage, struct stored_text *text, struct error *error) MUST_USE;
+bool store_get(struct store *store, enum secret_stage stage, struct stored_text *text, struct error *error) MUST_USE;
 void stored_text_fini(struct stored_text *text);
 
 /* A secret that does not exist, with its first version and its tags; current at once. */
 bool store_create(struct store *store, const char *version, const char *text, const char *provision, const char *role,
 	struct error *error) MUST_USE;
 /* A further version. SQLSTATE 42710 in `error`: there is one of that id with another text. */
-bool store_put(struct store *store, const char *version, const char *text, enum store_stage stage, struct error *error)
+bool store_put(struct store *store, const char *version, const char *text, enum secret_stage stage, struct error *error)
 	MUST_USE;
 /* Makes a pending version the current one, if `from` is still that. */
 bool store_promote(struct store *store, const char *version, const char *from, struct error *error) MUST_USE;
@@ -60,10 +59,10 @@ struct store_class {
 	bool (*open)(struct store *store, struct error *error);
 	void (*close)(struct store *store);
 	bool (*describe)(struct store *store, struct stored *stored, struct error *error);
-	bool (*get)(struct store *store, enum store_stage stage, struct stored_text *text, struct error *error);
+	bool (*get)(struct store *store, enum secret_stage stage, struct stored_text *text, struct error *error);
 	bool (*create)(struct store *store, const char *version, const char *text, const char *provision, const char *role,
 		struct error *error);
-	bool (*put)(struct store *store, const char *version, const char *text, enum store_stage stage, struct error *error);
+	bool (*put)(struct store *store, const char *version, const char *text, enum secret_stage stage, struct error *error);
 	bool (*promote)(struct store *store, const char *version, const char *from, struct error *error);
 	bool (*tag)(struct store *store, const char *provision, const char *role, struct error *error);
 	bool (*delete)(struct store *store, char **until, struct error *error);

@@ -23,8 +23,8 @@ struct aws {
 	int64_t since_s;                /* As of the last description. */
 };
 
-static const char *const stages[] = { [STORE_CURRENT] = "AWSCURRENT", [STORE_PENDING] = "AWSPENDING",
-	[STORE_PREVIOUS] = "AWSPREVIOUS" };
+static const char *const stages[] = { [SECRET_CURRENT] = "AWSCURRENT", [SECRET_PENDING] = "AWSPENDING",
+	[SECRET_PREVIOUS] = "AWSPREVIOUS" };
 
 /* --- Tags --- */
 
@@ -147,7 +147,7 @@ static bool aws_describe(struct store *store, struct stored *stored, struct erro
 	return good;
 }
 
-static bool aws_get(struct store *store, enum store_stage stage, struct stored_text *text, struct error *error)
+static bool aws_get(struct store *store, enum secret_stage stage, struct stored_text *text, struct error *error)
 {
 	struct secret_request request = { .operation = SECRET_GET, .stage = stages[stage] };
 	const struct aws *aws = store->own;
@@ -156,7 +156,7 @@ static bool aws_get(struct store *store, enum store_stage stage, struct stored_t
 
 	if (good) {
 		text->text = answer.text;
-		text->created_s = stage == STORE_CURRENT ? aws->since_s : 0;
+		text->created_s = stage == SECRET_CURRENT ? aws->since_s : 0;
 		answer.text = NULL;
 	}
 	/* Also a version that has a stage and no value: what a failed rotation leaves. */
@@ -196,12 +196,12 @@ static bool tag_since(struct store *store, struct error *error)
 	return good;
 }
 
-static bool aws_put(struct store *store, const char *version, const char *text, enum store_stage stage, struct error *error)
+static bool aws_put(struct store *store, const char *version, const char *text, enum secret_stage stage, struct error *error)
 {
 	const char *const wanted[] = { stages[stage], NULL };
 	struct secret_request request = { .operation = SECRET_PUT, .token = version, .text = text, .stages = wanted };
 
-	return run_only(store, &request, error) && (stage != STORE_CURRENT || tag_since(store, error));
+	return run_only(store, &request, error) && (stage != SECRET_CURRENT || tag_since(store, error));
 }
 
 static bool aws_promote(struct store *store, const char *version, const char *from, struct error *error)

@@ -78,7 +78,7 @@ static bool check_names(const struct work *work, struct error *error)
 /* --- The secret --- */
 
 /* What is stored under a stage; empty if there is nothing. */
-static bool read_value(struct work *work, enum store_stage stage, struct lease_value *value, int64_t *since_s,
+static bool read_value(struct work *work, enum secret_stage stage, struct lease_value *value, int64_t *since_s,
 	struct error *error)
 {
 	struct stored_text text;
@@ -136,14 +136,14 @@ static bool check_user(const struct work *work, const struct lease_value *value,
 
 static bool read_versions(struct work *work, struct error *error)
 {
-	if (!read_value(work, STORE_CURRENT, &work->current, &work->current_since_s, error))
+	if (!read_value(work, SECRET_CURRENT, &work->current, &work->current_since_s, error))
 		return false;
 	/* A version that cannot be read is as good as none: a failed rotation of others may leave an empty one. */
 	struct error ignored;
 
-	if (!work->stored.pending || !read_value(work, STORE_PENDING, &work->pending, NULL, &ignored))
+	if (!work->stored.pending || !read_value(work, SECRET_PENDING, &work->pending, NULL, &ignored))
 		lease_value_fini(&work->pending);
-	if (!work->stored.previous || !read_value(work, STORE_PREVIOUS, &work->previous, NULL, &ignored))
+	if (!work->stored.previous || !read_value(work, SECRET_PREVIOUS, &work->previous, NULL, &ignored))
 		lease_value_fini(&work->previous);
 	return check_user(work, &work->current, error) && check_user(work, &work->pending, error);
 }
@@ -223,6 +223,24 @@ bool work_open(const struct provision_run *run, const struct config_provision *s
 	if (admin && section->user && strcmp(admin, section->user) == 0)
 		return error_set(error, NULL, "[provision %s]: \"%s\" is the user that it would be done with", section->name, admin);
 	return true;
+}
+
+bool work_open_locked(const struct provision_run *run, const struct config_provision *section,
+	struct provision_report *report, struct work *work, struct error *error)
+{
+	if (!work_open(run, section, report, work, error))
+		return false;
+	if (place_lock(&work->place, run->lock_wait_ms, error))
+		return true;
+	if (strcmp(error->sqlstate, "55P03") == 0)
+		report->outcome = PROVISION_BUSY;
+	return false;
+}
+
+void work_succeed(struct work *work, enum provision_outcome outcome)
+{
+	work->report->outcome = outcome;
+	work->report->error = (struct error){ 0 };
 }
 
 void work_close(struct work *work)

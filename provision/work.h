@@ -27,7 +27,12 @@ struct work {
 /* False: `error`; `work` is to be closed either way. */
 bool work_open(const struct provision_run *run, const struct config_provision *section, struct provision_report *report,
 	struct work *work, struct error *error) MUST_USE;
+/* The same with the cluster's lock; the report says if another has it. */
+bool work_open_locked(const struct provision_run *run, const struct config_provision *section,
+	struct provision_report *report, struct work *work, struct error *error) MUST_USE;
 void work_close(struct work *work);
+/* The report of work that was done; what went wrong on the way and was got over is not its error. */
+void work_succeed(struct work *work, enum provision_outcome outcome);
 /* Describes the secret and reads its versions; finds out which role it is. A secret that is not ours is an error. */
 bool work_read_secret(struct work *work, struct error *error) MUST_USE;
 

@@ -53,13 +53,15 @@ static enum login_state try_current(struct work *work, const char *role, bool ex
 	return state;
 }
 
+/* The clone is made by the first rotation; the one whose turn it is must be there all the same, as a promotion may lose it. */
 static bool plan_clone(struct work *work, struct plan *plan, struct error *error)
 {
 	char *clone = work_clone_name(work);
 	bool exists = false, good = work_role_exists(work, clone, &exists, error);
+	bool has_its_turn = work->current.password && strcmp(work_user_of(work, &work->current), clone) == 0;
 
-	if (good && exists)
-		good = work_plan_one(work, clone, work->role, try_current(work, clone, true, plan), plan, error);
+	if (good && (exists || has_its_turn))
+		good = work_plan_one(work, clone, work->role, try_current(work, clone, exists, plan), plan, error);
 	mem_free(clone);
 	return good;
 }

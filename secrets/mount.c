@@ -5,6 +5,7 @@
  *    that. It is resolved once and everything is read below it; if it points elsewhere afterwards, all is read again.
  *  - Other files are written in place. What is empty or half of a shape is an error, and the last good value stays; what
  *    was written this very moment is said to be young, and the caller waits until it reads the same twice.
+ *  - A file that pgweir rotates itself has a record beside it, with the pending and the previous version.
  *  - A file that everybody may write to is refused: it could be anybody's. One that everybody may read is warned of. */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,9 @@
 #include <unistd.h>
 
 #include "pgweir/buf.h"
+#include "pgweir/clock.h"
+#include "pgweir/mem.h"
+#include "pgweir/secret_record.h"
 #include "provider.h"
 #include "shape.h"
 
@@ -194,6 +198,48 @@ static bool read_folder(const struct config_secret *secret, struct reading *read
 
 /* --- A file --- */
 
+static void take_version(const struct secret_record_version *version, struct lease_value *value)
+{
+	struct error ignored;
+
+	if (version->text && !shape_parse(version->text, strlen(version->text), NULL, value, &ignored))
+		lease_value_fini(value);
+}
+
+/* The other versions of a file that pgweir changes itself. A text that they know is complete, as it came by a rename. */
+static void take_record(const struct secret_record *record, bool known, struct reading *reading)
+{
+	int64_t age_us = clock_wall_us() - record->versions[SECRET_CURRENT].created_s * INT64_C(1000000);
+
+	take_version(&record->versions[SECRET_PENDING], &reading->values.pending);
+	take_version(&record->versions[SECRET_PREVIOUS], &reading->values.previous);
+	reading->values.age_us = age_us > 0 ? (uint64_t)age_us : 0;
+	reading->young = reading->young && !known;
+}
+
+/* What cannot be read of them is no fault of the value. */
+static void read_record(const struct config_secret *secret, const char *current, struct reading *reading)
+{
+	char *path = secret_record_path(secret->path);
+	struct buf text = { 0 };
+	struct secret_record record = { 0 };
+	struct reading beside = { 0 };
+	struct error error;
+
+	if (read_file(AT_FDCWD, path, &text, &beside, &error)) {
+		buf_append_char(&text, '\0');
+		if (secret_record_parse(text.bytes, &record))
+			take_record(&record, secret_record_settle(&record, current), reading);
+		else
+			snprintf(reading->warning, sizeof(reading->warning), "%.200s is no record of pgweir's", path);
+	} else if (errno != ENOENT) {
+		snprintf(reading->warning, sizeof(reading->warning), "%.200s", error.text);
+	}
+	secret_record_fini(&record);
+	buf_fini_secret(&text);
+	mem_free(path);
+}
+
 static bool read_single(const struct config_secret *secret, struct reading *reading, struct error *error)
 {
 	struct buf text = { 0 };
@@ -202,6 +248,11 @@ static bool read_single(const struct config_secret *secret, struct reading *read
 		&& (shape_parse(text.bytes, text.size, secret->json_key, &reading->values.current, error)
 			|| error_prepend(error, "%s", name ? name + 1 : secret->path));
 
+	if (good && !secret->json_key) {
+		text.size = shape_trimmed(text.bytes, text.size);
+		buf_append_char(&text, '\0');
+		read_record(secret, text.bytes, reading);
+	}
 	buf_fini_secret(&text);
 	return good;
 }

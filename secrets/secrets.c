@@ -170,14 +170,15 @@ static bool must_settle(struct source *source, const struct lease *former, struc
 	return true;
 }
 
-/* What a reading brought, or why it brought nothing. */
-static void take_reading(struct source *source, struct reading *reading, const struct error *error)
+/* What a reading brought, or why it brought nothing. False: what it brought is not taken yet. */
+static bool take_reading(struct source *source, struct reading *reading, const struct error *error)
 {
 	struct lease *former = reading->on_demand ? NULL : lease_find(source->section->name);
+	bool taken = true;
 
 	if (reading->on_demand) {
 		publish_on_demand(source);
-		return;
+		return true;
 	}
 	count_reading(source->section->name, !error);
 	log_outcome(source, former, error ? error->text : NULL);
@@ -186,10 +187,14 @@ static void take_reading(struct source *source, struct reading *reading, const s
 	if (error) {
 		lease_values_fini(&reading->values);
 		publish(source, &reading->values, error->text);
-	} else if (!must_settle(source, former, reading)) {
+	} else if (must_settle(source, former, reading)) {
+		lease_values_fini(&reading->values);
+		taken = false;
+	} else {
 		publish(source, &reading->values, NULL);
 	}
 	lease_unref(&former);
+	return taken;
 }
 
 static void read_for_waiters(struct source *source);
@@ -226,8 +231,9 @@ static bool read_source(struct source *source)
 
 	if (source->provider->changes)
 		source->folder = watch_folder(&service.watch, source->section->path);
-	take_reading(source, &reading, good ? NULL : &error);
-	answer_waiters(source, good);
+	/* Who doubts the former value waits until the new one has settled. */
+	if (take_reading(source, &reading, good ? NULL : &error))
+		answer_waiters(source, good);
 	return good;
 }
 
@@ -259,7 +265,7 @@ static void fetched(struct reading *reading, const struct error *error, void *ar
 
 	source->fetching = false;
 	source->failures = error ? source->failures + 1 : 0;
-	take_reading(source, reading, error);
+	(void)take_reading(source, reading, error);
 	loop_timer_start(&source->check, next_ms(source));
 	answer_waiters(source, !error);
 }

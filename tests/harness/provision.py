@@ -1,12 +1,16 @@
 """What tests of `pgweir provision` share: a database to provision for, a master user as managed services have it, and the
 command itself. """
+import collections
 import json
 import os
 import pathlib
 import subprocess
+import threading
+import time
 
 import psycopg
 
+from .clusters import command
 from .pgweir import binary, ini
 from .postgres import PASSWORD, bin_folder
 from .process import die_with_parent, wait_until
@@ -94,6 +98,13 @@ def start(folder: pathlib.Path, act: str, *arguments: str) -> subprocess.Popen:
     """One run, with the provision.ini of the last one, whose end is not waited for."""
     return subprocess.Popen([binary(), "provision", act, "-c", folder / "provision.ini", *arguments], text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent(9))
+
+
+def reports(folder: pathlib.Path, sections: dict, act: str, *arguments: str) -> dict[str, dict]:
+    """The same with --json, by the names of the sections."""
+    done = run(folder, sections, act, "--json", *arguments)
+    assert done.stdout, done.stderr
+    return {one["name"]: one for one in json.loads(done.stdout)}
 
 
 def report(folder: pathlib.Path, sections: dict, act: str, *arguments: str, **more) -> dict:
@@ -191,3 +202,78 @@ def reference_case(world: World, admin: str, start_pgweir, folder: pathlib.Path,
     again = report(folder, sections, "apply")
     assert (again["status"], again["changed"], again["role"]) == (0, 0, applied["role"])
     assert value["password"] not in world.server.log_file.read_text()
+
+
+class Traffic:
+    """Clients at work for the length of a with block, through a proxy that follows their secrets: each logs in with what its
+    secret says at that moment, asks, and goes; one per user stays. What failed is in `failed_logins` and `failed_queries`."""
+
+    def __init__(self, proxy, secrets: dict, dbname: str = "shop", sql: str = "SELECT what FROM orders"):
+        """`secrets`: by the name that clients use, what gives the value of the moment."""
+        self.proxy, self.secrets, self.dbname, self.sql = proxy, secrets, dbname, sql
+        self.failed_logins, self.failed_queries, self.ended = [], [], threading.Event()
+        self.logins, self.queries = collections.Counter(), collections.Counter()
+        self.threads = [threading.Thread(target=work, args=(user,), daemon=True) for user in secrets
+                        for work in (self.come_and_go, self.stay)]
+
+    def __enter__(self):
+        self.start()
+        self.go_on()
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def end(self) -> None:
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def connect(self, user: str):
+        while not self.ended.is_set():
+            try:
+                connection = psycopg.connect(host=self.proxy.host, port=self.proxy.port, dbname=self.dbname, user=user,
+                                             password=self.secrets[user]()["password"], autocommit=True)
+                self.logins[user] += 1
+                return connection
+            except psycopg.Error as failure:
+                self.failed_logins.append((user, str(failure)))
+        return None
+
+    def ask(self, user: str, connection) -> None:
+        try:
+            connection.execute(self.sql)
+            self.queries[user] += 1
+        except psycopg.Error as failure:
+            self.failed_queries.append((user, failure.sqlstate, str(failure)))
+
+    def come_and_go(self, user: str) -> None:
+        while (connection := self.connect(user)) is not None:
+            with connection:
+                self.ask(user, connection)
+            time.sleep(0.02)
+
+    def stay(self, user: str) -> None:
+        connection = self.connect(user)
+        while not self.ended.is_set() and not connection.closed:
+            self.ask(user, connection)
+            time.sleep(0.02)
+
+    def go_on(self, logins: int = 3) -> None:
+        """Until so many more clients of each user have logged in and asked, or something fails."""
+        before = {user: (self.logins[user], self.queries[user]) for user in self.secrets}
+        wait_until(lambda: self.failed_logins or all(
+            self.logins[user] >= logins + before[user][0] and self.queries[user] >= logins + before[user][1]
+            for user in self.secrets), 60, "clients go on", 0.05)
+
+    def go_on_anew(self) -> None:
+        """The same over server connections that are opened only now."""
+        command(self.proxy, "RECONNECT")
+        self.go_on()
+
+    def assert_nobody_noticed(self) -> None:
+        assert not self.failed_logins and not self.failed_queries, (self.failed_logins[:3], self.failed_queries[:3])

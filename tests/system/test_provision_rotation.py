@@ -6,7 +6,7 @@ import pytest
 
 from harness import provision
 from harness.process import wait_until
-from harness.provision import World, can_log_in, kinds, report, secret_value
+from harness.provision import Traffic, World, can_log_in, kinds, report, secret_value
 
 pytestmark = pytest.mark.ours
 
@@ -34,37 +34,73 @@ def logs_in(world, value: dict) -> bool:
     return can_log_in(world.server, value["username"], value["password"])
 
 
+def proxy_sections(sections: dict) -> dict:
+    """A pgweir in front of the same, which follows the secret and does nothing else about it."""
+    return {**sections, "pgweir": {"pool_mode": "transaction", "query_wait_timeout": "60s"},
+            "user pipeline": {"provision": "hevo"}, "database shop": {"cluster": "main", "dbname": "shop"}}
+
+
 @pytest.mark.parametrize("admin, strategy", [("postgres", SINGLE), ("master", ALTERNATING)], ids=["single", "alternating"])
-def test_a_rotation_that_is_killed_at_any_step_goes_on_and_locks_nobody_out(world, admin, strategy):
+def test_a_rotation_that_is_killed_at_any_step_goes_on_and_nobody_notices(world, start_pgweir, admin, strategy):
+    """Clients of a pgweir that follows the secret are at work all the time, and new server connections are opened."""
     sections = world.sections(admin, **strategy)
     assert report(world.folder, sections, "apply")["status"] == 0
-    for point in POINTS:
-        before = secret_value(world.folder / "hevo.json")
-        killed = provision.run(world.folder, sections, "rotate", "hevo", "--crash-at", point)
-        assert killed.returncode == -9, (point, killed)
-        stored = values(world)
-        assert any(logs_in(world, value) for value in stored), point
-        if strategy is ALTERNATING:
-            assert logs_in(world, stored[0]), point
-        done = report(world.folder, sections, "rotate", "hevo")
-        after = secret_value(world.folder / "hevo.json")
-        assert done["status"] == 0 and done["rotated"] and logs_in(world, after), (point, done)
-        assert after["password"] != before["password"]
-        assert "going on" in done["progress"] or point == "after-finish"
+    with Traffic(start_pgweir(proxy_sections(sections)), {"pipeline": lambda: secret_value(world.folder / "hevo.json")}) as clients:
+        for point in POINTS:
+            before = secret_value(world.folder / "hevo.json")
+            killed = provision.run(world.folder, sections, "rotate", "hevo", "--crash-at", point)
+            assert killed.returncode == -9, (point, killed)
+            clients.go_on_anew()
+            stored = values(world)
+            assert any(logs_in(world, value) for value in stored), point
+            if strategy is ALTERNATING:
+                assert logs_in(world, stored[0]), point
+            done = report(world.folder, sections, "rotate", "hevo")
+            after = secret_value(world.folder / "hevo.json")
+            assert done["status"] == 0 and done["rotated"] and logs_in(world, after), (point, done)
+            assert after["password"] != before["password"]
+            assert "going on" in done["progress"] or point == "after-finish"
+            clients.go_on_anew()
+    clients.assert_nobody_noticed()
     checked = report(world.folder, sections, "check")
     assert (checked["status"], kinds(checked, "change", "blocked")) == (0, []), checked
 
 
-def test_an_apply_that_is_killed_at_any_step_goes_on(world):
+def test_an_apply_that_is_killed_at_any_step_goes_on(world, start_pgweir):
+    """Who reads the new secret before the role has its password waits, and is let in by the next run."""
     points = ["before-store", "after-store", "in-transaction", "before-commit", "after-role", "after-database"]
     for number, point in enumerate(points):
         secret = {"provider": "file", "path": world.folder / f"{point}.json"}
         sections = world.sections("master", secret=secret, user_prefix=f"hevo{number}_", profile="read-only", owners="migrator")
         assert provision.run(world.folder, sections, "apply", "--crash-at", point).returncode == -9
+        waiting = None
+        if point == "after-store":
+            waiting = Traffic(start_pgweir(proxy_sections(sections)), {"pipeline": lambda path=secret["path"]: secret_value(path)})
+            waiting.start()
+            wait_until(lambda: waiting.proxy.show("SECRETS")[0]["refused"], 30, "somebody is there too early")
         done = report(world.folder, sections, "apply")
         assert (done["status"], done["state"]) == (0, "clean"), (point, done)
         assert logs_in(world, secret_value(secret["path"]))
         assert len(world.server.sql(f"SELECT 1 FROM pg_roles WHERE rolname LIKE 'hevo{number}\\_%'")) == 1
+        if waiting:
+            waiting.go_on()
+            waiting.end()
+            waiting.assert_nobody_noticed()
+
+
+def test_mending_that_is_killed_at_any_step_goes_on_and_nobody_notices(world, start_pgweir):
+    sections = world.sections("master", **SINGLE, settings="work_mem=7MB", member_of="pg_monitor")
+    assert report(world.folder, sections, "apply")["status"] == 0
+    with Traffic(start_pgweir(proxy_sections(sections)), {"pipeline": lambda: secret_value(world.folder / "hevo.json")}) as clients:
+        for point in ("in-transaction", "before-commit", "after-role", "after-database"):
+            world.server.sql("ALTER ROLE hevo RESET work_mem; REVOKE pg_monitor FROM hevo; REVOKE USAGE ON SEQUENCE orders_id_seq FROM"
+                             " hevo; REVOKE SELECT ON recent FROM hevo; ALTER ROLE hevo CONNECTION LIMIT 90", "shop")
+            assert provision.run(world.folder, sections, "apply", "--crash-at", point).returncode == -9, point
+            clients.go_on(1)
+            done = report(world.folder, sections, "apply")
+            assert (done["status"], done["state"]) == (0, "clean"), (point, done)
+            clients.go_on(1)
+    clients.assert_nobody_noticed()
 
 
 def test_two_users_take_turns_and_have_the_same(world):

@@ -139,6 +139,16 @@ def test_a_client_that_knows_the_new_password_first_is_let_in(start_pgweir, clus
     assert_says_nothing(proxy, OLD, NEW)
 
 
+def test_who_reads_a_new_file_before_it_has_settled_is_let_in(start_pgweir, cluster, role, far_file):
+    """What has just been written is not believed at once; a client that believes it waits."""
+    proxy = start_pgweir(sections(far_file.path))
+    wait_until(lambda: (secret_row(proxy)["fetched"] or 0) >= 1, 15, "it may be read again at once")
+    alter(cluster, NEW)
+    far_file.put(NEW)
+    os.utime(far_file.path)
+    assert proxy.raw("app", role, password=NEW).value("SELECT 1") == "1"
+
+
 def test_revoke_ends_the_grace_and_what_came_in_by_it(start_pgweir, cluster, role, mount):
     mount.put(password=OLD)
     proxy = start_pgweir(sections(mount.folder))

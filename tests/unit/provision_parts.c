@@ -147,7 +147,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void assert_stored(struct store *store, enum store_stage stage, const char *wanted)
+static void assert_stored(struct store *store, enum secret_stage stage, const char *wanted)
 {
 	struct stored_text text;
 
@@ -185,7 +185,7 @@ static void a_created_secret_is_current_private_and_tagged(void **state)
 	assert_string_equal(stored.provision, "p");
 	assert_string_equal(stored.role, "role");
 	stored_fini(&stored);
-	assert_stored(store, STORE_CURRENT, "first");
+	assert_stored(store, SECRET_CURRENT, "first");
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
 	assert_int_equal(stat(record, &status), 0);
@@ -199,16 +199,16 @@ static void promoting_is_refused_where_another_version_is_current_by_now(void **
 
 	(void)state;
 	assert_true(store_create(store, "v1", "first", "p", "role", &error));
-	assert_true(store_put(store, "v2", "second", STORE_PENDING, &error));
-	assert_false(store_put(store, "v2", "other", STORE_PENDING, &error));
+	assert_true(store_put(store, "v2", "second", SECRET_PENDING, &error));
+	assert_false(store_put(store, "v2", "other", SECRET_PENDING, &error));
 	assert_string_equal(error.sqlstate, "42710");
 	assert_false(store_promote(store, "v2", "v0", &error));
-	assert_stored(store, STORE_CURRENT, "first");
+	assert_stored(store, SECRET_CURRENT, "first");
 	assert_true(store_promote(store, "v2", "v1", &error));
 	assert_true(store_promote(store, "v2", "v1", &error));      /* Again, after a crash. */
-	assert_stored(store, STORE_CURRENT, "second");
-	assert_stored(store, STORE_PREVIOUS, "first");
-	assert_stored(store, STORE_PENDING, NULL);
+	assert_stored(store, SECRET_CURRENT, "second");
+	assert_stored(store, SECRET_PREVIOUS, "first");
+	assert_stored(store, SECRET_PENDING, NULL);
 	store_close(&store);
 }
 
@@ -220,7 +220,7 @@ static void a_pending_version_whose_text_is_in_the_file_is_current(void **state)
 
 	(void)state;
 	assert_true(store_create(store, "v1", "first", "p", "role", &error));
-	assert_true(store_put(store, "v2", "second", STORE_PENDING, &error));
+	assert_true(store_put(store, "v2", "second", SECRET_PENDING, &error));
 	write_file("second");
 	assert_true(store_describe(store, &stored, &error));
 	assert_string_equal(stored.current, "v2");
@@ -237,8 +237,8 @@ static void what_somebody_has_written_by_hand_is_current(void **state)
 	(void)state;
 	assert_true(store_create(store, "v1", "first", "p", "role", &error));
 	write_file("by hand\n");
-	assert_stored(store, STORE_CURRENT, "by hand");
-	assert_stored(store, STORE_PREVIOUS, "first");
+	assert_stored(store, SECRET_CURRENT, "by hand");
+	assert_stored(store, SECRET_PREVIOUS, "first");
 	store_close(&store);
 }
 
@@ -258,7 +258,7 @@ static void a_deleted_secret_can_be_restored(void **state)
 	assert_int_equal(stored.state, STORED_DELETED);
 	stored_fini(&stored);
 	assert_true(store_restore(store, &error));
-	assert_stored(store, STORE_CURRENT, "first");
+	assert_stored(store, SECRET_CURRENT, "first");
 	store_close(&store);
 }
 

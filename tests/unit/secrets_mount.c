@@ -34,7 +34,7 @@ static int tear_down(void **state)
 	char command[100];
 
 	(void)state;
-	lease_value_fini(&reading.values.current);
+	lease_values_fini(&reading.values);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	return system(command);
 }
@@ -72,7 +72,7 @@ static void make_old(const char *name)
 
 static bool read_it(void)
 {
-	lease_value_fini(&reading.values.current);
+	lease_values_fini(&reading.values);
 	reading = (struct reading){ 0 };
 	error = (struct error){ 0 };
 	return mount_read(&secret, &reading, &error);
@@ -190,6 +190,45 @@ static void what_is_no_file_is_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A proxy that follows a secret which pgweir rotates knows what a rotation that was left half done has set. */
+static void the_record_beside_a_file_says_what_else_may_be_in_force(void **state)
+{
+	char path[100];
+
+	(void)state;
+	put("s", "now\n", 0600);
+	put("s.pgweir", "{\"current\": {\"id\": \"b\", \"text\": \"now\", \"created\": 1000000000}, "
+		"\"pending\": {\"id\": \"c\", \"text\": \"soon\"}, \"previous\": {\"id\": \"a\", \"text\": \"before\"}}", 0600);
+	snprintf(path, sizeof(path), "%s/s", folder);
+	secret.path = path;
+	assert_true(read_it());
+	assert_string_equal(reading.values.current.password, "now");
+	assert_string_equal(reading.values.pending.password, "soon");
+	assert_string_equal(reading.values.previous.password, "before");
+	assert_true(reading.values.age_us > 0);
+	assert_false(reading.young);            /* A text that the record knows is complete. */
+
+	/* What the pending version says has become current, and the record says so later. */
+	put("s", "soon", 0600);
+	assert_true(read_it());
+	assert_null(reading.values.pending.password);
+	assert_string_equal(reading.values.previous.password, "now");
+	assert_false(reading.young);
+
+	put("s", "by hand", 0600);
+	assert_true(read_it());
+	assert_string_equal(reading.values.previous.password, "now");
+	assert_true(reading.young);
+
+	/* A record that cannot be read takes nothing away from the file. */
+	put("s.pgweir", "{", 0600);
+	assert_true(read_it());
+	assert_string_equal(reading.values.current.password, "by hand");
+	assert_null(reading.values.previous.password);
+	assert_non_null(strstr(reading.warning, "no record"));
+	secret.path = folder;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +240,7 @@ int main(void)
 		TEST(json_key_names_a_file_of_a_folder),
 		TEST(modes_are_looked_at),
 		TEST(what_is_no_file_is_refused),
+		cmocka_unit_test_setup_teardown(the_record_beside_a_file_says_what_else_may_be_in_force, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
