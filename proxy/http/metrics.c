@@ -96,7 +96,7 @@ static const struct metric table[] = {
 	  .help = "How long the client waits that has waited longest." },
 	{ GAUGE("pool_servers"), .labels = "database, user, state", .put = metrics_pool_servers,
 	  .help = "Server connections: active (lent to a client), idle, cleaning (between two clients), opening." },
-	{ GAUGE("pool_servers_limit"), POOL, .put = metrics_of_pool, AT_POOL(limit), .help = "pool_size; 0: no limit." },
+	{ GAUGE("pool_servers_limit"), POOL, .put = metrics_of_pool, AT_POOL(limit), .help = "pool_size, once for each host that the pool is at; 0: no limit." },
 	{ GAUGE("pool_servers_in_transaction"), POOL, .put = metrics_of_pool, AT_POOL(in_transaction),
 	  .help = "Server connections inside a transaction." },
 	{ GAUGE("pool_servers_pinned"), POOL, .put = metrics_of_pool, AT_POOL(pinned),
