@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 30
 PRESET ?= dev
 
-.PHONY: demo check test build package bench soak fuzz lint format deps clean
+.PHONY: demo check test build package pictures bench soak fuzz lint format deps clean
 
 demo:                   ## A primary, two replicas and pgweir on loopback. DEMO_ONCE=1 ends after the workload; DATABASE_URL=… uses that server.
 	@tests/harness/install-deps.sh demo
@@ -26,6 +26,11 @@ package:                ## A Debian package in build/package
 	@cmake -S . -B build/package -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DPGWEIR_PACKAGE=ON
 	@cmake --build build/package --target pgweir
 	@cd build/package && cpack -G DEB && ls -l *.deb
+
+pictures: PRESET = release
+pictures: build         ## The status page during a failover and a rotation, at two widths, light and dark, in build/pictures
+	@tests/harness/install-deps.sh check
+	@PGWEIR_BIN=build/release/pgweir $(PYTHON) tests/harness/pictures.py build/pictures
 
 test:                   ## Some tests on what is built: make test T="tests/system/test_cancel.py -k stale"
 	@$(PYTHON) -m pytest -p no:cacheprovider --tb=short -rs $(or $(T),tests/system tests/wire tests/differential)

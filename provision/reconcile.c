@@ -77,6 +77,7 @@ static void take_finding(struct loop_letter *letter)
 		log_change(row, &finding->row);
 		finding->row.changed += row->changed;
 		finding->row.rotations += row->rotations;
+		finding->row.failed_rotations += row->failed_rotations;
 		row_fini(row);
 		*row = finding->row;
 		finding->row = (struct reconcile_row){ 0 };
@@ -158,6 +159,7 @@ static void look_at(const struct config *config, const struct config_provision *
 	if (rotate) {
 		provision_rotate(&run, section, &report);
 		report_to(&finding->row, &report);
+		finding->row.failed_rotations = report.outcome == PROVISION_FAILED;
 		provision_report_fini(&report);
 	}
 	finding->generation = config->generation;

@@ -19,6 +19,7 @@ static const struct column columns[] = {
 	{ "password_age", COLUMN_INT8 },        /* Seconds; null where it is not known. */
 	{ "looked", COLUMN_INT8 },              /* Seconds since. */
 	{ "problem", COLUMN_TEXT },
+	{ "failed_rotations", COLUMN_INT8 },
 };
 const struct table provision_table = TABLE(columns);
 
@@ -43,6 +44,7 @@ static void put_row(struct result *result, const struct reconcile_row *row)
 	else
 		result_null(result);
 	result_text(result, row->problem);
+	result_int(result, (int64_t)row->failed_rotations);
 }
 
 void show_provision(struct job *job)

@@ -9,13 +9,14 @@
 	const struct reconcile_row *row##_all = reconcile_rows(&row##_count); \
 	for (const struct reconcile_row *row = row##_all; row < row##_all + row##_count; row++)
 
-static void put(struct exposition *to, const char *name, const char *state, uint64_t count)
+/* With one more label where `key` is not NULL. */
+static void put(struct exposition *to, const char *name, const char *key, const char *value, uint64_t count)
 {
 	struct buf labels = { 0 };
 
 	exposition_label(&labels, "provision", name);
-	if (state)
-		exposition_label(&labels, "state", state);
+	if (key)
+		exposition_label(&labels, key, value);
 	buf_append_char(&labels, '\0');
 	exposition_count(to, labels.bytes, count);
 	buf_fini(&labels);
@@ -36,7 +37,7 @@ void metrics_provision_state(struct exposition *to, const struct metric *metric)
 	(void)metric;
 	EACH_SECTION(row)
 		for (int outcome = PROVISION_CLEAN; outcome <= PROVISION_BUSY; outcome++)
-			put(to, row->name, provision_outcome_word((enum provision_outcome)outcome),
+			put(to, row->name, "state", provision_outcome_word((enum provision_outcome)outcome),
 				row->looked_us && outcome == (int)row->outcome);
 }
 
@@ -45,12 +46,20 @@ void metrics_provision_state(struct exposition *to, const struct metric *metric)
 	{ \
 		(void)metric; \
 		EACH_SECTION(row) \
-			put(to, row->name, NULL, row->field); \
+			put(to, row->name, NULL, NULL, row->field); \
 	}
 PROVISION_COUNT(differences, differences)
 PROVISION_COUNT(extras, extras)
 PROVISION_COUNT(changes, changed)
-PROVISION_COUNT(rotations, rotations)
+
+void metrics_provision_rotations(struct exposition *to, const struct metric *metric)
+{
+	(void)metric;
+	EACH_SECTION(row) {
+		put(to, row->name, "result", "good", row->rotations);
+		put(to, row->name, "result", "failed", row->failed_rotations);
+	}
+}
 
 void metrics_provision_password_age(struct exposition *to, const struct metric *metric)
 {

@@ -24,7 +24,6 @@ static struct observed_pool *pool_for(struct observation *seen, const struct poo
 	pool->database = share->pool->database->name;
 	pool->user = share->pool->user->name;
 	pool->mode = share->replication ? POOL_MODE_SESSION : share->settings.mode;
-	pool->limit = (uint64_t)home->quota.limit;
 	map_put(&seen->found, &home, sizeof(home), pool);
 	return pool;
 }
@@ -43,12 +42,23 @@ static void note_backends(struct observation *seen, struct observed_pool *pool, 
 	}
 }
 
+/* A pool has its size once more at each replica that it may read from. */
+static void note_limit(struct observed_pool *pool, const struct pool_share *share)
+{
+	uint64_t hosts = 1 + (share->replicas ? share->replicas->count : 0);
+	uint64_t limit = (uint64_t)pool_home(share)->quota.limit * hosts;
+
+	if (limit > pool->limit)
+		pool->limit = limit;
+}
+
 static void note_share(struct observation *seen, struct pool_share *share)
 {
 	struct observed_pool *pool = pool_for(seen, share);
 	struct list *first = list_first(&share->waiters);
 	uint64_t wait_us = first ? share->worker->now_us - LIST_MEMBER(first, struct pool_waiter, link)->since_us : 0;
 
+	note_limit(pool, share);
 	pool->clients += share->session_count;
 	pool->waiting += share->waiter_count;
 	pool->active += share->lent_count;

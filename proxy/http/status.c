@@ -8,6 +8,7 @@
 #include "pgweir/control.h"
 #include "pgweir/log_recent.h"
 #include "pgweir/mem.h"
+#include "pgweir/reconcile.h"
 
 enum { EVENTS_SHOWN = 60 };
 
@@ -202,6 +203,22 @@ static void put_pins(struct http_json *json, const struct observation *seen)
 	http_json_close(json, ']');
 }
 
+/* Only what has happened. */
+static void put_routes(struct http_json *json, const struct observation *seen)
+{
+	http_json_open(json, "routes", '[');
+	for (unsigned i = 0; i < ROUTE_CAUSES; i++) {
+		if (!seen->routes[i])
+			continue;
+		http_json_open(json, NULL, '{');
+		http_json_text(json, "decision", route_cause_allows_replica(i) ? "replica" : "primary");
+		http_json_text(json, "reason", route_cause_word(i));
+		http_json_int(json, "count", (int64_t)seen->routes[i]);
+		http_json_close(json, '}');
+	}
+	http_json_close(json, ']');
+}
+
 static void put_closed(struct http_json *json, const struct observation *seen)
 {
 	http_json_open(json, "closed", '[');
@@ -217,7 +234,7 @@ static void put_closed(struct http_json *json, const struct observation *seen)
 	http_json_close(json, ']');
 }
 
-/* --- Secrets, workers, events --- */
+/* --- Secrets, provisioned users, workers, events --- */
 
 static void put_age(struct http_json *json, const char *key, uint64_t now_us, uint64_t then_us)
 {
@@ -245,6 +262,36 @@ static void put_secrets(struct http_json *json, const struct observation *seen)
 		http_json_int(json, "failed_reads", (int64_t)secret->failed_reads);
 		http_json_close(json, '}');
 	}
+	http_json_close(json, ']');
+}
+
+static void put_provision(struct http_json *json, const struct reconcile_row *row, uint64_t now_us)
+{
+	http_json_open(json, NULL, '{');
+	http_json_text(json, "name", row->name);
+	http_json_text(json, "login", row->login);
+	http_json_text(json, "state", row->looked_us ? provision_outcome_word(row->outcome) : "waiting");
+	http_json_text(json, "problem", row->problem);
+	http_json_int(json, "differences", (int64_t)row->differences);
+	http_json_int(json, "changed", (int64_t)row->changed);
+	http_json_int(json, "rotations", (int64_t)row->rotations);
+	http_json_int(json, "failed_rotations", (int64_t)row->failed_rotations);
+	if (row->password_since_s)
+		http_json_int(json, "password_s", clock_wall_us() / 1000000 - row->password_since_s);
+	else
+		http_json_null(json, "password_s");
+	put_age(json, "looked_s", now_us, row->looked_us);
+	http_json_close(json, '}');
+}
+
+static void put_provisions(struct http_json *json, const struct observation *seen)
+{
+	size_t count;
+	const struct reconcile_row *rows = reconcile_rows(&count);
+
+	http_json_open(json, "provisions", '[');
+	for (size_t i = 0; i < count; i++)
+		put_provision(json, &rows[i], seen->at_us);
 	http_json_close(json, ']');
 }
 
@@ -296,8 +343,10 @@ void status_put(struct http_json *json, const struct observation *seen)
 	put_clusters(json, seen);
 	put_pools(json, seen);
 	put_pins(json, seen);
+	put_routes(json, seen);
 	put_closed(json, seen);
 	put_secrets(json, seen);
+	put_provisions(json, seen);
 	put_workers(json, seen);
 	http_json_open(json, "events", '[');
 	log_recent_foreach(put_event, &events);

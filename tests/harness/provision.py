@@ -123,6 +123,14 @@ def secret_value(path: pathlib.Path) -> dict:
     return json.loads(path.read_text())
 
 
+def make_rotation_due(world: World) -> None:
+    """With rotate_every = 1h: the password is older than it is."""
+    record = world.folder / "hevo.json.pgweir"
+    aged = json.loads(record.read_text())
+    aged["current"]["created"] -= 3601
+    record.write_text(json.dumps(aged))
+
+
 def can_log_in(server, user: str, password: str, dbname: str = "shop") -> bool:
     try:
         psycopg.connect(host=server.host, port=server.port, user=user, password=password, dbname=dbname).close()

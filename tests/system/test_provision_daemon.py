@@ -1,5 +1,4 @@
 """Provisioning inside pgweir: drift is told and mended, one instance at a time; clients of provisioned users."""
-import json
 import subprocess
 import threading
 
@@ -8,7 +7,7 @@ import pytest
 
 from harness.postgres import bin_folder
 from harness.process import die_with_parent, free_port, wait_until
-from harness.provision import World, kinds, report, secret_value
+from harness.provision import World, kinds, make_rotation_due, report, secret_value
 from harness.web import Web
 
 pytestmark = pytest.mark.ours
@@ -100,7 +99,7 @@ def test_clients_call_the_user_by_its_alias_or_by_its_role(start_pgweir, world):
 def test_clients_notice_nothing_of_a_rotation_that_is_due(start_pgweir, world, strategy):
     proxy = started(start_pgweir, world, "apply", rotate_every="1h", strategy=strategy)
     wait_until(lambda: is_clean(proxy), 30, "it is as declared")
-    path, record = world.folder / "hevo.json", world.folder / "hevo.json.pgweir"
+    path = world.folder / "hevo.json"
     before = secret_value(path)
     wait_until(lambda: proxy.show("SECRETS")[0]["username"] == before["username"], 30, "the secret has been read")
     ended, failures, done = threading.Event(), [], []
@@ -118,9 +117,7 @@ def test_clients_notice_nothing_of_a_rotation_that_is_due(start_pgweir, world, s
     for thread in threads:
         thread.start()
     try:
-        aged = json.loads(record.read_text())
-        aged["current"]["created"] -= 3601
-        record.write_text(json.dumps(aged))
+        make_rotation_due(world)
         wait_until(lambda: row(proxy)["rotations"] == 1 or failures, 30, "the password is rotated")
         count = len(done)
         wait_until(lambda: len(done) > count + 20 or failures, 30, "clients go on")
@@ -134,6 +131,18 @@ def test_clients_notice_nothing_of_a_rotation_that_is_due(start_pgweir, world, s
     assert (after["username"] == before["username"] + "_clone") == (strategy == "alternating")
     with connect(proxy, before["username"], after["password"]) as connection:
         connection.execute("SELECT * FROM orders")
+
+
+def test_a_rotation_that_fails_is_counted_and_goes_on_later(start_pgweir, world):
+    proxy = started(start_pgweir, world, "apply", rotate_every="1h")
+    wait_until(lambda: is_clean(proxy), 30, "it is as declared")
+    world.server.sql("ALTER ROLE master NOCREATEROLE")
+    make_rotation_due(world)
+    wait_until(lambda: row(proxy)["failed_rotations"] > 0, 30, "the rotation fails")
+    assert metrics(proxy)["pgweir_provision_rotations_total"]["hevo", "failed"] > 0 \
+        == metrics(proxy)["pgweir_provision_rotations_total"]["hevo", "good"]
+    world.server.sql("ALTER ROLE master CREATEROLE")
+    wait_until(lambda: row(proxy)["rotations"] == 1 and is_clean(proxy), 30, "it is done after all")
 
 
 def test_a_plain_secret_cannot_say_who_the_user_is(world):

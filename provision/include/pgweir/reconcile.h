@@ -18,7 +18,7 @@ struct reconcile_row {
 	char *problem;                  /* The error, or what the first difference is; NULL: none. */
 	enum provision_outcome outcome;
 	size_t differences, extras, changed;    /* The last counts all passes since the start. */
-	uint64_t rotations;             /* Since the start. */
+	uint64_t rotations, failed_rotations;   /* Since the start. */
 	int64_t password_since_s;       /* Since 1970; 0: not known. */
 	uint64_t looked_us;             /* clock_now_us(); 0: not yet. */
 };
