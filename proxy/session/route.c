@@ -17,7 +17,7 @@ static struct session_route *route_of(struct session *session)
 {
 	if (!session->route) {
 		session->route = NEW(struct session_route);
-		session->route->chosen = -1;
+		session->route->chosen = session->route->startup_mode = -1;
 		session->route->home = route_home_get(session->share->database->cluster->name, session->share->dbname);
 	}
 	return session->route;
@@ -84,11 +84,10 @@ void route_free(struct session *session)
 
 struct pool_share *route_welcome_share(struct session *session)
 {
-	const struct config_cluster *cluster = session->share->database->cluster;
 	struct replica_wish wish = { .stale = true };
 	enum route_cause why;
 
-	if (session->share->replication || session->guest->settings.routing != ROUTING_REPLICA || !cluster->probe_user)
+	if (session->routing != ROUTING_REPLICA)
 		return session->share;
 	struct pool_share *replica = pool_replica_choose(session->share, &wish, &why);
 

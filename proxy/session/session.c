@@ -16,6 +16,7 @@
 #include "pgweir/socket.h"
 #include "pgweir/wire.h"
 #include "route.h"
+#include "route_setting.h"
 #include "session_internal.h"
 
 enum { SAME_BREATH_US = 5000 };
@@ -87,6 +88,7 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->waiter.share = session->share;
 	session->waiter.granted = session_granted;
 	list_init(&session->waiter.link);
+	session->startup_refusal = (uint8_t)route_setting_take_startup(session, &login->settings);
 	choose_settings(session, login);
 	route_begin(session);
 	conn_move(&session->conn, &login->conn);

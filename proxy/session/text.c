@@ -4,6 +4,7 @@
 #include "lost.h"
 #include "pgweir/mem.h"
 #include "route.h"
+#include "route_setting.h"
 #include "session_internal.h"
 
 #define STATES (SCAN_SETS | SCAN_PREPARES | SCAN_DEALLOCATES | SCAN_HOLDS | SCAN_CLOSES | SCAN_LOADS | SCAN_DISCARDS \
@@ -78,6 +79,8 @@ static void note_effects(struct session *session, uint32_t effects)
 void session_note_run(struct session *session, const struct sql_run *run)
 {
 	note_effects(session, run->effects);
+	if (run->effects & SCAN_SETS && session->route && run->text)
+		route_setting_reset_all(session, run->text, run->size);
 	if (run->type == 'P' && session->audits)
 		audit_run(session, run, run->effects);
 	if (run->effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))

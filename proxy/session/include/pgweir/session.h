@@ -87,7 +87,7 @@ struct session {
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
 	uint32_t pid, minor;
 	unsigned char key[32];
-	uint8_t key_size;
+	uint8_t key_size, startup_refusal;      /* The latter: enum refusal, of what it has asked to begin with. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
 };
 
