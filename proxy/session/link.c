@@ -1,11 +1,12 @@
 /* Between a session and the pool: wanting a server connection, getting it, giving it back. */
 #include "listen.h"
+#include "lost.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "route.h"
 #include "session_internal.h"
 
-static COLD void put_own_query(struct session *session, struct buf *sql, uint8_t flags, struct statement_name *name)
+void session_put_own_query(struct session *session, struct buf *sql, uint8_t flags, struct statement_name *name)
 {
 	struct backend *backend = session->backend;
 	struct buf message = { 0 };
@@ -35,15 +36,15 @@ static COLD void put_setup(struct session *session)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
 	sequences_clear(session, &sql);
 	if (sql.size)
-		put_own_query(session, &sql, REQUEST_SETUP, NULL);
+		session_put_own_query(session, &sql, REQUEST_SETUP, NULL);
 	state_difference(backend->settings, session->settings, &sql);
 	if (sql.size)
-		put_own_query(session, &sql, REQUEST_SETUP, NULL);
+		session_put_own_query(session, &sql, REQUEST_SETUP, NULL);
 	while ((statement = state_statements_step(backend->settings, session->settings, &step, &sql))) {
 		struct statement_name *name = statement_name_new(statement, NULL);
 
 		missing_retried(session, statement);
-		put_own_query(session, &sql, REQUEST_TRY, name);
+		session_put_own_query(session, &sql, REQUEST_TRY, name);
 		statement_name_unref(&name);
 	}
 	state_unref(&backend->settings);
@@ -62,6 +63,8 @@ static void take(struct session *session, struct backend *backend)
 	session->share->session_linked++;
 	session->scope_unsure = session->sql_prepared = session->resetting = session->left_unsaid = session->may_commit = false;
 	session->sent_effects = 0;
+	session->only_begun = false;
+	backend->beginning.size = 0;
 	session->setup_due = sequences_taken(session) | (backend->settings != session->settings);
 	listen_linked(session);
 	audit_linked(session);
@@ -115,6 +118,7 @@ void session_fail_waiting(struct session *session, const char *sqlstate, const c
 	char type = session->held.size ? session->held.bytes[0] : 'S';
 
 	session->state = SESSION_IDLE;
+	lost_not_begun(session);
 	session_say_error(session, "ERROR", sqlstate, text, hint);
 	session->skipping = type == 'Q' || type == 'F' ? SESSION_SKIP_MESSAGE : SESSION_SKIP_TO_SYNC;
 	if (session_resume(session))

@@ -26,6 +26,7 @@ struct session_route {
 	uint64_t startup_min_us;        /* and as `min_us`. */
 	bool rescued;                   /* It comes back from a replica. */
 	bool free;                      /* Whatever it says goes to the replica. */
+	bool in_transaction;            /* The group at hand is the first one behind a BEGIN. */
 	struct map own;                 /* Statements about pgweir's own settings, by the client's names (route_setting.h). */
 };
 

@@ -232,6 +232,7 @@ static void session_free(struct session *session)
 	listen_free(session);
 	audit_free(session);
 	route_free(session);
+	lost_ends(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);
@@ -390,6 +391,8 @@ static void end_setting_up(struct session *session)
 		route_rescue(session);
 		return;
 	}
+	if (session->lost)
+		lost_begun_again(session);
 	bool loaded = audit_loads(session), asked = loaded || session->answer;
 
 	session->state = SESSION_LINKED;

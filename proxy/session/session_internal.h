@@ -43,6 +43,8 @@ bool scope_fits(const struct session *session, const struct statement *statement
 bool session_link(struct session *session);                     /* True: linked now. False: waits (or is closed). */
 void session_unlink(struct session *session);
 pool_granted_cb session_granted;
+/* Ours, whose answer the client does not see. Empties `sql`. */
+COLD void session_put_own_query(struct session *session, struct buf *sql, uint8_t flags, struct statement_name *name);
 void session_open_outbox(struct session *session);              /* To the server, beginning with what settings need. */
 void session_fail_waiting(struct session *session, const char *sqlstate, const char *text, const char *hint);
 

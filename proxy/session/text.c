@@ -173,6 +173,7 @@ static bool is_large_objects(uint32_t oid)
 void session_note_function(struct session *session, uint32_t oid)
 {
 	session->sent_effects |= SCAN_CALLS;
+	session->only_begun = false;
 	session->may_write = true;
 	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
 		return;
