@@ -55,6 +55,7 @@ void backend_free(struct backend **backend)
 	buf_fini(&gone->held);
 	buf_fini(&gone->batch);
 	buf_fini(&gone->group);
+	buf_fini(&gone->beginning);
 	mem_free(gone);
 }
 

@@ -315,16 +315,18 @@ static bool waits_for_reset(struct session *session)
 /* True if the message can be dealt with now. */
 static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size, size_t left)
 {
-	/* Most messages come while there is a server already. */
-	if (session->skipping || (session->lost && !lost_ends_before(session, message, size)))
+	bool lost = session->lost != LOST_NOTHING;
+
+	if (session->skipping || (lost && !lost_needs_server(session, message, size)))
 		return true;
-	if (session->state == SESSION_LINKED && !session->resetting && !session->judged && !settings_on_their_way(session->backend))
+	/* Most messages come while there is a server already. */
+	if (!lost && session->state == SESSION_LINKED && !session->resetting && !session->judged && !settings_on_their_way(session->backend))
 		return true;
 	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
 		return false;
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
 		return true;
-	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
+	if (!session->backend && !lost && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
 		return true;
 	if (!session->backend && session->routing && !route_decide(session, message, left))
 		return false;
@@ -334,6 +336,10 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		route_may_go_on(session, message, left);
 	if (session->state == SESSION_SETTING_UP)
 		return false;
+	if (lost) {
+		lost_begin_again(session);
+		return false;
+	}
 	if (!waits_for_reset(session) && may_follow_setup(session, message, size))
 		return true;
 	session->state = SESSION_SETTING_UP;

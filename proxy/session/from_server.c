@@ -82,7 +82,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		return true;
 	}
 	if (request->flags & REQUEST_TRY) {
-		if (request->kind == REQUEST_QUERY && !session->on_replica && state_statement(session->settings, request->name->text))
+		if (request->name && request->kind == REQUEST_QUERY && !session->on_replica && state_statement(session->settings, request->name->text))
 			missing_note(session, request->name->text, body, size);
 		return true;
 	}

@@ -1,5 +1,6 @@
 /* Between a session and the pool: wanting a server connection, getting it, giving it back. */
 #include "listen.h"
+#include "lost.h"
 #include "pgweir/wire.h"
 #include "route.h"
 #include "session_internal.h"
@@ -14,6 +15,8 @@ static void take(struct session *session, struct backend *backend)
 	session->share->session_linked++;
 	session->scope_unsure = session->sql_prepared = session->resetting = session->left_unsaid = session->may_commit = false;
 	session->sent_effects = 0;
+	session->only_begun = false;
+	backend->beginning.size = 0;
 	session->setup_due = sequences_taken(session) | (backend->settings != session->settings);
 	listen_linked(session);
 	audit_linked(session);
@@ -67,6 +70,7 @@ void session_fail_waiting(struct session *session, const char *sqlstate, const c
 	char type = session->held.size ? session->held.bytes[0] : 'S';
 
 	session->state = SESSION_IDLE;
+	lost_not_begun(session);
 	session_say_error(session, "ERROR", sqlstate, text, hint);
 	session->skipping = type == 'Q' || type == 'F' ? SESSION_SKIP_MESSAGE : SESSION_SKIP_TO_SYNC;
 	if (session_resume(session))

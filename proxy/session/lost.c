@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lost.h"
+#include "lost_text.h"
 #include "pgweir/log.h"
 #include "pgweir/routing.h"
 #include "pgweir/wire.h"
@@ -18,17 +19,25 @@
 /* Besides the effects: there is something that runs, be it without any. */
 #define RUNS (1u << 31)
 
+static bool is_rollback(const char *text, size_t size)
+{
+	struct lost_text ending = lost_text_read(text, size);
+
+	return ending.kind == LOST_TEXT_ENDS && !ending.commits && !ending.more;
+}
+
 void lost_note_run(struct session *session, const struct sql_run *run)
 {
 	/* What SQL has prepared can be run without its text. */
 	bool unknown = session->long_text || !run->text;
 	uint32_t effects = run->effects | (unknown ? SCAN_UNKNOWN : 0);
 
+	lost_note_transaction(session, run);
 	session->sent_effects |= effects | RUNS;
 	if (effects & SCAN_UNKNOWN)
 		session->may_commit = true;
 	else if (effects & SCAN_ENDS)
-		session->may_commit |= !lost_is_rollback(run->text, run->size);
+		session->may_commit |= !is_rollback(run->text, run->size);
 }
 
 /* --- Whether --- */
@@ -100,6 +109,11 @@ static enum lost what_is_left(const struct session *session, const struct loss *
 	bool under_way = loss->groups || loss->rest;
 	bool ended = under_way && session->sent_effects & SCAN_ENDS && !(session->sent_effects & SCAN_UNKNOWN);
 
+	/* It was being made there. */
+	if (session->lost >= LOST_BEGUN)
+		return (enum lost)session->lost;
+	if (lost_has_only_begun(session))
+		return LOST_BEGUN;
 	if (session->sent_effects & SCAN_BEGINS)
 		return under_way ? LOST_TRANSACTION : LOST_UNTOLD;
 	if (backend->status == 'I')
@@ -158,11 +172,19 @@ static void let_go(struct session *session)
 
 	if (session->notes_writes)
 		route_lost(session);
+	lost_keep_beginning(session);
 	session->backend = NULL;
 	session->share->session_linked--;
 	session->state = SESSION_IDLE;
 	route_unlinked(session);
 	pool_close(backend, backend->retire ? backend->retire_reason : CLOSE_SERVER_GONE);
+}
+
+static const char *outcome_of(const struct loss *loss)
+{
+	if (loss->then >= LOST_BEGUN)
+		return "begun again";
+	return loss->first == REFUSAL_IN_DOUBT ? "in doubt" : "undone";
 }
 
 bool lost_go_on(struct session *session)
@@ -176,12 +198,13 @@ bool lost_go_on(struct session *session)
 
 	log_event(LOG_LEVEL_INFO, "a client goes on without its server", LOG_TEXT("database", session->share->database_name),
 		LOG_TEXT("user", session->guest->name), LOG_TEXT("host", session->backend->host->name),
-		LOG_TEXT("outcome", loss.first == REFUSAL_IN_DOUBT ? "in doubt" : "undone"));
+		LOG_TEXT("outcome", outcome_of(&loss)));
 	session->losing = false;
-	session->lost = (uint8_t)loss.then;
-	session->lost_portal = 0;
 	undo(session);
 	let_go(session);
+	session->lost = (uint8_t)loss.then;
+	if (session->lost == LOST_NOTHING)
+		lost_ends(session);
 	if (loss.rest)
 		session->skipping = SESSION_SKIP_TO_SYNC;
 	put_answers(session, &loss, &out);

@@ -9,6 +9,9 @@ enum lost {
 	LOST_BATCH,             /* A batch outside of a transaction, before its Sync. Its client is still to be told. */
 	LOST_UNTOLD,            /* A transaction, and its client is still to be told. */
 	LOST_TRANSACTION,       /* It has failed, as by any other error. */
+	/* With the next message that needs a server, what there was is made there: */
+	LOST_BEGUN,             /* a transaction that has answered nothing but its BEGIN; */
+	LOST_FAILED,            /* one that has failed, which its client ends in a way that goes on. */
 };
 
 /* lost.c */
@@ -19,11 +22,27 @@ bool lost_announced(struct session *session, const char *sqlstate);
 bool lost_go_on(struct session *session);
 
 /* lost_transaction.c: without a server, inside what is lost. */
+/* False: the message can be dealt with as it is. */
+bool lost_needs_server(struct session *session, const char *message, size_t size);
 /* A message of the client's: true if it has been answered, false if it is to be dealt with as ever. */
 bool lost_answer(struct session *session, const char *message, size_t size);
-/* It is a text that ends the transaction and goes on. Nothing is lost from here on. */
-bool lost_ends_before(struct session *session, const char *message, size_t size);
-bool lost_is_rollback(const char *text, size_t size);
-static inline char lost_status(const struct session *session) { return session->lost >= LOST_UNTOLD ? 'E' : 'I'; }
+void lost_ends(struct session *session);                        /* Nothing is lost any more, and nothing of it kept. */
+static inline char lost_status(const struct session *session)
+{
+	static const char statuses[] = { 'I', 'I', 'E', 'E', 'T', 'E' };
+
+	return statuses[session->lost];
+}
+
+/* lost_again.c */
+/* Whether this transaction has been begun in a way that can be repeated, and has answered nothing since. */
+bool lost_has_only_begun(const struct session *session);
+void lost_note_transaction(struct session *session, const struct sql_run *run);
+/* With a server: LOST_BEGUN or LOST_FAILED becomes true there, and the session goes on once it has. */
+void lost_begin_again(struct session *session);
+void lost_begun_again(struct session *session);
+void lost_not_begun(struct session *session);                   /* There is no server to be had. */
+/* How the transaction was begun, from the server that is let go. */
+void lost_keep_beginning(struct session *session);
 
 #endif

@@ -1,78 +1,117 @@
 /* A transaction whose server is lost: until the client ends it, it has failed, as PostgreSQL has it, but without a server.
  *
- * The first thing that is refused after a loss that the client could not be told of gets 40001, everything else 25P02. A COMMIT
- * that does not know of the loss is refused as well: few look at the tag that says ROLLBACK. */
+ * The first thing that is refused after a loss that the client could not be told of gets 40001, everything else what PostgreSQL
+ * says in a transaction that has failed. A COMMIT that does not know of the loss is refused as well: few look at the tag that
+ * says ROLLBACK. What ends the transaction and goes on (AND CHAIN, or with statements behind it) needs a server (lost_again.c).
+ *
+ * Failure story: what no server has looked at may be called 25P02 although a server would have found more wrong with it: a
+ * text that has a mistake, a portal that never was. */
 #include <string.h>
 
 #include "lost.h"
+#include "lost_text.h"
 #include "pgweir/mem.h"
-#include "pgweir/scan_tokens.h"
 #include "pgweir/wire.h"
+#include "route.h"
 #include "session_internal.h"
 
-/* --- Texts --- */
+/* --- What needs a server --- */
 
-enum text_kind {
-	TEXT_OTHER,
-	TEXT_EMPTY,
-	TEXT_ROLLBACK,
-	TEXT_ROLLBACK_FIRST,            /* And more behind it. */
-	TEXT_COMMIT,
-};
-
-static bool take_semicolons(struct scan_cursor *words)
+static const char *behind(const char *at, const char *end)
 {
-	bool taken = false;
+	const char *nul = at && at < end ? memchr(at, '\0', (size_t)(end - at)) : NULL;
 
-	for (; words->token.part == SCAN_PART_OTHER && *words->token.at == ';'; taken = true)
-		scan_cursor_next(words);
-	return taken;
+	return nul ? nul + 1 : NULL;
 }
 
-/* AND CHAIN would have to begin another one. */
-static bool take_rest(struct scan_cursor *words)
+/* What a Parse message says behind its name, of a statement that is known; NULL: there is none, or SQL has made it. */
+static const char *find_statement(const struct session *session, const char *name, size_t *size)
 {
-	if (!scan_cursor_take(words, "work"))
-		scan_cursor_take(words, "transaction");
-	return !scan_cursor_take(words, "and") || (scan_cursor_take(words, "no") && scan_cursor_take(words, "chain"));
+	const struct statement_name *known = *name ? map_get_text(&session->names, name) : NULL;
+	bool unnamed = !*name && session->unnamed_token && session->unnamed;
+
+	if (!known && !unnamed)
+		return NULL;
+	*size = known ? known->statement->parse_size : session->unnamed->size;
+	return known ? known->statement->parse : session->unnamed->bytes;
 }
 
-static enum text_kind kind_of(const char *text, size_t size)
+/* The text that a whole message is about. */
+static struct lost_text text_of(const struct session *session, const char *message, size_t size)
 {
-	const char *end = text + strnlen(text, size);
-	struct scan_cursor words = { .token = scan_token_next(text, end), .end = end };
-	enum text_kind kind = TEXT_OTHER;
+	const char *body = message + WIRE_HEADER_SIZE, *end = message + size, *text = NULL;
+	size_t text_size = 0;
 
-	take_semicolons(&words);
-	if (words.token.part == SCAN_PART_END)
-		return TEXT_EMPTY;
-	if (scan_cursor_take(&words, "rollback") || scan_cursor_take(&words, "abort"))
-		kind = TEXT_ROLLBACK;
-	else if (scan_cursor_take(&words, "commit") || scan_cursor_take(&words, "end"))
-		kind = TEXT_COMMIT;
-	if (kind == TEXT_OTHER || !take_rest(&words))
-		return TEXT_OTHER;
-	bool closed = take_semicolons(&words);
-
-	if (words.token.part == SCAN_PART_END)
-		return kind;
-	return closed && kind == TEXT_ROLLBACK ? TEXT_ROLLBACK_FIRST : TEXT_OTHER;
+	if (message[0] == 'Q') {
+		text = body;
+		text_size = (size_t)(end - body);
+	} else if (message[0] == 'P' && (text = behind(body, end))) {
+		text_size = (size_t)(end - text);
+	} else if (message[0] == 'B' && behind(behind(body, end), end)) {
+		text = find_statement(session, behind(body, end), &text_size);
+	}
+	return text ? lost_text_read(text, text_size) : (struct lost_text){ .kind = LOST_TEXT_OTHER };
 }
 
-bool lost_is_rollback(const char *text, size_t size)
+/* It ends what is lost and goes on. Who does not know of the loss must not take that for a COMMIT. */
+static bool goes_on(const struct session *session, const struct lost_text *text)
 {
-	return text && kind_of(text, size) == TEXT_ROLLBACK;
-}
-
-bool lost_ends_before(struct session *session, const char *message, size_t size)
-{
-	bool whole = size == wire_message_size(message);
-
-	if (message[0] != 'Q' || !whole || session->lost == LOST_BATCH
-		|| kind_of(message + WIRE_HEADER_SIZE, size - WIRE_HEADER_SIZE) != TEXT_ROLLBACK_FIRST)
+	if (text->kind != LOST_TEXT_ENDS || !(text->chains || text->more) || (text->commits && session->lost == LOST_UNTOLD))
 		return false;
-	session->lost = LOST_NOTHING;
+	return !text->chains || session->beginning.size;
+}
+
+static void send_elsewhere(struct session *session, unsigned cause)
+{
+	if (!session->backend && session->routing && session->routing != ROUTING_REPLICA)
+		session->route->forced = cause;
+}
+
+bool lost_needs_server(struct session *session, const char *message, size_t size)
+{
+	bool whole = size == wire_message_size(message) && size > WIRE_HEADER_SIZE;
+
+	if (session->lost == LOST_BATCH || !strchr("QPBDEF", message[0]))
+		return false;
+	struct lost_text text = whole ? text_of(session, message, size) : (struct lost_text){ 0 };
+
+	if (session->lost == LOST_BEGUN) {
+		if (message[0] == 'Q' && lost_text_only_ends(&text) && !text.prepares)
+			return false;
+		send_elsewhere(session, ROUTE_RESCUED);
+		return true;
+	}
+	if (session->lost != LOST_FAILED && !goes_on(session, &text))
+		return false;
+	session->lost = LOST_FAILED;
+	send_elsewhere(session, ROUTE_TRANSACTION);
 	return true;
+}
+
+/* --- The end --- */
+
+static bool free_portal(const void *key, size_t size, void *value, void *arg)
+{
+	(void)key, (void)size, (void)arg;
+	mem_free(value);
+	return true;
+}
+
+static void portals_free(struct session *session)
+{
+	if (!session->lost_portals)
+		return;
+	map_foreach(session->lost_portals, free_portal, NULL);
+	map_fini(session->lost_portals);
+	mem_free(session->lost_portals);
+	session->lost_portals = NULL;
+}
+
+void lost_ends(struct session *session)
+{
+	session->lost = LOST_NOTHING;
+	portals_free(session);
+	buf_fini(&session->beginning);
 }
 
 /* --- Answers --- */
@@ -88,6 +127,16 @@ static void put_empty(struct session *session, char type)
 	struct buf out = { 0 };
 
 	wire_end(&out, wire_begin(&out, type));
+	put(session, &out);
+}
+
+static void put_tag(struct session *session, const char *tag)
+{
+	struct buf out = { 0 };
+	size_t begun = wire_begin(&out, 'C');
+
+	buf_append_cstring(&out, tag);
+	wire_end(&out, begun);
 	put(session, &out);
 }
 
@@ -113,70 +162,78 @@ static void put_nothing_described(struct session *session, bool statement)
 	put(session, &out);
 }
 
-static void refuse(struct session *session, bool ends)
+/* The client knows of it from here on. */
+static void told(struct session *session)
 {
-	bool told = session->lost == LOST_TRANSACTION;
+	if (session->lost == LOST_BATCH)
+		lost_ends(session);
+	else
+		session->lost = LOST_TRANSACTION;
+}
 
-	session_put_refusal(session, told ? REFUSAL_ABORTED : REFUSAL_LOST);
-	session->lost = session->lost == LOST_BATCH || ends ? LOST_NOTHING : LOST_TRANSACTION;
+static void refuse(struct session *session)
+{
+	session_put_refusal(session, session->lost == LOST_TRANSACTION ? REFUSAL_ABORTED : REFUSAL_LOST);
+	told(session);
+}
+
+/* In PostgreSQL's words, if the client knows what has become of its transaction. Takes the text. */
+static void refuse_as(struct session *session, const char *sqlstate, char *text)
+{
+	struct wire_error error = { .severity = "ERROR", .sqlstate = sqlstate, .message = text };
+	struct buf out = { 0 };
+
+	if (session->lost == LOST_TRANSACTION) {
+		wire_put_error(&out, &error);
+		put(session, &out);
+	} else {
+		refuse(session);
+	}
+	mem_free(text);
 }
 
 /* False: it is refused. */
-static bool run(struct session *session, enum text_kind kind)
+static bool run(struct session *session, const struct lost_text *text)
 {
-	struct buf out = { 0 };
-
-	if (kind == TEXT_EMPTY) {
+	if (text->kind == LOST_TEXT_EMPTY) {
 		put_empty(session, 'I');
 		return true;
 	}
-	bool unaware = kind == TEXT_COMMIT && session->lost == LOST_UNTOLD;
-
-	if (unaware || (kind != TEXT_COMMIT && kind != TEXT_ROLLBACK)) {
-		refuse(session, unaware);
+	if (text->kind == LOST_TEXT_TO_SAVEPOINT) {
+		refuse_as(session, "3B001", mem_printf("savepoint \"%s\" does not exist", text->savepoint));
 		return false;
 	}
-	size_t begun = wire_begin(&out, 'C');
-
-	buf_append_cstring(&out, "ROLLBACK");
-	wire_end(&out, begun);
-	put(session, &out);
-	session->lost = LOST_NOTHING;
+	if (text->kind != LOST_TEXT_ENDS) {
+		refuse(session);
+		return false;
+	}
+	if (text->commits && session->lost == LOST_UNTOLD) {
+		refuse(session);
+		lost_ends(session);
+		return false;
+	}
+	/* In what was only begun there is nothing to undo. */
+	put_tag(session, text->commits && session->lost == LOST_BEGUN ? "COMMIT" : "ROLLBACK");
+	lost_ends(session);
 	return true;
 }
 
 /* --- Messages: NULL-terminated parts are looked for, not trusted. --- */
 
-static const char *behind(const char *at, const char *end)
-{
-	const char *nul = at < end ? memchr(at, '\0', (size_t)(end - at)) : NULL;
-
-	return nul ? nul + 1 : NULL;
-}
-
-static enum text_kind kind_of_statement(const struct session *session, const char *name, const char *end)
-{
-	const struct statement_name *known;
-
-	if (!name || !behind(name, end))
-		return TEXT_OTHER;
-	if (!*name)
-		return session->unnamed_token && session->unnamed ? kind_of(session->unnamed->bytes, session->unnamed->size) : TEXT_OTHER;
-	known = map_get_text(&session->names, name);
-	return known ? kind_of(known->statement->parse, known->statement->parse_size) : TEXT_OTHER;
-}
-
-static bool can_run(enum text_kind kind)
-{
-	return kind == TEXT_EMPTY || kind == TEXT_ROLLBACK || kind == TEXT_COMMIT;
-}
-
-/* Each: false if it is refused. What is too long to be seen whole has no `end`, and ends no transaction. */
+/* Each: false if it is refused as anything is. What is too long to be seen whole has no `end`, and ends no transaction. */
 
 static bool answer_query(struct session *session, const char *body, const char *end)
 {
+	struct lost_text text = { .kind = LOST_TEXT_OTHER };
+
 	session->unnamed_token = 0;
-	run(session, end ? kind_of(body, (size_t)(end - body)) : TEXT_OTHER);
+	if (end)
+		text = lost_text_read(body, (size_t)(end - body));
+	if (text.chains && !(text.commits && session->lost == LOST_UNTOLD))
+		text.kind = LOST_TEXT_OTHER;
+	if (session->lost_portals)
+		mem_free(map_take_text(session->lost_portals, ""));
+	run(session, &text);
 	put_ready(session);
 	return true;
 }
@@ -184,39 +241,117 @@ static bool answer_query(struct session *session, const char *body, const char *
 static bool answer_call(struct session *session, const char *body, const char *end)
 {
 	(void)body, (void)end;
-	refuse(session, false);
+	refuse(session);
 	put_ready(session);
 	return true;
 }
 
+static bool skip_to_sync(struct session *session)
+{
+	session->skipping = SESSION_SKIP_TO_SYNC;
+	return true;
+}
+
+static bool has_parameters(const char *types, const char *end)
+{
+	return !types || end - types < 2 || types[0] || types[1];
+}
+
 static bool answer_parse(struct session *session, const char *body, const char *end)
 {
-	const char *text = behind(body, end);
+	const char *text = behind(body, end), *types = behind(text, end);
 
-	if (!text || !can_run(kind_of(text, (size_t)(end - text))) || !prepared_parse_unasked(session, body, text, end))
+	if (has_parameters(types, end))
+		return false;
+	struct lost_text read = lost_text_read(text, (size_t)(end - text));
+
+	if (read.kind == LOST_TEXT_OTHER || read.chains || read.more)
+		return false;
+	if (*body && map_get_text(&session->names, body)) {
+		refuse_as(session, "42P05", mem_printf("prepared statement \"%s\" already exists", body));
+		return skip_to_sync(session);
+	}
+	if (!prepared_parse_unasked(session, body, text, end))
 		return false;
 	put_empty(session, '1');
 	return true;
 }
 
+/* SQL has its own, which are not looked at here. */
+static bool is_known(const struct session *session, const char *name)
+{
+	return session->share->settings.max_prepared_statements == 0 || session->sql_prepared || session->pins
+		|| (*name && state_statement(session->settings, name));
+}
+
+/* What it is: LOST_TEXT_OTHER where it has parameters. False: there is none, which has been said. */
+static bool look_up(struct session *session, const char *name, struct lost_text *found)
+{
+	size_t size = 0;
+	const char *text = find_statement(session, name, &size);
+
+	*found = (struct lost_text){ .kind = LOST_TEXT_OTHER };
+	if (!text && !is_known(session, name)) {
+		refuse_as(session, "26000", *name ? mem_printf("prepared statement \"%s\" does not exist", name)
+			: mem_strdup("unnamed prepared statement does not exist"));
+		return false;
+	}
+	if (text && !has_parameters(behind(text, text + size), text + size))
+		*found = lost_text_read(text, size);
+	return true;
+}
+
+/* How many values a Bind has, for a statement that takes none. */
+static unsigned count_values(const char *formats, const char *end)
+{
+	size_t left = (size_t)(end - formats);
+	size_t skip = left >= 2 ? 2 + 2 * (size_t)wire_u16(formats) : left;
+
+	return skip + 2 <= left ? wire_u16(formats + skip) : 0;
+}
+
 static bool answer_bind(struct session *session, const char *body, const char *end)
 {
-	enum text_kind kind = kind_of_statement(session, behind(body, end), end);
+	const char *name = behind(body, end), *formats = behind(name, end);
+	struct lost_text found;
 
-	session->lost_portal = TEXT_OTHER;
-	if (*body || !can_run(kind))
+	if (!formats)
 		return false;
-	session->lost_portal = (uint8_t)kind;
+	if (!look_up(session, name, &found))
+		return skip_to_sync(session);
+	if ((found.kind != LOST_TEXT_ENDS && found.kind != LOST_TEXT_TO_SAVEPOINT) || found.chains || found.more)
+		return false;
+	if (count_values(formats, end)) {
+		refuse_as(session, "08P01", mem_printf("bind message supplies %u parameters, but prepared statement \"%s\" requires 0",
+			count_values(formats, end), name));
+		return skip_to_sync(session);
+	}
+	if (!session->lost_portals)
+		session->lost_portals = NEW(struct map);
+	if (*body && map_get_text(session->lost_portals, body)) {
+		refuse_as(session, "42P03", mem_printf("cursor \"%s\" already exists", body));
+		return skip_to_sync(session);
+	}
+	mem_free(map_put_text(session->lost_portals, body, mem_dup(&found, sizeof(found))));
 	put_empty(session, '2');
 	return true;
+}
+
+static const struct lost_text *find_portal(const struct session *session, const char *name, const char *end)
+{
+	return session->lost_portals && behind(name, end) ? map_get_text(session->lost_portals, name) : NULL;
 }
 
 static bool answer_describe(struct session *session, const char *body, const char *end)
 {
 	bool statement = *body == 'S';
-	enum text_kind kind = statement ? kind_of_statement(session, body + 1, end) : (enum text_kind)session->lost_portal;
+	struct lost_text found = { .kind = LOST_TEXT_OTHER };
 
-	if (!can_run(kind))
+	if (!behind(body + 1, end))
+		return false;
+	if (statement && !look_up(session, body + 1, &found))
+		return skip_to_sync(session);
+	if (statement ? found.kind == LOST_TEXT_OTHER : !find_portal(session, body + 1, end))
 		return false;
 	put_nothing_described(session, statement);
 	return true;
@@ -224,44 +359,55 @@ static bool answer_describe(struct session *session, const char *body, const cha
 
 static bool answer_execute(struct session *session, const char *body, const char *end)
 {
-	(void)end;
-	if (*body || !can_run((enum text_kind)session->lost_portal))
-		return false;
-	if (!run(session, (enum text_kind)session->lost_portal))
-		session->skipping = SESSION_SKIP_TO_SYNC;
-	return true;
+	const struct lost_text *portal = find_portal(session, body, end);
+	struct lost_text text = portal ? *portal : (struct lost_text){ .kind = LOST_TEXT_OTHER };
+
+	return run(session, &text) || skip_to_sync(session);
 }
 
 /* What was asked in this batch is lost, and not to be taken for done. */
 static bool answer_sync(struct session *session, const char *body, const char *end)
 {
 	(void)body, (void)end;
-	if (session->lost != LOST_TRANSACTION)
-		refuse(session, false);
+	if (session->lost < LOST_TRANSACTION)
+		refuse(session);
 	put_ready(session);
 	return true;
 }
 
-static bool (*const handlers[256])(struct session *session, const char *body, const char *end) = {
-	['Q'] = answer_query, ['F'] = answer_call, ['P'] = answer_parse, ['B'] = answer_bind, ['D'] = answer_describe,
-	['E'] = answer_execute, ['S'] = answer_sync,
+/* As ever, and here too. */
+static bool note_close(struct session *session, const char *body, const char *end)
+{
+	if (*body == 'P' && find_portal(session, body + 1, end))
+		mem_free(map_take_text(session->lost_portals, body + 1));
+	return false;
+}
+
+static const struct {
+	bool (*handle)(struct session *session, const char *body, const char *end);
+	bool simple;                    /* It is a group by itself, or its end. */
+	bool passes;                    /* If it is not answered, it is dealt with as ever. */
+} handlers[256] = {
+	['Q'] = { answer_query, true, false }, ['F'] = { answer_call, true, false }, ['S'] = { answer_sync, true, false },
+	['P'] = { answer_parse, false, false }, ['B'] = { answer_bind, false, false }, ['D'] = { answer_describe, false, false },
+	['E'] = { answer_execute, false, false }, ['C'] = { note_close, false, true },
 };
 
 bool lost_answer(struct session *session, const char *message, size_t size)
 {
-	bool (*handler)(struct session *session, const char *body, const char *end) = handlers[(unsigned char)message[0]];
+	unsigned char type = (unsigned char)message[0];
 	bool whole = size == wire_message_size(message) && size > WIRE_HEADER_SIZE;
-	bool simple = message[0] == 'Q' || message[0] == 'F' || message[0] == 'S';
+	/* A batch that is lost has no good end. */
+	bool hopeless = !handlers[type].simple && (!whole || session->lost == LOST_BATCH);
 
-	if (!handler)
+	if (!handlers[type].handle)
 		return false;
 	session->batch_kept = false;
-	/* A batch that is lost has no good end. */
-	bool hopeless = !simple && (!whole || session->lost == LOST_BATCH);
-
-	if (!hopeless && handler(session, message + WIRE_HEADER_SIZE, whole ? message + size : NULL))
+	if ((!hopeless || handlers[type].passes) && handlers[type].handle(session, message + WIRE_HEADER_SIZE, whole ? message + size : NULL))
 		return true;
-	refuse(session, false);
+	if (handlers[type].passes)
+		return false;
+	refuse(session);
 	session->skipping = SESSION_SKIP_TO_SYNC;
 	return true;
 }

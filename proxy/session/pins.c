@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "route_setting.h"
 #include "session_internal.h"
 
 static const char *const pin_names[PIN_COUNT] = {
@@ -60,6 +61,7 @@ static void note_discard_all(struct session *session)
 	prepared_forget_all(session);
 	missing_forget_all(session);
 	listen_note_discard_all(session);
+	route_setting_reset_all(session, NULL, 0);
 	state_unref(&session->backend->settings);
 	session->backend->touched = session->mode == POOL_MODE_SESSION;
 	if (session->mode == POOL_MODE_SESSION)

@@ -70,6 +70,14 @@ void session_append_refusal(enum refusal refusal, struct buf *out)
 	wire_put_error(out, &rows[refusal]);
 }
 
+void session_append_fatal_refusal(enum refusal refusal, struct buf *out)
+{
+	struct wire_error error = rows[refusal];
+
+	error.severity = "FATAL";
+	wire_put_error(out, &error);
+}
+
 void session_put_refusal(struct session *session, enum refusal refusal)
 {
 	struct buf message = { 0 };

@@ -25,5 +25,6 @@ enum refusal {
 void session_refuse(struct session *session, char type, enum refusal refusal);  /* Instead of a message of that type. */
 void session_put_refusal(struct session *session, enum refusal refusal);
 void session_append_refusal(enum refusal refusal, struct buf *out);
+void session_append_fatal_refusal(enum refusal refusal, struct buf *out);      /* The session ends with it. */
 
 #endif

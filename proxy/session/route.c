@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "audit_internal.h"
+#include "lost.h"
 #include "pgweir/clock.h"
 #include "pgweir/mem.h"
 
@@ -17,7 +18,7 @@ static struct session_route *route_of(struct session *session)
 {
 	if (!session->route) {
 		session->route = NEW(struct session_route);
-		session->route->chosen = -1;
+		session->route->chosen = session->route->startup_mode = -1;
 		session->route->home = route_home_get(session->share->database->cluster->name, session->share->dbname);
 	}
 	return session->route;
@@ -84,11 +85,10 @@ void route_free(struct session *session)
 
 struct pool_share *route_welcome_share(struct session *session)
 {
-	const struct config_cluster *cluster = session->share->database->cluster;
 	struct replica_wish wish = { .stale = true };
 	enum route_cause why;
 
-	if (session->share->replication || session->guest->settings.routing != ROUTING_REPLICA || !cluster->probe_user)
+	if (session->routing != ROUTING_REPLICA)
 		return session->share;
 	struct pool_share *replica = pool_replica_choose(session->share, &wish, &why);
 
@@ -210,13 +210,28 @@ static void keep_group(struct session *session, const char *bytes, size_t size)
 	struct buf *kept = &session->backend->group;
 
 	CHECK(route->group_size && route->group_size <= size);
-	session->group_due = false;
+	session->group_due = route->in_transaction = false;
 	session->group_kept = true;
 	session->group_sent = session->batch_answered = false;
 	session->group_left = route->group_size;
 	kept->size = 0;
 	buf_append(kept, bytes, route->group_size);
 	route->asked_us = session->worker->now_us;
+}
+
+/* Of a transaction on a replica that has answered nothing but its BEGIN: if it is a read it can be run elsewhere, too, behind
+ * another BEGIN. */
+static void keep_first_group(struct session *session, const char *bytes, size_t size)
+{
+	if (!lost_has_only_begun(session) || session->group_kept)
+		return;
+	struct route_group group = route_group_judge(session, bytes, size);
+
+	if (!group.size || (group.cause != ROUTE_READ && group.cause != ROUTE_HINT_REPLICA))
+		return;
+	session->route->group_size = group.size;
+	keep_group(session, bytes, size);
+	session->route->in_transaction = true;
 }
 
 bool route_may_go_on(struct session *session, const char *bytes, size_t size)
@@ -227,8 +242,12 @@ bool route_may_go_on(struct session *session, const char *bytes, size_t size)
 		keep_group(session, bytes, size);
 		return true;
 	}
-	if (session->group_left || backend->unsynced || requests_count(&backend->requests) == 0)
+	if (session->group_left || backend->unsynced)
 		return true;
+	if (requests_count(&backend->requests) == 0) {
+		keep_first_group(session, bytes, size);
+		return true;
+	}
 	/* What comes behind the group at hand may be for another server. */
 	session->state = SESSION_SETTING_UP;
 	return false;

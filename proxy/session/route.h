@@ -22,8 +22,11 @@ struct session_route {
 	size_t group_size;
 	unsigned forced;                /* The cause for which the next group goes to the primary; 0: none. */
 	int chosen;                     /* enum routing_mode, if the client has set one; else -1. */
+	int startup_mode;               /* What it has begun with, and RESET leads to: as `chosen`, */
+	uint64_t startup_min_us;        /* and as `min_us`. */
 	bool rescued;                   /* It comes back from a replica. */
 	bool free;                      /* Whatever it says goes to the replica. */
+	bool in_transaction;            /* The group at hand is the first one behind a BEGIN. */
 	struct map own;                 /* Statements about pgweir's own settings, by the client's names (route_setting.h). */
 };
 

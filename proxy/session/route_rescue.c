@@ -7,6 +7,7 @@
  * Failure story: what cannot be run again is the client's to hear, in the server's words. */
 #include <string.h>
 
+#include "lost.h"
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
@@ -21,18 +22,19 @@ enum { MINUTE_US = 60 * 1000 * 1000 };
 static const struct {
 	const char *sqlstate;
 	uint64_t avoided_us;
+	bool in_read_only;                      /* A primary says so, too, in a READ ONLY transaction. */
 } refusals[] = {
-	{ "25006", 10 * (uint64_t)MINUTE_US },  /* read_only_sql_transaction */
-	{ "0A000", 10 * (uint64_t)MINUTE_US },  /* feature_not_supported: "… during recovery" */
-	{ "55000", 10 * (uint64_t)MINUTE_US },  /* object_not_in_prerequisite_state: "recovery is in progress", unlogged tables */
-	{ "XX000", MINUTE_US },                 /* internal_error: what nobody thought of */
-	{ "40001", MINUTE_US },                 /* serialization_failure: "conflict with recovery" */
-	{ "40P01", MINUTE_US },                 /* deadlock_detected: with recovery */
-	{ "57P04", 0 },                         /* database_dropped */
+	{ "25006", 10 * (uint64_t)MINUTE_US, true },    /* read_only_sql_transaction */
+	{ "0A000", 10 * (uint64_t)MINUTE_US, false },  /* feature_not_supported: "… during recovery" */
+	{ "55000", 10 * (uint64_t)MINUTE_US, false },  /* object_not_in_prerequisite_state: "recovery is in progress", unlogged tables */
+	{ "XX000", MINUTE_US, false },                 /* internal_error: what nobody thought of */
+	{ "40001", MINUTE_US, false },                 /* serialization_failure: "conflict with recovery" */
+	{ "40P01", MINUTE_US, false },                 /* deadlock_detected: with recovery */
+	{ "57P04", 0, false },                         /* database_dropped */
 	/* It goes down, or comes up. */
-	{ "57P01", 0 }, { "57P02", 0 }, { "57P03", 0 },
+	{ "57P01", 0, false }, { "57P02", 0, false }, { "57P03", 0, false },
 	/* It may not have replayed yet what the statement needs. */
-	{ "42P01", 0 }, { "42703", 0 }, { "42704", 0 }, { "42883", 0 }, { "3F000", 0 }, { "3D000", 0 },
+	{ "42P01", 0, false }, { "42703", 0, false }, { "42704", 0, false }, { "42883", 0, false }, { "3F000", 0, false }, { "3D000", 0, false },
 };
 
 static int find_refusal(const char *sqlstate)
@@ -68,7 +70,9 @@ bool route_rescue_wanted(struct session *session, const struct request *request,
 
 	if (!nothing_is_sent(session) || (refusal < 0 && !settings) || session->pass_left)
 		return false;
-	if (refusal >= 0 && !settings)
+	if (refusal >= 0 && session->route->in_transaction && refusals[refusal].in_read_only)
+		return false;
+	if (refusal >= 0 && !settings && !session->route->in_transaction)
 		remember(session, refusals[refusal].avoided_us);
 	log_debug("a replica's refusal goes unseen", LOG_TEXT("database", session->share->database_name),
 		LOG_TEXT("host", session->backend->host->name), LOG_TEXT("sqlstate", sqlstate));
@@ -80,10 +84,15 @@ bool route_rescue_wanted(struct session *session, const struct request *request,
 	return true;
 }
 
-/* The group in front of what has come since. */
+/* The group in front of what has come since, and behind the BEGIN of its transaction. */
 static void hold_again(struct session *session)
 {
 	struct buf again = { 0 };
+
+	if (session->route->in_transaction) {
+		lost_keep_beginning(session);
+		session->lost = LOST_BEGUN;
+	}
 	const struct buf *group = &session->backend->group;
 
 	route_group_forget_names(session, group);
@@ -106,7 +115,11 @@ static void let_go(struct session *session, enum close_reason reason)
 	session->pass_left = 0;
 	session->state = SESSION_IDLE;
 	route_unlinked(session);
-	pool_close(backend, reason);
+	/* The transaction that has been given up. */
+	if (session->lost == LOST_BEGUN && !backend->said_fatal && reason != CLOSE_SERVER_GONE)
+		pool_abandon(backend, false);
+	else
+		pool_close(backend, reason);
 }
 
 static void resume(struct session *session)

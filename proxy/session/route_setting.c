@@ -128,8 +128,10 @@ static enum refusal take_value(struct words *words, struct own_statement *statem
 	size_t before = 0, behind = 0;
 	const char *from = words->token.at, *to = words->token.end;
 
-	if (take(words, "default"))
+	if (take(words, "default")) {
+		statement->to_startup = true;
 		return REFUSAL_NONE;
+	}
 	if (words->token.part >= SCAN_PART_NAME && words->token.part <= SCAN_PART_DOLLAR)
 		scan_token_quotes(&words->token, &before, &behind);
 	advance(words);
@@ -174,6 +176,7 @@ struct own_statement route_setting_parse(const char *text, size_t size)
 
 	words.token = scan_token_next(text, words.end);
 	statement.command = take_command(&words);
+	statement.to_startup = statement.command == OWN_RESET;
 	bool local = statement.command == OWN_SET && take(&words, "local");
 
 	if (statement.command == OWN_SET && !local)
@@ -241,8 +244,74 @@ void route_setting_apply(struct session *session, const struct own_statement *st
 {
 	if (statement->command == OWN_SHOW)
 		return;
+	route_prepare(session);
+	const struct session_route *route = session->route;
+
 	if (statement->setting == OWN_ROUTE)
-		route_choose_mode(session, statement->mode);
+		route_choose_mode(session, statement->to_startup ? route->startup_mode : statement->mode);
 	else
-		route_choose_minimum(session, statement->min_us);
+		route_choose_minimum(session, statement->to_startup ? route->startup_min_us : statement->min_us);
+}
+
+void route_setting_reset_all(struct session *session, const char *text, size_t size)
+{
+	struct words words = { .end = text ? text + strnlen(text, size) : NULL };
+
+	if (!session->route)
+		return;
+	if (text) {
+		words.token = scan_token_next(text, words.end);
+		if (!take(&words, "reset") || !take(&words, "all"))
+			return;
+	}
+	route_choose_mode(session, session->route->startup_mode);
+	route_choose_minimum(session, session->route->startup_min_us);
+}
+
+/* --- At the start --- */
+
+static enum refusal take_startup(struct session *session, const char *name, const char *value)
+{
+	struct own_statement statement = { .command = OWN_SET, .mode = -1 };
+
+	while (statement.setting < OWN_POSITION && strcmp(name, names[statement.setting]) != 0)
+		statement.setting++;
+	if (statement.setting == OWN_POSITION)
+		return REFUSAL_OWN_NAME;
+	enum refusal refusal = read_value(&statement, value);
+
+	if (refusal)
+		return refusal;
+	route_prepare(session);
+	if (statement.setting == OWN_ROUTE)
+		session->route->chosen = session->route->startup_mode = statement.mode;
+	else
+		session->route->min_us = session->route->startup_min_us = statement.min_us;
+	return REFUSAL_NONE;
+}
+
+enum refusal route_setting_take_startup(struct session *session, struct state **settings)
+{
+	struct state_builder others = { 0 };
+	enum refusal refusal = REFUSAL_NONE;
+	bool found = false;
+
+	for (size_t i = 0; i < state_count(*settings) && !refusal; i++) {
+		const struct state_pair *pair = &state_pairs(*settings)[i];
+
+		if (strncmp(pair->name, "pgweir.", strlen("pgweir.")) != 0)
+			continue;
+		if (!found)
+			state_builder_copy(&others, *settings);
+		found = true;
+		state_builder_unset(&others, pair->name);
+		refusal = take_startup(session, pair->name, pair->value);
+	}
+	if (!found)
+		return REFUSAL_NONE;
+	struct state *left = state_builder_finish(&others);
+
+	state_unref(settings);
+	*settings = left;
+	return refusal;
 }

@@ -12,6 +12,7 @@ struct own_statement {
 	enum own_command command;       /* OWN_NONE: it is about something else. */
 	enum own_setting setting;
 	enum refusal refusal;           /* Why it cannot be done. */
+	bool to_startup;                /* RESET, or TO DEFAULT. */
 	int mode;                       /* Of OWN_ROUTE: enum routing_mode, or -1. */
 	uint64_t min_us;                /* Of OWN_MIN_POSITION. */
 };
@@ -31,6 +32,10 @@ struct own_statement route_setting_parse(const char *text, size_t size);
 const char *route_setting_name(enum own_setting setting);
 char *route_setting_value(struct session *session, enum own_setting setting) MUST_USE;
 void route_setting_apply(struct session *session, const struct own_statement *statement);
+/* Takes them out of what the client begins with. A reason to refuse it, or REFUSAL_NONE. */
+enum refusal route_setting_take_startup(struct session *session, struct state **settings);
+/* Of all there are: RESET ALL, if the text is that, or (without a text) DISCARD ALL. */
+void route_setting_reset_all(struct session *session, const char *text, size_t size);
 /* Of a text that reaches a server connection all the same: a reason not to send it, or REFUSAL_NONE. */
 enum refusal route_setting_refusal(const struct session *session, const char *text, size_t size);
 

@@ -16,6 +16,7 @@
 #include "pgweir/socket.h"
 #include "pgweir/wire.h"
 #include "route.h"
+#include "route_setting.h"
 #include "session_internal.h"
 
 enum { SAME_BREATH_US = 5000 };
@@ -87,6 +88,7 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->waiter.share = session->share;
 	session->waiter.granted = session_granted;
 	list_init(&session->waiter.link);
+	session->startup_refusal = (uint8_t)route_setting_take_startup(session, &login->settings);
 	choose_settings(session, login);
 	route_begin(session);
 	conn_move(&session->conn, &login->conn);
@@ -230,6 +232,7 @@ static void session_free(struct session *session)
 	listen_free(session);
 	audit_free(session);
 	route_free(session);
+	lost_ends(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
 	state_unref(&session->login_settings);
@@ -388,6 +391,8 @@ static void end_setting_up(struct session *session)
 		route_rescue(session);
 		return;
 	}
+	if (session->lost)
+		lost_begun_again(session);
 	bool loaded = audit_loads(session), asked = loaded || session->answer;
 
 	session->state = SESSION_LINKED;

@@ -4,6 +4,7 @@
 #include "lost.h"
 #include "pgweir/mem.h"
 #include "route.h"
+#include "route_setting.h"
 #include "session_internal.h"
 
 #define STATES (SCAN_SETS | SCAN_PREPARES | SCAN_DEALLOCATES | SCAN_HOLDS | SCAN_CLOSES | SCAN_LOADS | SCAN_DISCARDS \
@@ -78,6 +79,8 @@ static void note_effects(struct session *session, uint32_t effects)
 void session_note_run(struct session *session, const struct sql_run *run)
 {
 	note_effects(session, run->effects);
+	if (run->effects & SCAN_SETS && session->route && run->text)
+		route_setting_reset_all(session, run->text, run->size);
 	if (run->type == 'P' && session->audits)
 		audit_run(session, run, run->effects);
 	if (run->effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
@@ -170,6 +173,7 @@ static bool is_large_objects(uint32_t oid)
 void session_note_function(struct session *session, uint32_t oid)
 {
 	session->sent_effects |= SCAN_CALLS;
+	session->only_begun = false;
 	session->may_write = true;
 	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
 		return;

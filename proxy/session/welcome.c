@@ -8,6 +8,7 @@
 
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
+#include "refuse.h"
 #include "route.h"
 #include "session_internal.h"
 
@@ -221,8 +222,22 @@ static void refuse_disabled(struct session *session)
 	buf_fini(&body);
 }
 
+/* As a server does with a bad setting of its own. */
+static void refuse_startup(struct session *session)
+{
+	struct buf body = { 0 };
+
+	session_append_fatal_refusal((enum refusal)session->startup_refusal, &body);
+	session_close(session, CLOSE_CLIENT_BAD_SETTING, &body);
+	buf_fini(&body);
+}
+
 void session_begin(struct session *session)
 {
+	if (session->startup_refusal) {
+		refuse_startup(session);
+		return;
+	}
 	if (atomic_load_explicit(&session->share->pool->database->disabled, memory_order_relaxed)) {
 		refuse_disabled(session);
 		return;

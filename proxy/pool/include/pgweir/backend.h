@@ -63,6 +63,7 @@ struct backend {
 	unsigned reconnect;             /* The database's then. */
 	struct prepared prepared;
 	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
+	struct buf beginning;           /* The borrower's: how its transaction was begun (session/lost_again.c). */
 	/* What few touch. */
 	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
 	uint64_t last_owner;            /* The id of the session that was lent it last; 0: none. */

@@ -32,16 +32,14 @@ struct session {
 	uint8_t state;                  /* enum session_state */
 	uint8_t mode;                   /* enum pool_mode */
 	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
-	uint8_t skipping, rescue, lost, lost_portal;    /* The latter three: enum rescue; enum lost, lost_transaction.c. */
-	uint8_t audits;                 /* enum audits, of the transaction at hand. */
-	uint8_t told;                   /* Bits of enum leftover: what the client's own text has said. */
+	uint8_t skipping, rescue, lost; /* The latter two: enum rescue, enum lost. */
+	uint8_t audits, told;           /* enum audits, of the transaction at hand; bits of enum leftover, as the client's text said. */
 	bool pass_drop, wrote, asks_sequences;  /* The latter two: sequences.c. */
 	bool unclear;                   /* What runs is nothing that the scanner could follow. */
 	bool functions_changed, scrub;  /* A transaction has; the connection is to be cleaned when it is given back. */
 	bool resetting;                 /* What is behind the text that runs must not be sent before its end. */
 	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
-	bool scope_unsure;              /* Settings may have changed, and the server is still to be asked. */
-	bool sql_prepared;              /* SQL may have made statements, and the server is still to be asked. */
+	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
 	uint8_t scan_flags;             /* enum scan_flag, of the settings. */
 	uint8_t routing;                /* enum routing_mode; ROUTING_PRIMARY: nothing is routed. */
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
@@ -51,9 +49,9 @@ struct session {
 	size_t pass_left;               /* Of the client's message at hand. */
 	size_t group_left;              /* Of a group that has been judged (route.h), what has not been walked yet. */
 	struct session_route *route;    /* Once its work is routed. */
-	bool group_due;                 /* It is linked for a group of which nothing has been sent. */
-	bool group_kept, group_sent;    /* The group can be run again; something of its answer has been forwarded. */
-	bool losing, left_unsaid, may_commit;   /* lost.c: the server ends; state is still to be asked for; COMMIT runs. */
+	bool group_due, group_kept, group_sent; /* Nothing of it has been sent; it can be run again; some of its answer is out. */
+	/* lost.c: the server ends; state is still to be asked for; COMMIT runs; nothing was sent since the transaction's BEGIN. */
+	bool losing, left_unsaid, may_commit, only_begun;
 	struct audit *audit;            /* What is known of functions' doings in the transaction at hand, or NULL. */
 	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;                /* What of the client's bytes must wait. */
@@ -68,6 +66,8 @@ struct session {
 	uint32_t unnamed_effects, sent_effects; /* Of running the unnamed statement; of what is not answered. */
 	struct deallocating *deallocating;      /* sql_names.c */
 	struct missing *missing;        /* missing.c */
+	struct map *lost_portals;       /* In what is lost: struct lost_text by name, or NULL; */
+	struct buf beginning;           /* and how it was begun. */
 	struct map names;               /* Prepared statements by the client's names: struct statement_name. */
 	struct pool_waiter waiter;
 	/* What few touch. */
@@ -87,7 +87,7 @@ struct session {
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
 	uint32_t pid, minor;
 	unsigned char key[32];
-	uint8_t key_size;
+	uint8_t key_size, startup_refusal;      /* The latter: enum refusal, of what it has asked to begin with. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
 };
 
