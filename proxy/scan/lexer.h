@@ -1,6 +1,6 @@
 /* The lexer's parts: lexer.c takes tokens that lie in one piece, the others what a piece's end may cut.
  *
- * Each function is handed a piece's bytes from `at` to `end` (or one byte, if it needs no more) and returns where it stopped:
+ * Each function gets a piece's bytes from `at` to `end` (or one byte, if it needs no more) and returns where it stopped:
  * it takes one byte at least, or leaves the lexer in a state that does. */
 #ifndef PGWEIR_LEXER_H
 #define PGWEIR_LEXER_H

@@ -65,7 +65,7 @@ bool session_resume(struct session *session);                   /* Goes on with 
 /* from_server.c */
 extern const struct backend_sink session_sink;
 
-/* prepared.c: messages of the client's, whole or as far as their rule asks. False: the session is to be closed. */
+/* prepared.c, prepared_parse.c: client's messages, whole or as far as their rule asks. False: the session is to be closed. */
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
 /* In `*skip`: an error of ours has taken the message's place. */
 #define PREPARED_REFUSED SIZE_MAX

@@ -1,6 +1,6 @@
 /* Prepared statements have one namespace, whether the protocol made them or SQL. Those of the protocol have names of ours
  * on the server, so that PREPARE, EXECUTE and DEALLOCATE of one are sent with that name; the server's errors get the
- * client's name back (prepared.c).
+ * client's name back (prepared_names.c).
  *
  * Failure story: where a name cannot be told (more than a few in one text), it stays as it is, and the server does not
  * find it. */

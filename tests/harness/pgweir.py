@@ -162,6 +162,10 @@ class Pgweir(Target):
         """One row of SHOW POOLS, or an empty one."""
         return next((row for row in self.show("POOLS") if (row["database"], row["user"]) == (database, user)), {})
 
+    def pins(self) -> dict[str, int]:
+        """What keeps clients of transaction mode on their server connections, and how many of them."""
+        return {row["reason"]: row["count"] for row in self.show("PINS") if row["count"] and row["reason"] != "session_mode"}
+
     def memory_kib(self) -> int:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))

@@ -168,6 +168,15 @@ def pgweir(request, shared):
 
 
 @pytest.fixture
+def pair(pgweir):
+    """Two clients on one server connection."""
+    clients = pgweir.raw("one"), pgweir.raw("one")
+    yield clients
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
 def start_pgweir(cluster):
     """start_pgweir(sections, users=…): a proxy of the test's own. Databases without a host lead to the primary, but for those
     that say "host": None."""

@@ -353,6 +353,10 @@ def types(messages: list[Message]) -> str:
     return "".join(each.type for each in messages)
 
 
+def good(messages: list[Message]) -> bool:
+    return "E" not in types(messages)
+
+
 def error_of(messages: list[Message]) -> dict[str, str]:
     """The fields of the only error among the messages."""
     errors = [each.fields() for each in messages if each.type == "E"]

@@ -1,6 +1,5 @@
 """Clusters: roles are found out by probes, and connections go to the primary that was found, also after a failover."""
 import signal
-import threading
 import time
 
 import psycopg
@@ -9,6 +8,7 @@ import pytest
 from harness.clusters import address, host, own, row, sections  # noqa: F401 (own is a fixture)
 from harness.postgres import PASSWORD
 from harness.process import wait_until
+from harness.writers import keys_on, make_table, writers
 
 pytestmark = pytest.mark.ours
 
@@ -51,72 +51,24 @@ def test_an_idle_primary_behind_a_segment_switch_has_replicas_that_are_current(s
     wait_until(lambda: host(proxy, own.replicas[0])["lag_bytes"] == 0, 20, "no byte is owed")
 
 
-class Writer(threading.Thread):
-    """Writes number after number, each in a transaction of its own, and begins anew where the connection was lost."""
-
-    def __init__(self, proxy):
-        super().__init__()
-        self.proxy, self.written, self.over, self.errors = proxy, [], threading.Event(), []
-
-    def run(self):
-        number = 0
-        while not self.over.is_set():
-            try:
-                with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
-                    while not self.over.is_set():
-                        number += 1
-                        connection.execute("INSERT INTO numbers VALUES (%s)", [number])
-                        self.written.append(number)
-            except psycopg.OperationalError as error:
-                self.errors.append((error.sqlstate, str(error)))
-
-    def end(self):
-        self.over.set()
-        self.join()
-
-
-@pytest.fixture
-def start_writer():
-    started = []
-
-    def start(proxy):
-        writer = Writer(proxy)
-        started.append(writer)
-        writer.start()
-        wait_until(lambda: writer.written, 15, "something has been written")
-        return writer
-
-    yield start
-    for writer in started:
-        writer.end()
-
-
-def make_table(own):
-    own.primary.sql("CREATE TABLE numbers (n int PRIMARY KEY)", "app")
-    own.primary.sql("GRANT ALL ON numbers TO app", "app")
-    wait_until(own.caught_up, 20, "the replicas have the table")
-
-
-def test_writes_wait_for_the_promotion_and_go_on_there(start_pgweir, own, start_writer):
+def test_writes_wait_for_the_promotion_and_go_on_there(start_pgweir, own):
     make_table(own)
     old, (new, other) = own.primary, own.replicas
     proxy = start_pgweir(sections(other, old, new))
     idle = proxy.raw("app")
     assert idle.value("SELECT 1") == "1"
-    writer = start_writer(proxy)
-    old.stop(signal.SIGKILL)
-    wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
-    before = len(writer.written)
-    wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, 20, "the writer waits")
-    proxy.raw("app").close()        # Newcomers are let in.
-    new.sql("SELECT pg_promote()")
-    wait_until(lambda: len(writer.written) > before + 10, 20, "writing goes on")
-    assert row(proxy)["primary"] == address(new) and row(proxy)["timeline"] == 2
-    writer.end()
+    with writers(proxy, 1) as (writer,):
+        old.stop(signal.SIGKILL)
+        wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
+        before = len(writer.written)
+        wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, 20, "the writer waits")
+        proxy.raw("app").close()        # Newcomers are let in.
+        new.sql("SELECT pg_promote()")
+        wait_until(lambda: len(writer.written) > before + 10, 20, "writing goes on")
+        assert row(proxy)["primary"] == address(new) and row(proxy)["timeline"] == 2
     # At most what was under way when the server died is lost, and its client was told.
     assert len(writer.errors) <= 1, writer.errors
-    there = {number for (number,) in new.sql("SELECT n FROM numbers", "app")}
-    assert set(writer.written[before:]) <= there
+    assert set(writer.written[before:]) <= set(keys_on(new))
     assert idle.value("SELECT inet_server_port()") == str(new.port)
 
     # As it was, it is a primary of timeline 1: of those it serves nobody.

@@ -1,5 +1,4 @@
 """What clients meet when another host becomes the primary, and what an old one never gets."""
-import contextlib
 import signal
 import threading
 import time
@@ -10,61 +9,9 @@ import pytest
 
 from harness.clusters import address, command, conninfo_of, follow, host, own, row, sections  # noqa: F401 (own is a fixture)
 from harness.process import free_port, give_away, wait_until
+from harness.writers import end_writers, keys_on, make_table, writers
 
 pytestmark = pytest.mark.ours
-
-
-class Writer(threading.Thread):
-    """Writes key after key, each in a transaction of its own and once only, over one connection as long as it lasts."""
-
-    def __init__(self, proxy, name):
-        super().__init__(daemon=True)
-        self.proxy, self.name, self.over = proxy, name, threading.Event()
-        self.written, self.errors, self.times = [], [], []
-
-    def run(self):
-        number = 0
-        while not self.over.is_set():
-            try:
-                with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
-                    while not self.over.is_set():
-                        number += 1
-                        connection.execute("INSERT INTO numbers VALUES (%s)", [f"{self.name}-{number}"])
-                        self.written.append(f"{self.name}-{number}")
-                        self.times.append(time.monotonic())
-            except psycopg.Error as error:
-                self.errors.append((error.sqlstate, str(error)))
-
-
-@contextlib.contextmanager
-def writers(proxy, count):
-    """So many at work, all of whom have written something."""
-    started = [Writer(proxy, f"w{number}") for number in range(count)]
-    try:
-        for writer in started:
-            writer.start()
-        wait_until(lambda: all(writer.written for writer in started), 30, "everybody has written")
-        yield started
-    finally:
-        end(started)
-
-
-def end(started):
-    for writer in started:
-        writer.over.set()
-    for writer in started:
-        writer.join(30)
-
-
-def keys_on(server):
-    """As a list, since one that is there twice was written twice."""
-    return [key for (key,) in server.sql("SELECT key FROM numbers", "app")]
-
-
-def make_table(own):
-    own.primary.sql("CREATE TABLE numbers (key text)", "app")
-    own.primary.sql("GRANT ALL ON numbers TO app", "app")
-    wait_until(own.caught_up, 20, "the replicas have the table")
 
 
 def streams_from(replica):
@@ -136,7 +83,7 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
         before = {writer: len(writer.written) for writer in at_work}
         command(proxy, "RESUME CLUSTER main")
         wait_until(lambda: all(len(writer.written) > before[writer] + 3 for writer in at_work), 20, "everybody goes on")
-        end(at_work)
+        end_writers(at_work)
     assert [writer.errors for writer in at_work] == [[]] * 8
     written = [key for writer in at_work for key in writer.written]
     assert sorted(keys_on(new)) == sorted(written + ["busy"])
@@ -183,7 +130,7 @@ def test_a_crash_under_load_loses_and_repeats_nothing_and_the_old_primary_gets_n
         left = keys_on(old)
         further = {writer: len(writer.written) for writer in at_work}
         wait_until(lambda: all(len(writer.written) > further[writer] + 1 for writer in at_work), 20, "everybody goes on")
-        end(at_work)
+        end_writers(at_work)
     assert keys_on(old) == left
     there = keys_on(new)
     assert len(set(there)) == len(there), "a write was done twice"

@@ -33,7 +33,7 @@ class Heard(list):
 
     def ask(self, sql: str | bytes) -> list[raw.Message]:
         messages = self.client.ask(sql)
-        assert "E" not in raw.types(messages), raw.error_of(messages)
+        assert raw.good(messages), raw.error_of(messages)
         self.take(messages)
         return messages
 
@@ -61,13 +61,9 @@ def listener(pgweir, *channels, database="app", **parameters) -> Heard:
     return heard
 
 
-def pins(pgweir) -> list[str]:
-    return [row["reason"] for row in pgweir.show("pins") if int(row["count"])]
-
-
 def settled(pgweir, name: str = "app") -> None:
     """Every session has given its server connection back."""
-    wait_until(lambda: not pins(pgweir) and int(pgweir.pool(name)["sv_active"]) == 0,
+    wait_until(lambda: not pgweir.pins() and int(pgweir.pool(name)["sv_active"]) == 0,
                what="no session keeps a server connection")
 
 
@@ -425,9 +421,9 @@ def test_without_a_listening_connection_the_client_keeps_its_own(start_pgweir, c
     wait_until(lambda: "listening connection failed" in pgweir.log(), what="the listening connection is refused")
     notify(cluster, "a", 1)
     assert heard.wait(1) == [("a", "1")]
-    assert pins(pgweir) == ["listen"]
+    assert pgweir.pins() == {"listen": 1}
     cluster.primary.sql("ALTER ROLE limited CONNECTION LIMIT 5")
-    wait_until(lambda: not pins(pgweir), what="the client's connection is given back")
+    wait_until(lambda: not pgweir.pins(), what="the client's connection is given back")
     notify(cluster, "a", 2)
     assert heard.wait(2) == [("a", "1"), ("a", "2")]
     heard.client.close()
@@ -441,7 +437,7 @@ def test_another_client_encoding_keeps_its_connection(small, cluster):
         message = heard.client.receive()
         assert message.type == "A" and message.body.endswith(b"\0\xe4\0")
         break
-    assert pins(small) == ["listen"]
+    assert small.pins() == {"listen": 1}
 
 
 @pytest.mark.memory

@@ -191,7 +191,7 @@ def say_all(clients: list[raw.Client], messages: list) -> list[list[raw.Message]
         client.send(each)
     answers = [client.read_until_ready(readies(each)) for client, each in zip(clients, data)]
     for each, answer in zip(data, answers):
-        assert "E" not in raw.types(answer), (each, raw.error_of(answer))
+        assert raw.good(answer), (each, raw.error_of(answer))
     return answers
 
 
@@ -202,10 +202,6 @@ def in_step(clients: list[raw.Client], scripts: list[list]) -> list[list[str]]:
         for number, answer in enumerate(say_all(clients, step)):
             rows[number] = (raw.rows_of(answer) or [rows[number]])[-1]
     return rows
-
-
-def pins(proxy) -> dict[str, int]:
-    return {row["reason"]: row["count"] for row in proxy.show("PINS") if row["count"]}
 
 
 @pytest.fixture
@@ -224,7 +220,7 @@ def rounds(proxy, habits: list[Habit]) -> None:
             rows = in_step(some, [["BEGIN", *habit.work(), "COMMIT"] for habit in own])
             assert rows == [habit.expected() for habit in own]
         in_step(clients, [habit.after() for habit in habits])
-        wait_until(lambda: pins(proxy) == {}, what="nobody keeps a server connection")
+        wait_until(lambda: proxy.pins() == {}, what="nobody keeps a server connection")
     for client in clients:
         client.close()
 
@@ -248,4 +244,4 @@ def test_frameworks_side_by_side_do_not_notice_each_other(proxy):
                 scripts = [["BEGIN", *each.work(), "COMMIT"] if part == "work" else getattr(each, part)() for each in own]
                 rows = in_step(clients[habit], scripts)
                 assert part != "work" or rows == [each.expected() for each in own], habit
-    wait_until(lambda: pins(proxy) == {}, what="nobody keeps a server connection")
+    wait_until(lambda: proxy.pins() == {}, what="nobody keeps a server connection")

@@ -10,19 +10,6 @@ from harness.raw import bind, describe_statement, execute, extended, function_ca
 pytestmark = pytest.mark.ours
 
 
-def pins(pgweir) -> dict[str, int]:
-    return {row["reason"]: row["count"] for row in pgweir.show("PINS") if row["count"] and row["reason"] != "session_mode"}
-
-
-@pytest.fixture
-def pair(pgweir):
-    """Two clients on one server connection."""
-    clients = pgweir.raw("one"), pgweir.raw("one")
-    yield clients
-    for client in clients:
-        client.close()
-
-
 def told(client: raw.Client, data: bytes, readies: int) -> list[raw.Message]:
     client.send(data)
     return client.read_until_ready(readies)
@@ -44,7 +31,7 @@ def test_what_is_set_right_behind_discard_all_is_the_clients_own(pair, reset):
 def test_what_pins_right_behind_discard_all_pins(pgweir, reset):
     client = pgweir.raw("one")
     told(client, reset + query("CREATE TEMP TABLE mine (n int)"), 2)
-    wait_until(lambda: pins(pgweir) == {"temporary_table": 1}, what="it pins")
+    wait_until(lambda: pgweir.pins() == {"temporary_table": 1}, what="it pins")
     client.close()
 
 
@@ -55,7 +42,7 @@ def test_a_statement_prepared_right_behind_a_reset_is_there(pair, reset, known):
     if known:
         client.ask(parse("SELECT 'before'", "s") + sync())
     replies = told(client, query(reset) + parse("SELECT 'behind'", "s") + describe_statement("s") + sync(), 2)
-    assert "E" not in raw.types(replies)
+    assert raw.good(replies)
     other.ask("SELECT 1")
     assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["behind"]]
 
@@ -175,10 +162,10 @@ def test_settings_that_come_and_go_are_not_mistaken_for_each_other(pgweir):
 def test_a_second_byte_that_looks_like_a_backslash_hides_nothing(pgweir):
     client, other = pgweir.raw("one", client_encoding="SJIS"), pgweir.raw("one")
     client.ask(raw.message("Q", b"SELECT '\x83\x65\x83\x58\x83\x67'\0"))
-    assert other.value("SHOW work_mem") == "4MB" and pins(pgweir) == {}
+    assert other.value("SHOW work_mem") == "4MB" and pgweir.pins() == {}
     replies = client.ask(raw.message("Q", b"SELECT E'\x95\x5c'; SET work_mem TO 640; SELECT '--'\0"))
-    assert "E" not in raw.types(replies) and client.value("SHOW work_mem") == "640kB"
-    assert pins(pgweir) == {"custom_setting": 1}
+    assert raw.good(replies) and client.value("SHOW work_mem") == "640kB"
+    assert pgweir.pins() == {"custom_setting": 1}
     client.close()
     assert other.value("SHOW work_mem") == "4MB"
     other.close()
@@ -186,7 +173,7 @@ def test_a_second_byte_that_looks_like_a_backslash_hides_nothing(pgweir):
 
 def test_a_seed_set_as_a_setting_does_not_end_the_session(pair):
     client, other = pair
-    assert "E" not in raw.types(client.ask("SELECT set_config('seed', '0.5', false)"))
+    assert raw.good(client.ask("SELECT set_config('seed', '0.5', false)"))
     assert client.value("SELECT 1") == "1"
 
 
@@ -197,15 +184,15 @@ def test_what_is_a_transactions_own_does_not_follow(pair, setting):
     client.ask("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     other.ask("BEGIN; SET LOCAL work_mem = '9MB'; COMMIT")
     assert client.value("SHOW transaction_isolation") == "repeatable read"
-    assert "E" not in raw.types(client.ask("CREATE TEMP TABLE mine (n int) ON COMMIT DROP"))
+    assert raw.good(client.ask("CREATE TEMP TABLE mine (n int) ON COMMIT DROP"))
 
 
 @pytest.mark.parametrize("oid, arguments", [(2880, (struct.pack("!q", 4711),)), (2882, (struct.pack("!q", 4711),))])
 def test_a_lock_taken_by_a_function_call_pins(pgweir, oid, arguments):
     """The fast path: no SQL to read."""
     client = pgweir.raw("one")
-    assert "E" not in raw.types(client.ask(function_call(oid, *arguments)))
-    wait_until(lambda: pins(pgweir) == {"advisory_lock": 1}, what="it pins")
+    assert raw.good(client.ask(function_call(oid, *arguments)))
+    wait_until(lambda: pgweir.pins() == {"advisory_lock": 1}, what="it pins")
     client.close()
 
 
@@ -225,7 +212,7 @@ def test_a_deallocate_that_is_bound_later_takes_the_name_with_it(pair):
 def test_a_name_that_is_deallocated_and_prepared_again_in_one_text(pair, deallocate):
     client, other = pair
     client.ask(parse("SELECT 'old'", "s") + sync())
-    assert "E" not in raw.types(client.ask(f"{deallocate}; PREPARE s AS SELECT 'new'"))
+    assert raw.good(client.ask(f"{deallocate}; PREPARE s AS SELECT 'new'"))
     assert client.value("EXECUTE s") == "new"
 
 
@@ -263,7 +250,7 @@ def test_a_statement_whose_table_is_gone_stays_and_works_again_with_the_table(pa
     cluster.primary.sql(fleeting, "app")
     other.ask("SELECT 1")
     assert client.value("EXECUTE s") == "42"
-    assert "E" not in raw.types(client.ask("DEALLOCATE ALL")) and raw.error_of(client.ask("EXECUTE s"))["C"] == "26000"
+    assert raw.good(client.ask("DEALLOCATE ALL")) and raw.error_of(client.ask("EXECUTE s"))["C"] == "26000"
 
 
 # --- Sequences ---
@@ -279,7 +266,7 @@ def test_the_last_value_is_never_another_clients(pair, sequences, write, ask):
     client, other = pair
     other.ask("SELECT nextval('one_seq')")
     client.ask("BEGIN")
-    assert "E" not in raw.types(client.ask(write))
+    assert raw.good(client.ask(write))
     assert raw.error_of(client.ask(ask))["C"] == "55000"
     client.ask("ROLLBACK")
 
@@ -320,5 +307,5 @@ def test_a_client_that_leaves_while_the_server_is_asked_leaves_nothing(pgweir, s
         assert other.value("SHOW work_mem") == "4MB"
         assert other.value("SELECT count(*) FROM pg_prepared_statements WHERE name = 's'") == "0"
         assert other.value("SELECT count(*) FROM pg_listening_channels()") == "0"
-    wait_until(lambda: pins(pgweir) == {}, what="no pins are left")
+    wait_until(lambda: pgweir.pins() == {}, what="no pins are left")
     other.close()

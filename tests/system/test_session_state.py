@@ -8,19 +8,11 @@ from harness.raw import bind, close_statement, execute, extended, parse, sync
 pytestmark = pytest.mark.ours
 
 
-def pins(pgweir) -> dict[str, int]:
-    return {row["reason"]: row["count"] for row in pgweir.show("PINS") if row["count"] and row["reason"] != "session_mode"}
-
-
 def run(client: raw.Client, sql: str, how: str) -> list[raw.Message]:
     """Statement by statement in the extended protocol, as drivers do."""
     if how == "simple":
         return client.ask(sql)
     return [message for each in sql.split("; ") for message in client.ask(extended(each))]
-
-
-def good(messages: list[raw.Message]) -> bool:
-    return "E" not in raw.types(messages)
 
 
 PROTOCOLS = pytest.mark.parametrize("how", ["simple", "extended"])
@@ -49,16 +41,16 @@ def test_what_cannot_be_moved_pins_until_the_server_says_it_is_gone(pgweir, name
     begin, reason, end = PINS[name]
     client, other = pgweir.raw("one"), pgweir.raw("one")
     backend = client.value("SELECT pg_backend_pid()")
-    assert good(run(client, begin, how))
-    wait_until(lambda: pins(pgweir) == {reason: 1}, what=f"{reason} pins")
+    assert raw.good(run(client, begin, how))
+    wait_until(lambda: pgweir.pins() == {reason: 1}, what=f"{reason} pins")
     other.send(raw.query("SELECT 'at last'"))
     wait_until(lambda: pgweir.pool("one")["cl_waiting"] == 1, what="the other client waits")
     for each in "SELECT 1", "BEGIN; SELECT nonsense", "ROLLBACK":
         client.ask(each)
-    assert pins(pgweir) == {reason: 1}
-    assert good(run(client, end, how))
+    assert pgweir.pins() == {reason: 1}
+    assert raw.good(run(client, end, how))
     assert raw.rows_of(other.read_until_ready()) == [["at last"]]
-    assert pins(pgweir) == {}
+    assert pgweir.pins() == {}
     assert other.value("SELECT pg_backend_pid()") == backend
     client.close()
     other.close()
@@ -79,8 +71,8 @@ def test_what_cannot_be_moved_pins_until_the_server_says_it_is_gone(pgweir, name
 ])
 def test_what_leaves_nothing_pins_nothing(pgweir, sql, how):
     client, other = pgweir.raw("one"), pgweir.raw("one")
-    assert good(run(client, sql, how))
-    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    assert raw.good(run(client, sql, how))
+    assert other.value("SELECT 1") == "1" and pgweir.pins() == {}
     assert client.value("SELECT count(*) FROM pg_prepared_statements WHERE from_sql") == "0"
     client.close()
     other.close()
@@ -90,8 +82,8 @@ def test_what_leaves_nothing_pins_nothing(pgweir, sql, how):
 def test_what_nothing_can_take_away_keeps_the_connection_from_everybody_else(pgweir, sql, reason):
     client, other = (pgweir.raw("one", "postgres") for _ in range(2))
     backend = client.value("SELECT pg_backend_pid()")
-    assert good(client.ask(sql))
-    wait_until(lambda: pins(pgweir) == {reason: 1}, what="it pins")
+    assert raw.good(client.ask(sql))
+    wait_until(lambda: pgweir.pins() == {reason: 1}, what="it pins")
     assert client.value("SELECT pg_backend_pid()") == backend
     client.close()
     assert other.value("SELECT pg_backend_pid()") != backend
@@ -103,12 +95,12 @@ def test_a_client_that_leaves_takes_its_state_with_it(pgweir):
     client.ask("CREATE TEMP TABLE mine (n int)")
     client.ask("SELECT pg_advisory_lock(4711)")
     client.ask("DECLARE c CURSOR WITH HOLD FOR SELECT 1")
-    wait_until(lambda: len(pins(pgweir)) == 3, what="three reasons")
+    wait_until(lambda: len(pgweir.pins()) == 3, what="three reasons")
     client.close()
     assert raw.error_of(other.ask("SELECT * FROM mine"))["C"] == "42P01"
     assert other.value("SELECT count(*) FROM pg_cursors") == "0"
     assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == "0"
-    assert pins(pgweir) == {}
+    assert pgweir.pins() == {}
     other.close()
 
 
@@ -116,9 +108,9 @@ def test_discard_all_ends_every_pin(pgweir):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     client.ask("CREATE TEMP TABLE mine (n int)")
     client.ask("SELECT pg_advisory_lock(4711)")
-    wait_until(lambda: len(pins(pgweir)) == 2)
+    wait_until(lambda: len(pgweir.pins()) == 2)
     client.ask("DISCARD ALL")
-    assert other.value("SELECT 'free'") == "free" and pins(pgweir) == {}
+    assert other.value("SELECT 'free'") == "free" and pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -140,7 +132,7 @@ def test_prepared_by_sql_follows_and_is_nobody_elses(pgweir):
     assert raw.error_of(client.ask("EXECUTE s"))["C"] == "26000" and other.value("EXECUTE s") == "other"
     client.ask("DEALLOCATE ALL")
     assert raw.error_of(client.ask('EXECUTE "My Plan"(21)'))["C"] == "26000" and other.value("EXECUTE s") == "other"
-    assert pins(pgweir) == {}
+    assert pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -159,10 +151,10 @@ def test_a_statement_prepared_among_others_pins(pgweir):
     """The server keeps the whole text with it, which cannot be run again."""
     client, other = pgweir.raw("one"), pgweir.raw("one")
     client.ask("SELECT 1; PREPARE s AS SELECT 'mine'; SELECT 2")
-    wait_until(lambda: pins(pgweir) == {"prepare": 1})
+    wait_until(lambda: pgweir.pins() == {"prepare": 1})
     assert client.value("EXECUTE s") == "mine"
     client.ask("DEALLOCATE s")
-    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    assert other.value("SELECT 1") == "1" and pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -202,7 +194,7 @@ def test_both_kinds_of_statements_share_their_names(pgweir, how):
     assert client.value("EXECUTE s") == "by protocol"
     assert raw.error_of(client.ask("PREPARE s AS SELECT 1"))["M"] == 'prepared statement "s" already exists'
     if how == "sql":
-        assert good(client.ask("DEALLOCATE s"))
+        assert raw.good(client.ask("DEALLOCATE s"))
     else:
         client.ask(close_statement("s") + sync())
     assert raw.error_of(client.ask("EXECUTE s"))["M"] == 'prepared statement "s" does not exist'
@@ -238,7 +230,7 @@ def test_names_are_found_wherever_sql_puts_them(pgweir, sql):
         client.ask(parse("SELECT 1", "s") + sync())
         other.ask("SELECT 1")
         if ";" not in sql or message[:1] == b"Q":
-            assert good(client.ask(message)), sql
+            assert raw.good(client.ask(message)), sql
         client.close()
         other.close()
 
@@ -268,9 +260,9 @@ def test_a_client_that_asks_for_its_last_value_gets_it(pgweir, sequence, how):
     """Insert, then ask: as ORMs do, each in a transaction of its own."""
     client, other = pgweir.raw("one"), pgweir.raw("one")
     for number in range(1, 4):
-        assert good(run(client, "INSERT INTO numbered (t) VALUES ('x')", how))
+        assert raw.good(run(client, "INSERT INTO numbered (t) VALUES ('x')", how))
         assert raw.rows_of(run(client, "SELECT lastval()", how)) == [[str(number)]]
-    assert pins(pgweir) == {"sequence": 1}
+    assert pgweir.pins() == {"sequence": 1}
     other.send(raw.query("SELECT 1"))
     client.ask("DISCARD SEQUENCES")
     assert raw.rows_of(other.read_until_ready()) == [["1"]]
@@ -319,8 +311,8 @@ def test_what_is_rejected_fails_on_the_server_too(start_pgweir, cluster, key, ho
 def test_what_is_ignored_neither_pins_nor_costs_a_question(start_pgweir):
     proxy = start_pgweir({"database app": {"advisory_locks": "reject", "pool_size": 1}, "user app": {"advisory_locks": "ignore"}})
     client, other = proxy.raw("app"), proxy.raw("app")
-    assert good(client.ask("SELECT pg_advisory_lock(1)"))
-    assert other.value("SELECT pg_advisory_unlock(1)") == "t" and pins(proxy) == {}
+    assert raw.good(client.ask("SELECT pg_advisory_lock(1)"))
+    assert other.value("SELECT pg_advisory_unlock(1)") == "t" and proxy.pins() == {}
     client.close()
     other.close()
 
@@ -341,7 +333,7 @@ def test_pooled_connections_are_not_in_the_way_of_database_commands(start_pgweir
         client.read_until_ready()
     operator = proxy.raw("postgres", "postgres")
     assert int(operator.value("SELECT count(*) FROM pg_stat_activity WHERE datname = 'in_the_way'")) >= 6
-    assert good(operator.ask(sql))
+    assert raw.good(operator.ask(sql))
     for client in clients + [operator]:
         client.close()
 
@@ -357,9 +349,9 @@ def test_long_texts_are_followed_to_their_end(pgweir, size):
     client.ask(filler + "SET work_mem = '7MB'")
     assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "7MB"
     client.ask(filler + "CREATE TEMP TABLE mine (n int)")
-    wait_until(lambda: pins(pgweir) == {"temporary_table": 1}, what="it pins")
+    wait_until(lambda: pgweir.pins() == {"temporary_table": 1}, what="it pins")
     client.ask(filler + "DROP TABLE mine")
-    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    assert other.value("SELECT 1") == "1" and pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -370,10 +362,10 @@ def test_functions_called_without_sql_leave_state_too(pgweir, cluster):
     (lock, unlock), = cluster.primary.sql("SELECT 'pg_advisory_lock(bigint)'::regprocedure::oid::int, 'pg_advisory_unlock(bigint)'::regprocedure::oid::int")
     client, other = pgweir.raw("one"), pgweir.raw("one")
     key = (4711).to_bytes(8, "big")
-    assert good(client.ask(raw.function_call(lock, key)))
-    wait_until(lambda: pins(pgweir) == {"advisory_lock": 1}, what="it pins")
+    assert raw.good(client.ask(raw.function_call(lock, key)))
+    wait_until(lambda: pgweir.pins() == {"advisory_lock": 1}, what="it pins")
     client.ask("SELECT pg_advisory_unlock(4711)")
-    assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+    assert other.value("SELECT 1") == "1" and pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -392,7 +384,7 @@ def test_nobody_sees_anothers_custom_setting(pgweir):
     assert (alpha.value(ask), beta.value(ask)) == ("", "beta")
     beta.ask("DISCARD ALL")
     assert (alpha.value(ask), beta.value(ask)) == ("", "")
-    assert pins(pgweir) == {}
+    assert pgweir.pins() == {}
     alpha.close()
     beta.close()
 
@@ -411,7 +403,7 @@ def test_a_setting_that_was_local_is_empty_for_its_client_and_null_for_others(pg
     client.ask("ROLLBACK")
     for _ in range(2):
         assert client.value(ask) == "" and other.value(ask) is None
-    assert pins(pgweir) == {}
+    assert pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -420,9 +412,9 @@ def test_a_bound_name_is_known_and_a_computed_one_pins(pgweir):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     ask = "SELECT current_setting('app.bound', true)"
     client.ask(extended("SELECT set_config($1, $2, $3::bool)", "app.bound", "x", "false"))
-    assert other.value(ask) is None and client.value(ask) == "x" and pins(pgweir) == {}
+    assert other.value(ask) is None and client.value(ask) == "x" and pgweir.pins() == {}
     client.ask("SELECT set_config('app.' || 'computed', 'x', false)")
-    assert pins(pgweir) == {"custom_setting": 1}
+    assert pgweir.pins() == {"custom_setting": 1}
     backend = client.value("SELECT pg_backend_pid()")
     client.close()
     assert other.value("SELECT pg_backend_pid()") != backend
@@ -443,7 +435,7 @@ def test_tenants_that_set_theirs_in_each_transaction_share_connections(pgweir, c
             client.ask("COMMIT")
             assert client.value("SELECT count(*) FROM owned") == "0"
             backends.add(client.value("SELECT pg_backend_pid()"))
-    assert len(backends) <= len(clients) and pins(pgweir) == {}
+    assert len(backends) <= len(clients) and pgweir.pins() == {}
     for client in clients:
         client.close()
 

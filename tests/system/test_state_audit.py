@@ -37,31 +37,23 @@ def body(name: str, text: str, *, language: str = "plpgsql", returns: str = "voi
     return f"CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE {language} AS $body$ {text} $body$"
 
 
-def pins(proxy) -> dict[str, int]:
-    return {row["reason"]: row["count"] for row in proxy.show("PINS") if row["count"] and row["reason"] != "session_mode"}
-
-
 def stats(proxy, name: str = "one") -> tuple[int, int]:
     """Questions after transactions, and questions for the list of functions."""
     row = next(row for row in proxy.show("STATS") if row["database"] == name)
     return row["total_state_audit_count"], row["total_function_load_count"]
 
 
-def good(messages: list[raw.Message]) -> bool:
-    return "E" not in raw.types(messages)
-
-
 def run(client: raw.Client, sql: str, how: str) -> None:
     if how == "simple":
-        assert good(client.ask(sql))
+        assert raw.good(client.ask(sql))
     elif how == "unnamed":
-        assert good(client.ask(extended(sql)))
+        assert raw.good(client.ask(extended(sql)))
     else:
         name = f"s{abs(hash(sql))}"
         if name not in client.__dict__.setdefault("named", set()):
             client.named.add(name)
-            assert good(client.ask(parse(sql, name=name) + sync()))
-        assert good(client.ask(bind(name=name) + execute() + sync()))
+            assert raw.good(client.ask(parse(sql, name=name) + sync()))
+        assert raw.good(client.ask(bind(name=name) + execute() + sync()))
 
 
 HOW = pytest.mark.parametrize("how", ["simple", "unnamed", "named"])
@@ -105,7 +97,7 @@ def test_a_setting_made_by_a_function_is_the_clients_and_nobody_elses(server, pr
         assert client.value("SHOW work_mem") == "11MB"
         client.ask("RESET work_mem")
         assert client.value("SHOW work_mem") == "4MB"
-    assert pins(pgweir) == {}
+    assert pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -124,10 +116,10 @@ def test_what_cannot_follow_pins_until_it_is_gone(server, proxy, reason):
     pgweir = proxy()
     client, other = pgweir.raw("one"), pgweir.raw("one")
     for _ in range(2):
-        assert good(client.ask("SELECT f()"))
-        wait_until(lambda: pins(pgweir) == {reason: 1}, what=f"{reason} pins")
-        assert good(client.ask(end))
-        assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+        assert raw.good(client.ask("SELECT f()"))
+        wait_until(lambda: pgweir.pins() == {reason: 1}, what=f"{reason} pins")
+        assert raw.good(client.ask(end))
+        assert other.value("SELECT 1") == "1" and pgweir.pins() == {}
     client.close()
     other.close()
 
@@ -139,8 +131,8 @@ def test_what_no_question_shows_keeps_the_connection_from_everybody_else(server,
     pgweir = proxy()
     client, other = pgweir.raw("one", "postgres"), pgweir.raw("one", "postgres")
     backend = client.value("SELECT pg_backend_pid()")
-    assert good(client.ask("SELECT f()"))
-    wait_until(lambda: pins(pgweir) == {reason: 1}, what=f"{reason} pins")
+    assert raw.good(client.ask("SELECT f()"))
+    wait_until(lambda: pgweir.pins() == {reason: 1}, what=f"{reason} pins")
     client.close()
     assert other.value("SELECT pg_backend_pid()") != backend
     other.close()
@@ -162,7 +154,7 @@ def test_a_tenant_set_by_a_function_sees_its_own_rows_only(server, proxy, text, 
         run(blue, "SELECT enter('blue')", how)
         assert red.value("SELECT string_agg(tenant, ',') FROM accounts") == "red"
         assert blue.value("SELECT string_agg(tenant, ',') FROM accounts") == "blue"
-    assert pins(pgweir) == {}
+    assert pgweir.pins() == {}
     for each in red, blue, nobody:
         each.close()
 
@@ -182,7 +174,7 @@ def test_text_that_is_run_unseen_leaves_no_value_to_others(server, proxy):
     pgweir = proxy()
     client, other = pgweir.raw("one"), pgweir.raw("one")
     for _ in range(2):
-        assert good(client.ask("SELECT run_it('SET app.secret = 42; SET work_mem = ''12MB''')"))
+        assert raw.good(client.ask("SELECT run_it('SET app.secret = 42; SET work_mem = ''12MB''')"))
         assert not other.value("SELECT current_setting('app.secret', true)")
         assert client.value("SHOW work_mem") == "12MB" and other.value("SHOW work_mem") == "4MB"
     client.close()
@@ -234,9 +226,9 @@ def test_a_statement_that_is_prepared_behind_a_doubtful_text_follows(server, pro
     for name in "first", "second":
         client.ask("BEGIN")
         client.ask("DO $$ BEGIN PERFORM 1; END $$")
-        assert good(client.ask(parse(f"SELECT '{name}'", name=name) + bind(name=name) + execute() + sync()))
+        assert raw.good(client.ask(parse(f"SELECT '{name}'", name=name) + bind(name=name) + execute() + sync()))
         client.ask("COMMIT")
-        assert other.value("SELECT 1") == "1" and pins(pgweir) == {}
+        assert other.value("SELECT 1") == "1" and pgweir.pins() == {}
         assert raw.rows_of(client.ask(bind(name=name) + execute() + sync())) == [[name]]
     client.close()
     other.close()
@@ -273,7 +265,7 @@ def test_a_function_that_is_replaced_is_looked_at_again(server, proxy, how):
     for client in clients:
         run(client, "SELECT f()", how)
         run(client, "SELECT f()", how)
-    assert good(clients[0].ask(body("f", "SET work_mem = '11MB';")))
+    assert raw.good(clients[0].ask(body("f", "SET work_mem = '11MB';")))
     for client in clients:
         run(client, "SELECT f()", how)
         assert [each.value("SHOW work_mem") for each in clients if each is not client] == ["4MB"] * 3
@@ -303,7 +295,7 @@ def test_a_catalog_that_cannot_be_read_makes_every_function_doubtful(server, pro
     pgweir = proxy()
     client, other = pgweir.raw("one"), pgweir.raw("one")
     for _ in range(2):
-        assert good(client.ask("SELECT f()"))
+        assert raw.good(client.ask("SELECT f()"))
         assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "11MB"
         client.ask("RESET work_mem")
     assert pgweir.log().count("functions could not be read") == 1
@@ -328,7 +320,7 @@ def test_listen_in_a_function_hears_and_is_nobody_elses(server, proxy):
     server(body("f", "LISTEN here;"))
     pgweir = proxy()
     client, other = pgweir.raw("one"), pgweir.raw("one")
-    assert good(client.ask("SELECT f()"))
+    assert raw.good(client.ask("SELECT f()"))
     assert other.value("SELECT count(*) FROM pg_listening_channels()") == "0"
     client.close()
     other.close()

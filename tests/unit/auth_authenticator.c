@@ -1,7 +1,5 @@
 #include "auth_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,21 +20,6 @@ static const char binding_bytes[32] = "a hash of the certificate, 32 by";
 static struct config_database database = { .name = (char *)"app" };
 static struct sockaddr_storage address;
 
-static void come_from(const char *text)
-{
-	memset(&address, 0, sizeof(address));
-	if (!text) {
-		address.ss_family = AF_UNIX;
-		return;
-	}
-	struct sockaddr_in *in = (struct sockaddr_in *)&address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-
-	address.ss_family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	assert_int_equal(inet_pton(address.ss_family, text,
-		address.ss_family == AF_INET ? (void *)&in->sin_addr : (void *)&in6->sin6_addr), 1);
-}
-
 static int set_up(void **state)
 {
 	(void)state;
@@ -44,7 +27,7 @@ static int set_up(void **state)
 	fixture_load(USERLIST, NULL, NULL);
 	throttle_reset();
 	clock_fake(1000000);
-	come_from("192.0.2.1");
+	address = fixture_address("192.0.2.1");
 	log_set_level(LOG_LEVEL_ERROR);
 	return 0;
 }
@@ -236,7 +219,7 @@ static void plain_is_refused_without_tls(void **state)
 	assert_int_equal(authenticator_start(login), AUTH_CHALLENGE);
 	authenticator_free(&login);
 
-	come_from(NULL);
+	address = fixture_address(NULL);
 	request.tls = false;
 	login = new_login(&request);
 	assert_int_equal(authenticator_start(login), AUTH_CHALLENGE);
@@ -498,7 +481,7 @@ static enum auth_step start_by_rules(const char *rules, const char *from, bool t
 {
 	fixture_config.auth_type = AUTH_TYPE_HBA;
 	fixture_load(USERLIST, rules, NULL);
-	come_from(from);
+	address = fixture_address(from);
 
 	struct auth_request request = request_of(user);
 	request.tls = tls;
@@ -550,7 +533,7 @@ static void peer_asks_the_operating_system(void **state)
 	(void)state;
 	fixture_config.auth_type = AUTH_TYPE_HBA;
 	fixture_load(USERLIST, "local all mapped peer map=m\nlocal all all peer\n", "m root mapped\n");
-	come_from(NULL);
+	address = fixture_address(NULL);
 	request.peer_uid = 0;
 	struct authenticator *same = new_login(&request);
 	assert_int_equal(authenticator_start(same), AUTH_GRANTED);
@@ -589,7 +572,7 @@ static enum auth_step start_console(const char *user, uid_t uid, bool local)
 {
 	struct auth_request request = request_of(user);
 
-	come_from(local ? NULL : "127.0.0.1");
+	address = fixture_address(local ? NULL : "127.0.0.1");
 	request.database = NULL;
 	request.database_name = "pgweir";
 	request.peer_uid = uid;
@@ -621,9 +604,9 @@ static void too_many_failures_close_the_door_for_that_address_only(void **state)
 	assert_denied(login, authenticator_start(login), "28000", "too many failed logins from this address");
 	authenticator_free(&login);
 
-	come_from("192.0.2.2");
+	address = fixture_address("192.0.2.2");
 	assert_int_equal(log_in_by_scram("plain_user", "pencil"), AUTH_GRANTED);
-	come_from("192.0.2.1");
+	address = fixture_address("192.0.2.1");
 	clock_fake(1000000 + 1000000);
 	assert_int_equal(log_in_by_scram("plain_user", "pencil"), AUTH_GRANTED);
 }

@@ -1,5 +1,7 @@
 #include "auth_fixture.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -95,4 +97,18 @@ void fixture_load(const char *auth_file, const char *hba_file, const char *ident
 	close_file(&fixture_config.auth_file, fds[0]);
 	close_file(&fixture_config.auth_hba_file, fds[1]);
 	close_file(&fixture_config.auth_ident_file, fds[2]);
+}
+
+struct sockaddr_storage fixture_address(const char *text)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNIX };
+
+	if (!text)
+		return address;
+	address.ss_family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	void *bytes = address.ss_family == AF_INET ? (void *)&((struct sockaddr_in *)&address)->sin_addr :
+		(void *)&((struct sockaddr_in6 *)&address)->sin6_addr;
+
+	assert_int_equal(inet_pton(address.ss_family, text, bytes), 1);
+	return address;
 }

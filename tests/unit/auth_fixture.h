@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "pgweir/config.h"
 
@@ -19,6 +20,9 @@
 
 extern struct config fixture_config;
 extern int fixture_references;          /* Of fixture_config, beyond the tests' own. */
+
+/* Of IPv4 or IPv6; NULL: of a socket in the file system. */
+struct sockaddr_storage fixture_address(const char *text);
 
 /* auth_configure() with files that hold these texts; NULL: no such file is set. */
 void fixture_load(const char *auth_file, const char *hba_file, const char *ident_file);

@@ -1,7 +1,5 @@
 #include "auth_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 
 #include "hba.h"
@@ -18,25 +16,11 @@ static struct hba *parse(const char *text)
 	return hba;
 }
 
-static struct sockaddr_storage address_of(const char *text)
-{
-	struct sockaddr_storage address = { .ss_family = AF_UNIX };
-
-	if (!text)
-		return address;
-	address.ss_family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	void *bytes = address.ss_family == AF_INET ? (void *)&((struct sockaddr_in *)&address)->sin_addr :
-		(void *)&((struct sockaddr_in6 *)&address)->sin6_addr;
-
-	assert_int_equal(inet_pton(address.ss_family, text, bytes), 1);
-	return address;
-}
-
 /* The line that decides, or 0. */
 static unsigned line_for(const struct hba *hba, const char *from, bool tls, const char *database, const char *user,
 	bool replication)
 {
-	struct sockaddr_storage address = address_of(from);
+	struct sockaddr_storage address = fixture_address(from);
 	struct hba_client client = { .database = database, .user = user, .address = &address, .tls = tls,
 		.replication = replication };
 	struct hba_verdict verdict;
@@ -119,7 +103,7 @@ static void mask_lengths_of_all_sizes_fit(void **state)
 static void options_reach_the_verdict(void **state)
 {
 	struct hba *hba = parse("hostssl all all all cert map=people clientcert=verify-full\n");
-	struct sockaddr_storage address = address_of("::1");
+	struct sockaddr_storage address = fixture_address("::1");
 	struct hba_client client = { .database = "d", .user = "u", .address = &address, .tls = true };
 	struct hba_verdict verdict;
 

@@ -1,36 +1,20 @@
 #include "auth_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 
 #include "pgweir/clock.h"
 #include "throttle.h"
 
-static struct sockaddr_storage address_of(const char *text)
-{
-	struct sockaddr_storage address = { .ss_family = AF_UNIX };
-
-	if (!text)
-		return address;
-	address.ss_family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	void *bytes = address.ss_family == AF_INET ? (void *)&((struct sockaddr_in *)&address)->sin_addr :
-		(void *)&((struct sockaddr_in6 *)&address)->sin6_addr;
-
-	assert_int_equal(inet_pton(address.ss_family, text, bytes), 1);
-	return address;
-}
-
 static bool allows(const char *text)
 {
-	struct sockaddr_storage address = address_of(text);
+	struct sockaddr_storage address = fixture_address(text);
 
 	return throttle_allows(&address);
 }
 
 static void fail_logins(const char *text, int count)
 {
-	struct sockaddr_storage address = address_of(text);
+	struct sockaddr_storage address = fixture_address(text);
 
 	for (int i = 0; i < count; i++) {
 		assert_true(throttle_allows(&address));

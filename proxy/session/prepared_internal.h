@@ -1,0 +1,33 @@
+/* What the files about prepared statements share. */
+#ifndef PGWEIR_PREPARED_INTERNAL_H
+#define PGWEIR_PREPARED_INTERNAL_H
+
+#include "session_internal.h"
+
+static inline bool prepared_tracks(const struct session *session)
+{
+	return session->mode != POOL_MODE_SESSION && session->share->settings.max_prepared_statements > 0;
+}
+
+static inline struct outbox *prepared_outbox(struct session *session)
+{
+	return &session_relay(session)->to_server;
+}
+
+/* prepared_server.c */
+void prepared_put_header(struct session *session, char type, size_t size);      /* Of all bytes, the header's too. */
+void prepared_put_parse(struct session *session, const char *name, const char *rest, size_t rest_size);
+void prepared_make_room(struct session *session);
+void prepared_materialise(struct session *session, struct statement_name *name);
+/* Sees to it that the server connection's unnamed statement is this client's, or that there is none. */
+void prepared_materialise_unnamed(struct session *session);
+void prepared_run_unnamed(struct session *session);             /* The same, for a Bind. */
+void prepared_put_unnamed(struct session *session, bool runs, uint8_t flags);
+
+/* prepared_parse.c: effects of the scanner, and of its own. */
+#define PREPARED_EFFECTS_LISTEN (1u << 30)
+uint32_t prepared_effects_of(struct session *session, struct statement *statement);
+/* A statement of that name which is not one of the protocol's. */
+bool prepared_sql_may_have_made(const struct session *session, const char *text);
+
+#endif

@@ -1,0 +1,119 @@
+/* The names that a client has given: what errors undo of them, and the client's own ones in the texts of errors. */
+#include <string.h>
+
+#include "pgweir/wire.h"
+#include "prepared_internal.h"
+
+static void forget_name(struct session *session, const struct statement_name *name)
+{
+	struct statement_name *known = map_get_text(&session->names, name->text);
+
+	if (known != name)
+		return;
+	known = map_take_text(&session->names, name->text);
+	statement_name_unref(&known);
+}
+
+/* Deallocated behind the protocol's back: the server connection does not have it either. */
+void prepared_forget(struct session *session, struct statement_name *name)
+{
+	forget_name(session, name);
+	prepared_remove(&session->backend->prepared, name->statement);
+}
+
+static void bring_name_back(struct session *session, struct statement_name *name)
+{
+	struct statement_name *replaced = map_put_text(&session->names, name->text, statement_name_ref(name));
+
+	statement_name_unref(&replaced);
+}
+
+void prepared_undone(struct session *session, const struct request *request)
+{
+	bool injected = request->flags & REQUEST_INJECTED;
+
+	switch (request->kind) {
+	case REQUEST_PARSE:
+		if (request->flags & REQUEST_UNNAMED)
+			session->backend->unnamed_token = 0;
+		if (request->flags & REQUEST_UNNAMED && !injected)
+			session->unnamed_token = 0;
+		if (request->name && !injected)
+			forget_name(session, request->name);
+		break;
+	case REQUEST_LOCAL_PARSE:
+		forget_name(session, request->name);
+		break;
+	case REQUEST_LOCAL_CLOSE:
+		if (request->name)
+			bring_name_back(session, request->name);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool forget_entry(const void *key, size_t size, void *value, void *arg)
+{
+	struct statement_name *name = value;
+
+	(void)key, (void)size, (void)arg;
+	statement_name_unref(&name);
+	return true;
+}
+
+void prepared_forget_all(struct session *session)
+{
+	map_foreach(&session->names, forget_entry, NULL);
+	map_fini(&session->names);
+}
+
+struct found_name {
+	const char *server_name;
+	const char *text;
+};
+
+static bool match_name(const void *key, size_t size, void *value, void *arg)
+{
+	const struct statement_name *name = value;
+	struct found_name *found = arg;
+
+	(void)key, (void)size;
+	if (strcmp(name->statement->server_name, found->server_name) != 0)
+		return true;
+	found->text = name->text;
+	return false;
+}
+
+static const char *client_name_for(struct session *session, const char *server_name)
+{
+	struct found_name found = { server_name, NULL };
+
+	map_foreach(&session->names, match_name, &found);
+	return found.text;
+}
+
+/* Replaces `"pgweir_<id>"` by the client's own name. True if something was replaced. */
+bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten)
+{
+	static const char mark[] = "\"pgweir_";
+	const char *at = prepared_tracks(session) ? memmem(body, size, mark, sizeof(mark) - 1) : NULL;
+	const char *stop = at ? memchr(at + 1, '"', (size_t)(body + size - at - 1)) : NULL;
+	char server_name[32];
+
+	if (!stop || (size_t)(stop - at - 1) >= sizeof(server_name))
+		return false;
+	memcpy(server_name, at + 1, (size_t)(stop - at - 1));
+	server_name[stop - at - 1] = '\0';
+	const char *text = client_name_for(session, server_name);
+
+	if (!text)
+		return false;
+	size_t begun = wire_begin(rewritten, 'E');
+
+	buf_append(rewritten, body, (size_t)(at + 1 - body));
+	buf_append_text(rewritten, text);
+	buf_append(rewritten, stop, (size_t)(body + size - stop));
+	wire_end(rewritten, begun);
+	return true;
+}

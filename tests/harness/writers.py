@@ -1,0 +1,62 @@
+"""Clients that write while a test takes their server away, and what has come of it."""
+import contextlib
+import threading
+import time
+
+import psycopg
+
+from .process import wait_until
+
+
+class Writer(threading.Thread):
+    """Writes key after key, each in a transaction of its own and once only, over one connection as long as it lasts."""
+
+    def __init__(self, proxy, name: str):
+        super().__init__(daemon=True)
+        self.proxy, self.name, self.over = proxy, name, threading.Event()
+        self.written, self.errors, self.times = [], [], []
+
+    def run(self):
+        number = 0
+        while not self.over.is_set():
+            try:
+                with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
+                    while not self.over.is_set():
+                        number += 1
+                        connection.execute("INSERT INTO numbers VALUES (%s)", [f"{self.name}-{number}"])
+                        self.written.append(f"{self.name}-{number}")
+                        self.times.append(time.monotonic())
+            except psycopg.Error as error:
+                self.errors.append((error.sqlstate, str(error)))
+
+
+@contextlib.contextmanager
+def writers(proxy, count: int):
+    """So many at work, all of whom have written something."""
+    started = [Writer(proxy, f"w{number}") for number in range(count)]
+    try:
+        for writer in started:
+            writer.start()
+        wait_until(lambda: all(writer.written for writer in started), 30, "everybody has written")
+        yield started
+    finally:
+        end_writers(started)
+
+
+def end_writers(started: list[Writer]) -> None:
+    for writer in started:
+        writer.over.set()
+    for writer in started:
+        writer.join(30)
+
+
+def make_table(cluster) -> None:
+    """What they write to, on the primary and its replicas."""
+    cluster.primary.sql("CREATE TABLE numbers (key text)", "app")
+    cluster.primary.sql("GRANT ALL ON numbers TO app", "app")
+    wait_until(cluster.caught_up, 20, "the replicas have the table")
+
+
+def keys_on(server) -> list[str]:
+    """As a list, since one that is there twice was written twice."""
+    return [key for (key,) in server.sql("SELECT key FROM numbers", "app")]
