@@ -52,7 +52,7 @@ static free_function *next_free(void)
 	return next;
 }
 
-void free(void *memory)         /* lint: allocators, this is the one. */
+void free(void *memory)         /* lint: allocators, this is one. lint: symbol-prefix, it is C's. */
 {
 	if (memory && wipes)
 		explicit_bzero(memory, malloc_usable_size(memory));

@@ -24,7 +24,7 @@ from harness.rotation import Load, Rotation, console, said, secret_row
 ROTATIONS = int(os.environ.get("SOAK_ROTATIONS", "360"))
 PERIOD_S = float(os.environ.get("SOAK_ROTATION_S", "10"))
 WINDOW_S = float(os.environ.get("SOAK_WINDOW_S", "10"))
-CLIENTS, COMERS, POOL = 56, 8, 20
+POOL = 20
 CREEP_KIB = 4 * 1024
 ID = "prod/rotating"
 
@@ -65,8 +65,8 @@ class Stage:
         self.rotation.drop()
         self.aws.__exit__()
 
-    def load(self) -> Load:
-        return Load(self.proxy, "rotating", lambda: self.known, CLIENTS, COMERS)
+    def load(self, stay: int, come: int) -> Load:
+        return Load(self.proxy, "rotating", lambda: self.known, stay, come)
 
     def sessions(self) -> int:
         """Server connections so far, as the server counts them."""
@@ -117,7 +117,7 @@ def case(cluster: Cluster, name: str) -> None:
     with Stage(cluster, users) as stage:
         stage.known = stage.rotation.passwords[0]
         began = time.monotonic()
-        with stage.load() as clients:
+        with stage.load(56, 8) as clients:
             for _ in range(rotations):
                 rotate(stage, clients, fault)
         shown = stage.everything_shown()
@@ -130,7 +130,7 @@ def many(cluster: Cluster) -> None:
     with Stage(cluster, ["rotating"]) as stage:
         stage.known = stage.rotation.passwords[0]
         early_kib = 0
-        with stage.load() as clients:
+        with stage.load(8, 2) as clients:
             for number in range(1, ROTATIONS + 1):
                 began = time.monotonic()
                 stage.rotation.create()
