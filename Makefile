@@ -3,6 +3,7 @@
 PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 30
+SOAK_ROTATIONS ?= 360
 PRESET ?= dev
 
 .PHONY: demo check test build package pictures bench soak fuzz lint format deps clean
@@ -41,9 +42,10 @@ bench: build            ## pgweir, PgBouncer and a bare relay side by side
 	@$(PYTHON) bench/run.py $(BENCH_ARGS)
 
 soak: PRESET = release
-soak: build             ## Load, kills, restarts and reloads for SOAK_MINUTES
+soak: build             ## Load, kills, restarts and reloads for SOAK_MINUTES; then SOAK_ROTATIONS of passwords, six a minute
 	@tests/harness/install-deps.sh check
 	@SOAK_MINUTES=$(SOAK_MINUTES) $(PYTHON) tests/harness/soak.py
+	@SOAK_ROTATIONS=$(SOAK_ROTATIONS) $(PYTHON) tests/harness/soak_rotations.py
 
 fuzz: PRESET = fuzz
 fuzz: build             ## Each fuzz target for FUZZ_SECONDS

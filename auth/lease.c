@@ -96,6 +96,7 @@ static struct lease *lease_new(const char *name, const struct lease *former)
 	lease_value_copy(&lease->value, &former->value);
 	lease_value_copy(&lease->previous, &former->previous);
 	lease_value_copy(&lease->pending, &former->pending);
+	lease->rotating = former->rotating;
 	lease->stage = former->stage;
 	lease->revoked = former->revoked;
 	lease->version = former->version;
@@ -127,6 +128,7 @@ static bool take_values(struct lease *lease, struct lease_values *values, uint64
 		move_value(&lease->previous, &lease->value);
 	move_value(&lease->value, &values->current);
 	move_value(&lease->pending, &values->pending);
+	lease->rotating = values->rotating;
 	lease->stage = "current";
 	if (changed) {
 		lease->revoked = false;

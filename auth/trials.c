@@ -1,7 +1,8 @@
 /* Failure story: a server refuses a password while it is being rotated, in any order of events: the server has changed
  * and the secret has not, the other way round, one host before another. What the secret's labels, a recent change or
  * connections that the same secret opened tell of is waited for, ROTATION_US long at most unless connections live;
- * without any of that a short while. A login that holds the trial and ends in any way gives it back. */
+ * without any of that a short while. When many logins begin at once after a while without any, one goes ahead: the value
+ * may not be what it was, and a server is to see one failed login, not a swarm of them. A login that holds the trial and ends in any way gives it back. */
 #include "pgweir/trials.h"
 
 #include <pthread.h>
@@ -17,6 +18,7 @@ enum {
 	ROTATION_US = 2 * 60 * 1000 * 1000,
 	WITHOUT_EVIDENCE_US = 2 * 1000 * 1000,
 	RECYCLE_US = 10 * 1000 * 1000,
+	CONFIRMED_US = 100 * 1000,
 	BACK_OFF_FIRST_US = 250 * 1000,
 	BACK_OFF_MOST_US = 5 * 1000 * 1000,
 };
@@ -24,6 +26,7 @@ enum {
 struct trials {
 	char *secret;
 	uint64_t good, good_serial;     /* The fingerprint that worked last, 0: none; and the lease's serial at the time. */
+	uint64_t good_us;               /* When it did. */
 	bool busy;
 	uint64_t not_before_us, exhausted_serial;
 	unsigned rounds;                /* In a row that nothing came of. */
@@ -114,11 +117,13 @@ struct credentials *trials_choose(struct trials *trials, const struct credential
 
 static enum trials_turn turn_of(const struct trials *trials, const struct credentials *credentials)
 {
-	if (credentials->fingerprint == trials->good)
+	bool worked = credentials->fingerprint == trials->good;
+
+	if (worked && clock_now_us() - trials->good_us < CONFIRMED_US)
 		return TRIALS_KNOWN;
 	if (trials->busy)
 		return TRIALS_BUSY;
-	bool later = clock_now_us() < trials->not_before_us && credentials->secret_serial == trials->exhausted_serial;
+	bool later = !worked && clock_now_us() < trials->not_before_us && credentials->secret_serial == trials->exhausted_serial;
 
 	return later ? TRIALS_LATER : TRIALS_BEGUN;
 }
@@ -132,7 +137,7 @@ enum trials_turn trials_begin(struct trials *trials, const struct credentials *c
 		*error = trials->error;
 	if (turn == TRIALS_BEGUN) {
 		trials->busy = true;
-		trials->trial_count++;
+		trials->trial_count += credentials->fingerprint != trials->good;
 	}
 	pthread_mutex_unlock(&mutex);
 	return turn;
@@ -145,6 +150,7 @@ void trials_worked(struct trials *trials, const struct credentials *credentials)
 	if (!trials->good || credentials->secret_serial >= trials->good_serial) {
 		trials->good = credentials->fingerprint;
 		trials->good_serial = credentials->secret_serial;
+		trials->good_us = clock_now_us();
 	}
 	trials->rounds = 0;
 	trials->not_before_us = 0;
@@ -207,7 +213,8 @@ static bool same_login(const struct lease_value *a, const struct lease_value *b)
 /* Until when the secret itself gives reason to wait; 0: it gives none. */
 static uint64_t expected_until_us(const struct lease *lease, uint64_t refused_since_us)
 {
-	bool pending = lease->pending.password && lease->value.password && !same_login(&lease->pending, &lease->value);
+	bool known = lease->pending.password && lease->value.password;
+	bool pending = known ? !same_login(&lease->pending, &lease->value) : lease->rotating;
 	uint64_t until_us = lease->version > 1 ? lease->changed_us + ROTATION_US : 0;
 
 	/* A rotation that failed leaves its label for good, so this is no reason without an end. */

@@ -252,6 +252,8 @@ static void connect_to(struct pgclient *client, const char *hosts, const char *a
 {
 	client->state = STATE_CONNECTING;
 	client->conn = start_connection(client, hosts, addresses);
+	mem_secret_free(client->password);
+	client->password = NULL;
 	CHECK(client->conn);
 	if (PQstatus(client->conn) == CONNECTION_BAD) {
 		pgclient_take_text(&client->failure, "08006", PQerrorMessage(client->conn));

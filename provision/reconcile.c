@@ -201,6 +201,7 @@ static void *run_thread(void *arg)
 	struct config *config = NULL;
 
 	(void)arg;
+	(void)mem_wipe_freed();
 	while (!atomic_load(&reconcile.stop)) {
 		wait_for_change(&config);
 		if (config && !atomic_load(&reconcile.stop))

@@ -87,6 +87,7 @@ static void start_over(struct aws_secret *secret)
 {
 	description_clear(secret);
 	lease_values_fini(&secret->reading.values);
+	secret->reading.values.rotating = false;
 	secret->again = true;
 	describe(secret);
 }
@@ -171,6 +172,8 @@ static bool is_needed(struct aws_secret *secret)
 		return secret->stage == STAGE_CURRENT;
 	if (secret->stage != STAGE_CURRENT && current && strcmp(current, version->id) == 0)
 		return false;
+	if (secret->stage == STAGE_PENDING)
+		secret->reading.values.rotating = true;
 	return !take_known(secret, version->id);
 }
 

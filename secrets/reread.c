@@ -9,12 +9,16 @@
 #include "pgweir/renewal.h"
 #include "pgweir/secrets.h"
 
-enum { WAIT_MAX_MS = 3000 };            /* A service that hangs must not use up the time that a login has. */
+enum {
+	WAIT_MAX_MS = 3000,                     /* A service that hangs must not use up the time that a login has. */
+	PATIENT_WAIT_MAX_MS = 8000,             /* Of a client, so that its try outlives a request that hangs, and the next one. */
+};
 
 struct reread {
 	struct loop_letter letter;
 	struct secrets_waiter waiter;   /* While the secret is being read, */
-	struct loop_timer timer;        /* for so long. */
+	struct loop_timer timer;        /* for so long: */
+	uint64_t wait_max_ms;
 	struct loop *loop;              /* A reference. */
 	char *name;
 	reread_cb *callback;            /* NULL once cancelled. */
@@ -79,7 +83,7 @@ static void arrive(struct loop_letter *letter)
 		return;
 	}
 	loop_timer_init(&reread->timer, service.control, time_is_up, reread);
-	loop_timer_start(&reread->timer, WAIT_MAX_MS);
+	loop_timer_start(&reread->timer, reread->wait_max_ms);
 }
 
 static void drop(struct loop_letter *letter)
@@ -92,7 +96,7 @@ static void drop(struct loop_letter *letter)
 	free_reread(letter);
 }
 
-struct reread *reread_start(const char *name, struct loop *loop, reread_cb *callback, void *arg)
+static struct reread *start(const char *name, uint64_t wait_max_ms, struct loop *loop, reread_cb *callback, void *arg)
 {
 	struct reread *reread = NEW(struct reread);
 
@@ -100,6 +104,7 @@ struct reread *reread_start(const char *name, struct loop *loop, reread_cb *call
 		.letter = { .deliver = arrive, .drop = drop },
 		.loop = loop_ref(loop),
 		.name = mem_strdup(name),
+		.wait_max_ms = wait_max_ms,
 		.callback = callback,
 		.arg = arg,
 	};
@@ -110,6 +115,16 @@ struct reread *reread_start(const char *name, struct loop *loop, reread_cb *call
 		send_home(reread);
 	pthread_mutex_unlock(&service.mutex);
 	return reread;
+}
+
+struct reread *reread_start(const char *name, struct loop *loop, reread_cb *callback, void *arg)
+{
+	return start(name, WAIT_MAX_MS, loop, callback, arg);
+}
+
+static struct reread *start_patiently(const char *name, struct loop *loop, reread_cb *callback, void *arg)
+{
+	return start(name, PATIENT_WAIT_MAX_MS, loop, callback, arg);
 }
 
 void reread_cancel(struct reread **reread)
@@ -126,7 +141,7 @@ static void set_control(struct loop *control)
 	pthread_mutex_unlock(&service.mutex);
 }
 
-static const struct renewal_source source = { .start = reread_start, .cancel = reread_cancel };
+static const struct renewal_source source = { .start = start_patiently, .cancel = reread_cancel };
 
 void reread_service_start(struct loop *control)
 {

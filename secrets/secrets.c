@@ -245,7 +245,7 @@ static uint64_t next_ms(const struct source *source)
 	uint64_t interval_ms = source->section->refresh_interval_ms;
 	unsigned doublings = source->failures < 6 ? source->failures : 6;
 	struct lease *lease = lease_find(source->section->name);
-	bool rotating = lease && lease->pending.password;
+	bool rotating = lease && (lease->pending.password || lease->rotating);
 
 	lease_unref(&lease);
 	if (rotating && interval_ms > ROTATION_MS)

@@ -22,7 +22,7 @@ static const struct column columns[] = {
 	{ "age", COLUMN_INT8 },                 /* Seconds that the value has been in force, */
 	{ "fetched", COLUMN_INT8 },             /* and since it was last read. */
 	{ "previous", COLUMN_TEXT },            /* What the value before it is still good for. */
-	{ "pending", COLUMN_TEXT },             /* Whether there is a value to come. */
+	{ "pending", COLUMN_TEXT },             /* Whether there is a value to come, and whether it may be read. */
 	{ "client_logins", COLUMN_TEXT },       /* By user and version. */
 	{ "servers", COLUMN_INT8 },             /* Connections that it has opened and that live. */
 	{ "trials", COLUMN_INT8 },              /* Logins with a value of which it was not known whether it works there, */
@@ -61,6 +61,13 @@ static const char *previous_use(const struct lease *lease, const struct config_s
 	return lease_in_grace(lease, secret->rotation_grace_ms) ? "clients and servers" : "servers";
 }
 
+static const char *pending_word(const struct lease *lease)
+{
+	if (!lease->pending.password)
+		return lease->rotating ? "unreadable" : "no";
+	return lease_value_equal(&lease->pending, &lease->value) ? "no" : "yes";
+}
+
 static void put_uses(struct result *result, const char *name)
 {
 	struct trials_sum sum;
@@ -94,7 +101,7 @@ static void put_lease(struct result *result, const struct lease *lease, const st
 	put_since(result, lease->changed_us);
 	put_since(result, lease->fetched_us);
 	result_text(result, previous_use(lease, secret));
-	result_text(result, lease->pending.password && !lease_value_equal(&lease->pending, value) ? "yes" : "no");
+	result_text(result, pending_word(lease));
 	put_uses(result, secret->name);
 	result_text(result, lease->problem);
 	result_text(result, value->version_id);

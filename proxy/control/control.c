@@ -330,6 +330,7 @@ static bool start(struct config *config)
 
 	/* Secrets must not end up in a core file. */
 	prctl(PR_SET_DUMPABLE, 0);
+	(void)mem_wipe_freed();
 	control.loop = loop_new("control");
 	control.started_us = clock_now_us();
 	drain_init(control.loop);

@@ -32,6 +32,12 @@ static struct login_work *take_first(struct login_thread *thread)
 	return first ? LIST_MEMBER(first, struct login_work, link) : NULL;
 }
 
+static void wipe_what_logins_leave(struct loop *loop, void *arg)
+{
+	(void)loop, (void)arg;
+	(void)mem_wipe_freed();
+}
+
 /* On the thread, while its loop still exists: connections under way have to leave it. */
 static void drop_all(struct loop *loop, void *arg)
 {
@@ -52,7 +58,7 @@ void login_threads_start(int count)
 
 		snprintf(name, sizeof(name), "login-%d", i);
 		list_init(&threads[i].works);
-		threads[i].thread = thread_start(name, NULL, drop_all, &threads[i]);
+		threads[i].thread = thread_start(name, wipe_what_logins_leave, drop_all, &threads[i]);
 	}
 	pthread_mutex_lock(&mutex);
 	thread_count = count;

@@ -87,10 +87,12 @@ def temporary_role(node, name: str, password: str):
 
 
 class Rotation:
-    """The rotating side: one role or two that take turns, their secret in Secrets Manager, and the four steps."""
+    """The rotating side: one role or two that take turns, their secret in Secrets Manager, and the four steps.
 
-    def __init__(self, node, aws, users, secret_id: str = "prod/rotating"):
-        self.node, self.aws, self.users, self.id = node, aws, users, secret_id
+    `notes` stands in front of the password: a long one has it arrive in a later part of the answer."""
+
+    def __init__(self, node, aws, users, secret_id: str = "prod/rotating", notes: str = ""):
+        self.node, self.aws, self.users, self.id, self.notes = node, aws, users, secret_id, notes
         self.passwords, self.user = [f"p-{os.urandom(12).hex()}"], users[0]
         for user in users:
             make_role(node, user, self.passwords[0])
@@ -99,7 +101,7 @@ class Rotation:
         self.aws.put(self.id, self.value(self.user, self.passwords[0]))
 
     def value(self, user, password) -> dict:
-        return {"username": user, "password": password, "engine": "postgres", "host": self.node.host, "port": self.node.port}
+        return {"notes": self.notes, "username": user, "password": password, "engine": "postgres", "host": self.node.host, "port": self.node.port}
 
     @property
     def current(self) -> str:
@@ -146,7 +148,7 @@ class Load:
 
     def __exit__(self, *_):
         self.stop()
-        assert not self.failures
+        assert not self.failures, self.failures[:3]
 
     def stop(self) -> None:
         self.ended = True
@@ -187,4 +189,4 @@ class Load:
         """Until that many more clients have logged in, and that many server connections."""
         logins, servers = self.logins + logins, self.opened() + servers
         wait_until(lambda: self.failures or self.logins >= logins and self.opened() >= servers, 40, "logins go on", 0.1)
-        assert not self.failures
+        assert not self.failures, self.failures[:3]

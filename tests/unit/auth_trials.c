@@ -50,6 +50,14 @@ static void publish(const char *current, const char *pending, const char *previo
 	(void)lease_publish("s", &values, NULL);
 }
 
+static void publish_labelled(const char *current)
+{
+	struct lease_values values = { .rotating = true };
+
+	put(&values.current, current);
+	(void)lease_publish("s", &values, NULL);
+}
+
 static struct credentials *wanted(const char *user)
 {
 	return credentials_for_server(&config, &database, user, NULL);
@@ -141,6 +149,29 @@ static void one_trial_is_under_way_at_a_time(void **state)
 	credentials_unref(&now);
 }
 
+/* Of a pool that is opened anew after the password has changed: the server sees one failed login. */
+static void after_a_quiet_moment_one_login_goes_ahead(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	struct trials *trials = trials_of("a");
+	struct credentials *now = wanted("app");
+	struct trials_sum sum;
+	struct error error;
+
+	trials_worked(trials, now);
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_KNOWN);
+	clock_fake(3 * SECOND_US);
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_BEGUN);
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_BUSY);
+	trials_worked(trials, now);
+	trials_end(trials);
+	assert_int_equal(trials_begin(trials, now, &error), TRIALS_KNOWN);
+	trials_count("s", &sum);
+	assert_int_equal(sum.trials, 0);                /* It is known to have worked here. */
+	credentials_unref(&now);
+}
+
 static void refuse_all(struct trials *trials, const struct credentials *credentials)
 {
 	struct error error;
@@ -207,6 +238,10 @@ static void a_change_or_a_pending_value_is_evidence(void **state)
 	publish("two", "three", NULL);
 	assert_true(is_hopeful_at(119));
 	assert_false(is_hopeful_at(121));               /* The label of a rotation that failed stays. */
+	lease_forget_all();
+	publish_labelled("two");                        /* A policy lets nobody read its value. */
+	assert_true(is_hopeful_at(119));
+	assert_false(is_hopeful_at(121));
 	lease_forget_all();
 	publish("two", "two", NULL);                    /* That of one that has ended too. */
 	assert_false(is_hopeful_at(60));
@@ -280,6 +315,7 @@ int main(void)
 		TEST(each_host_keeps_what_worked_there),
 		TEST(a_changed_secret_is_believed_before_what_worked),
 		TEST(one_trial_is_under_way_at_a_time),
+		TEST(after_a_quiet_moment_one_login_goes_ahead),
 		TEST(what_is_refused_all_around_is_tried_ever_later),
 		TEST(without_evidence_hope_is_short),
 		TEST(a_change_or_a_pending_value_is_evidence),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "pgweir/mem.h"
@@ -96,6 +97,23 @@ static void wiping_leaves_nothing(void **state)
 	assert_memory_equal(secret, zeros, sizeof(secret));
 }
 
+/* By any library: this one is the C library's own. Its allocator writes into the first words of what is free. */
+static void what_a_thread_frees_is_wiped_once_it_says_so(void **state)
+{
+	enum { SIZE = 64, ALLOCATORS_OWN = 32 };
+	static const char zeros[SIZE];
+
+	(void)state;
+	if (!mem_wipe_freed())
+		skip();
+	char *secret = strdup("sixty-four bytes, of which the last ones hold the correct horse");
+	const char *volatile freed = secret;
+
+	assert_int_equal(strlen(secret), SIZE - 1);
+	free(secret);
+	assert_memory_equal(freed + ALLOCATORS_OWN, zeros, SIZE - ALLOCATORS_OWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +125,7 @@ int main(void)
 		cmocka_unit_test(secrets_are_equal_only_byte_for_byte),
 		cmocka_unit_test(secret_texts_of_other_length_are_not_equal),
 		cmocka_unit_test(wiping_leaves_nothing),
+		cmocka_unit_test(what_a_thread_frees_is_wiped_once_it_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ struct lease_value {
 /* What a source says at one time. Where it knows no stages, `current` alone. */
 struct lease_values {
 	struct lease_value current, pending, previous;
+	bool rotating;                  /* A version to come is known of, though perhaps not its value. */
 	uint64_t age_us;                /* Of `current`, where the source knows it: counts for the first value. */
 };
 
@@ -38,6 +39,7 @@ struct lease {
 	struct lease_value value;       /* No password: there has never been a value yet. */
 	struct lease_value previous;    /* No password: there has been no other. */
 	struct lease_value pending;     /* What a rotation under way will make current. No password: none is known of. */
+	bool rotating;                  /* There is a version to come, and `pending` may be empty: nobody lets us read it. */
 	const char *stage;              /* "current", or "" without a value. */
 	bool awaited;                   /* There is no value yet, but one may come: the first reading is under way. */
 	bool on_demand;                 /* There never is: each login gets a value of its own. */

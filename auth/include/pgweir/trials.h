@@ -1,7 +1,8 @@
 /* How each host takes the values of each [secret].
  *
  * A host keeps the value that worked there last, which need not be the current one: a replica gets a new password later
- * than its primary. A login with any other value is a trial. One trial is under way at a time per host and secret, and
+ * than its primary. A login with any other value, or with that one when it has not been used for a moment, is a trial. One
+ * trial is under way at a time per host and secret, and
  * after a round in which the host refused all there is to try, the next one comes later and later: whoever guards that
  * server counts failed logins. Any thread. */
 #ifndef PGWEIR_TRIALS_H
@@ -28,7 +29,7 @@ struct credentials *trials_choose(struct trials *trials, const struct credential
 	unsigned refused_count) MUST_USE;
 
 enum trials_turn {
-	TRIALS_KNOWN,           /* It worked last time: no trial. */
+	TRIALS_KNOWN,           /* It has worked just now: no trial. */
 	TRIALS_BEGUN,           /* A trial, and nobody else's until trials_end(). */
 	TRIALS_BUSY,            /* Somebody else's is under way: choose again a little later. */
 	TRIALS_LATER,           /* The host has refused everything a moment ago; `error` is what it said. */

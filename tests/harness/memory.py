@@ -1,0 +1,47 @@
+"""What a core of a process would hold: all that it has in memory, searched while it stands still."""
+import contextlib
+import os
+import signal
+
+CHUNK = 4 << 20
+
+
+@contextlib.contextmanager
+def stopped(process):
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def readable(pid: int):
+    """Each mapping's first address, size and name."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        for line in maps:
+            words = line.split(maxsplit=5)
+            name = words[5].strip() if len(words) > 5 else "anonymous"
+            if words[1].startswith("r") and name not in ("[vvar]", "[vsyscall]"):
+                begin, end = (int(part, 16) for part in words[0].split("-"))
+                yield begin, end - begin, name
+
+
+def found_in(piece: bytes, needles: list[bytes]):
+    for needle in needles:
+        at = piece.find(needle)
+        while at >= 0:
+            yield at, needle
+            at = piece.find(needle, at + 1)
+
+
+def places_of(process, texts) -> list[str]:
+    """Where in the memory of this process one of the texts is, with what stands around it."""
+    needles, found = [text.encode() for text in texts], []
+    overlap = max(map(len, needles)) - 1
+    with stopped(process), open(f"/proc/{process.pid}/mem", "rb", buffering=0) as memory:
+        for begin, size, name in readable(process.pid):
+            for offset in range(0, size, CHUNK):
+                with contextlib.suppress(OSError):
+                    piece = os.pread(memory.fileno(), min(CHUNK + overlap, size - offset), begin + offset)
+                    found += [f"{name}+{offset + at:#x}: {piece[max(at - 64, 0):at + 96]!r}" for at, _ in found_in(piece, needles)]
+    return found
