@@ -64,7 +64,7 @@ static bool read_admin(struct place *place, struct error *error)
 		place->admin.password = mem_secret_dup(cluster->admin_password);
 		return true;
 	}
-	secrets_read(secret, &report);
+	secrets_read_until(secret, place->stop, &report);
 	bool good = report.good && !report.on_demand;
 
 	if (good) {
