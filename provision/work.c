@@ -215,7 +215,7 @@ bool work_open(const struct provision_run *run, const struct config_provision *s
 	if (!work->store)
 		return false;
 	report->place = mem_strdup(store_place(work->store));
-	if (!place_open(run->config, section->cluster, run->stop, &work->place, error))
+	if (!place_open(run->config, section->cluster, run->topology, run->stop, &work->place, error))
 		return false;
 	const char *admin = work->place.admin.username;
 
