@@ -18,6 +18,7 @@
 #include "timers.h"
 
 enum {
+	LIMIT_LOOK_MS = 100,
 	READY_MAX = 256,                        /* Descriptors per turn. */
 	WAIT_MAX_MS = 60000,
 };
@@ -283,6 +284,34 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->stopping = true;
+}
+
+struct limit {
+	struct loop_timer timer;
+	struct loop *loop;
+	const atomic_bool *stop;
+};
+
+static void look_at_limit(void *arg)
+{
+	struct limit *limit = arg;
+
+	if (atomic_load(limit->stop))
+		loop_stop(limit->loop);
+	else
+		loop_timer_start(&limit->timer, LIMIT_LOOK_MS);
+}
+
+bool loop_run_until(struct loop *loop, const atomic_bool *stop)
+{
+	struct limit limit = { .loop = loop, .stop = stop };
+
+	loop_timer_init(&limit.timer, loop, look_at_limit, &limit);
+	if (stop)
+		loop_timer_start(&limit.timer, LIMIT_LOOK_MS);
+	loop_run(loop);
+	loop_timer_stop(&limit.timer);
+	return !stop || !atomic_load(stop);
 }
 
 const char *loop_name(const struct loop *loop)

@@ -184,7 +184,8 @@ static void give_up_as_libpq_says(struct pgclient *client)
 {
 	struct error error;
 
-	pgclient_take_text(&error, "08006", PQerrorMessage(client->conn));
+	/* A server that wants a password where there is none is there, as one that refuses a wrong one. */
+	pgclient_take_text(&error, PQconnectionNeedsPassword(client->conn) ? "28P01" : "08006", PQerrorMessage(client->conn));
 	if (client->state == STATE_CONNECTING)
 		pgclient_take_sqlstate(&error);
 	give_up(client, &error);

@@ -55,7 +55,7 @@ static PGconn *start_connection(const struct pgclient_options *options)
 
 static bool refused(struct pgclient_sync *client, struct error *error)
 {
-	pgclient_take_text(error, "08006", PQerrorMessage(client->conn));
+	pgclient_take_text(error, PQconnectionNeedsPassword(client->conn) ? "28P01" : "08006", PQerrorMessage(client->conn));
 	pgclient_take_sqlstate(error);
 	return false;
 }

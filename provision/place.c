@@ -64,7 +64,7 @@ static bool read_admin(struct place *place, struct error *error)
 		place->admin.password = mem_secret_dup(cluster->admin_password);
 		return true;
 	}
-	secrets_read(secret, &report);
+	secrets_read_until(secret, place->stop, &report);
 	bool good = report.good && !report.on_demand;
 
 	if (good) {
@@ -131,6 +131,32 @@ static void look_at(struct place *place, const struct config_host *host, struct 
 	place->primary = host;
 }
 
+static void add_other(struct place *place, const struct config_host *host)
+{
+	place->others = mem_realloc(place->others, (place->other_count + 1) * sizeof(place->others[0]));
+	place->others[place->other_count++] = host;
+}
+
+/* Nothing is done to a host that nobody has found to be the primary: it may be an old one, which has been left. */
+static bool take_observed(struct place *place, const struct topology_cluster *observed, struct error *error)
+{
+	const struct topology_host *primary = topology_primary(observed);
+	long timeline = 0;
+
+	if (!primary)
+		return error_set(error, NULL, "cluster \"%s\": no primary is known (%s)", place->cluster->name,
+			topology_cluster_word(observed->standing));
+	place->primary = primary->at;
+	for (size_t i = 0; i < observed->host_count; i++)
+		if (observed->hosts[i].standing == HOST_REPLICA)
+			add_other(place, observed->hosts[i].at);
+	place->home = place_connect_to(place, place->primary, error);
+	if (!place->home || !ask_timeline(place->home, &timeline, error))
+		return false;
+	return timeline || error_set(error, NULL, "cluster \"%s\": %s:%u is not the primary any more", place->cluster->name,
+		place->primary->host, place->primary->port);
+}
+
 static bool find_primary(struct place *place, struct error *error)
 {
 	struct search search = { 0 };
@@ -145,23 +171,43 @@ static bool find_primary(struct place *place, struct error *error)
 			search.last.text);
 	if (search.count == 0)
 		return error_set(error, NULL, "cluster \"%s\": none of its hosts is the primary", place->cluster->name);
-	place->version = pgclient_sync_server_version(place->home);
+	for (size_t i = 0; i < place->cluster->host_count; i++)
+		if (&place->cluster->hosts[i] != place->primary)
+			add_other(place, &place->cluster->hosts[i]);
 	return true;
 }
 
-bool place_open(const struct config *config, const struct config_cluster *cluster, const atomic_bool *stop,
-	struct place *place, struct error *error)
+/* Hosts that let nobody look are asked as admin_user: it may be the probe user that is to be made. */
+static bool is_watched(const struct topology_cluster *observed)
 {
+	if (!observed || observed->standing == CLUSTER_UNOBSERVED)
+		return false;
+	for (size_t i = 0; i < observed->host_count; i++)
+		if (observed->hosts[i].standing != HOST_UNKNOWN)
+			return true;
+	return false;
+}
+
+bool place_open(const struct config *config, const struct config_cluster *cluster, const struct topology *topology,
+	const atomic_bool *stop, struct place *place, struct error *error)
+{
+	const struct topology_cluster *observed = topology_find(topology, cluster->name);
+	bool watched = is_watched(observed);
+
 	*place = (struct place){ .config = config, .cluster = cluster, .stop = stop };
 	if (!cluster->admin_user)
 		return error_set(error, NULL, "[cluster %s] has no admin_user", cluster->name);
-	return read_admin(place, error) && find_primary(place, error);
+	if (!read_admin(place, error) || !(watched ? take_observed(place, observed, error) : find_primary(place, error)))
+		return false;
+	place->version = pgclient_sync_server_version(place->home);
+	return true;
 }
 
 void place_close(struct place *place)
 {
 	pgclient_sync_close(&place->home);
 	lease_value_fini(&place->admin);
+	mem_free(place->others);
 }
 
 /* --- The lock --- */

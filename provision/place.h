@@ -1,6 +1,7 @@
 /* Where the work is done: connections to the primary of a cluster, as its admin_user.
  *
- * The primary is found by asking each host; of several that say they are it, the one with the newest timeline is. One
+ * The primary of a cluster that is watched is the one that was observed. Otherwise each host is asked; of several that say
+ * they are it, the one with the newest timeline is. One
  * connection, to the home database, holds the lock that makes sure that only one pgweir is at work in a cluster: advisory
  * locks belong to a database, and it is always the same one (the cluster's probe_dbname). */
 #ifndef PGWEIR_PROVISION_PLACE_H
@@ -11,20 +12,23 @@
 #include "pgweir/config.h"
 #include "pgweir/lease.h"
 #include "pgweir/pgclient_sync.h"
+#include "pgweir/topology.h"
 
 struct place {
 	const struct config *config;
 	const struct config_cluster *cluster;
 	const struct config_host *primary;
+	const struct config_host **others;      /* The cluster's other hosts, those that were found among them. */
+	size_t other_count;
 	struct lease_value admin;
 	struct pgclient_sync *home;
 	const atomic_bool *stop;
 	int version;                            /* Of the server, as libpq has it. */
 };
 
-/* False: `error`; `place` is to be freed either way. */
-bool place_open(const struct config *config, const struct config_cluster *cluster, const atomic_bool *stop,
-	struct place *place, struct error *error) MUST_USE;
+/* False: `error`; `place` is to be freed either way. `topology` may be NULL, and is needed as long as the place. */
+bool place_open(const struct config *config, const struct config_cluster *cluster, const struct topology *topology,
+	const atomic_bool *stop, struct place *place, struct error *error) MUST_USE;
 void place_close(struct place *place);
 
 /* A connection to the primary as admin_user, or as another user. NULL: `error`. */

@@ -11,6 +11,8 @@
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 
+enum { LOOK_PAUSE_MS = 50, LOOK_MAX_MS = 3 * 1000 };
+
 static struct {
 	struct loop *control;
 	struct config *shown;           /* Whose sections `rows` are. Control thread. */
@@ -22,6 +24,8 @@ static struct {
 	pthread_mutex_t mutex;          /* Guards what follows. */
 	pthread_cond_t changed;
 	struct config *next;            /* For the thread to take; NULL: nothing new. */
+	struct topology *topology;      /* A reference; NULL: none yet. */
+	bool moved;                     /* There is another primary: time for a pass. */
 } reconcile = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 struct finding {
@@ -141,9 +145,37 @@ static void report_to(struct reconcile_row *row, struct provision_report *report
 	}
 }
 
+static struct topology *current_topology(void)
+{
+	pthread_mutex_lock(&reconcile.mutex);
+	struct topology *topology = topology_ref(reconcile.topology);
+
+	pthread_mutex_unlock(&reconcile.mutex);
+	return topology;
+}
+
+/* After the start it takes a moment until all hosts of a cluster have been looked at. */
+static struct topology *await_topology(const char *cluster)
+{
+	struct timespec pause = { .tv_nsec = LOOK_PAUSE_MS * INT64_C(1000000) };
+	uint64_t until_ms = clock_now_ms() + LOOK_MAX_MS;
+
+	for (;;) {
+		struct topology *topology = current_topology();
+		const struct topology_cluster *observed = topology_find(topology, cluster);
+		bool looking = observed && observed->standing == CLUSTER_LOOKING;
+
+		if (!looking || clock_now_ms() >= until_ms || atomic_load(&reconcile.stop))
+			return topology;
+		topology_unref(&topology);
+		nanosleep(&pause, NULL);
+	}
+}
+
 static void look_at(const struct config *config, const struct config_provision *section)
 {
-	struct provision_run run = { .config = config, .stop = &reconcile.stop, .note = note };
+	struct topology *topology = await_topology(section->cluster_name);
+	struct provision_run run = { .config = config, .topology = topology, .stop = &reconcile.stop, .note = note };
 	bool apply = config->provision == PROVISION_APPLY;
 	struct finding *finding = NEW(struct finding);
 	struct provision_report report;
@@ -162,6 +194,7 @@ static void look_at(const struct config *config, const struct config_provision *
 		finding->row.failed_rotations = report.outcome == PROVISION_FAILED;
 		provision_report_fini(&report);
 	}
+	topology_unref(&topology);
 	finding->generation = config->generation;
 	finding->letter.deliver = take_finding;
 	finding->letter.drop = finding_free;
@@ -177,7 +210,7 @@ static void pass(const struct config *config)
 	}
 }
 
-/* Until there is another configuration, the time has come, or the process ends. */
+/* Until there is another configuration or another primary, the time has come, or the process ends. */
 static void wait_for_change(struct config **config)
 {
 	struct timespec until;
@@ -185,7 +218,7 @@ static void wait_for_change(struct config **config)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += (time_t)(*config ? (*config)->provision_interval_ms / 1000 : 3600);
 	pthread_mutex_lock(&reconcile.mutex);
-	while (!reconcile.next && !atomic_load(&reconcile.stop))
+	while (!reconcile.next && !reconcile.moved && !atomic_load(&reconcile.stop))
 		if (pthread_cond_timedwait(&reconcile.changed, &reconcile.mutex, &until) != 0)
 			break;
 	if (reconcile.next) {
@@ -193,6 +226,7 @@ static void wait_for_change(struct config **config)
 		*config = reconcile.next;
 		reconcile.next = NULL;
 	}
+	reconcile.moved = false;
 	pthread_mutex_unlock(&reconcile.mutex);
 }
 
@@ -266,6 +300,29 @@ void reconcile_configure(struct config *config)
 	pthread_mutex_unlock(&reconcile.mutex);
 }
 
+static bool has_moved(const struct topology *before, const struct topology *now)
+{
+	for (size_t i = 0; i < now->cluster_count; i++) {
+		const struct topology_host *primary = topology_primary(&now->clusters[i]);
+		const struct topology_cluster *former = topology_find(before, now->clusters[i].name);
+		const struct topology_host *known = former && primary ? topology_find_host(former, primary->host, primary->port) : NULL;
+
+		if (primary && former && (!known || known->standing != HOST_PRIMARY))
+			return true;
+	}
+	return false;
+}
+
+void reconcile_publish_topology(struct topology *topology)
+{
+	pthread_mutex_lock(&reconcile.mutex);
+	reconcile.moved = reconcile.moved || has_moved(reconcile.topology, topology);
+	topology_unref(&reconcile.topology);
+	reconcile.topology = topology_ref(topology);
+	pthread_cond_signal(&reconcile.changed);
+	pthread_mutex_unlock(&reconcile.mutex);
+}
+
 void reconcile_stop(void)
 {
 	if (!reconcile.control)
@@ -280,6 +337,7 @@ void reconcile_stop(void)
 	forget_rows();
 	config_unref(&reconcile.next);
 	config_unref(&reconcile.shown);
+	topology_unref(&reconcile.topology);
 	pthread_cond_destroy(&reconcile.changed);
 	loop_unref(reconcile.control);
 	reconcile.control = NULL;

@@ -149,10 +149,8 @@ static bool has_replayed(struct work *work, const struct config_host *host, cons
 
 static bool all_have_replayed(struct work *work, const char *position)
 {
-	const struct config_cluster *cluster = work->section->cluster;
-
-	for (size_t i = 0; i < cluster->host_count; i++)
-		if (&cluster->hosts[i] != work->place.primary && !has_replayed(work, &cluster->hosts[i], position))
+	for (size_t i = 0; i < work->place.other_count; i++)
+		if (!has_replayed(work, work->place.others[i], position))
 			return false;
 	return true;
 }

@@ -6,14 +6,14 @@
 
 static const struct store_class *const classes[] = { &store_aws_class, &store_file_class };
 
-struct store *store_open(const struct config_secret *secret, struct error *error)
+struct store *store_open(const struct config_secret *secret, const atomic_bool *stop, struct error *error)
 {
 	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
 		if (strcmp(classes[i]->provider, secret->provider) != 0)
 			continue;
 		struct store *store = NEW(struct store);
 
-		*store = (struct store){ .class = classes[i], .secret = secret };
+		*store = (struct store){ .class = classes[i], .secret = secret, .stop = stop };
 		if (!store->class->open(store, error))
 			store_close(&store);
 		return store;

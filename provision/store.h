@@ -6,6 +6,7 @@
 #ifndef PGWEIR_PROVISION_STORE_H
 #define PGWEIR_PROVISION_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,8 +30,9 @@ struct stored_text {
 
 struct store;
 
-/* NULL: `error`; the provider cannot be written to. */
-struct store *store_open(const struct config_secret *secret, struct error *error) MUST_USE;
+/* NULL: `error`; the provider cannot be written to. What waits for a service gives up soon after `stop` becomes true; may
+ * be NULL. */
+struct store *store_open(const struct config_secret *secret, const atomic_bool *stop, struct error *error) MUST_USE;
 void store_close(struct store **store);
 const char *store_place(const struct store *store);            /* Its id or path, for people. */
 
@@ -72,6 +74,7 @@ struct store_class {
 struct store {
 	const struct store_class *class;
 	const struct config_secret *secret;
+	const atomic_bool *stop;
 	void *own;
 };
 

@@ -64,7 +64,7 @@ static char *decode(const char *value)
 
 static bool run(struct store *store, const struct secret_request *request, struct secret_answer *answer, struct error *error)
 {
-	if (secret_store_run(store->secret, request, answer))
+	if (secret_store_run(store->secret, request, store->stop, answer))
 		return true;
 	*error = answer->error;
 	if (answer->outcome == SECRET_EXISTS)

@@ -211,11 +211,11 @@ bool work_open(const struct provision_run *run, const struct config_provision *s
 	*report = (struct provision_report){ .section = section, .outcome = PROVISION_FAILED };
 	if (!declaration_make(section, &work->declaration, error) || !check_names(work, error))
 		return false;
-	work->store = store_open(section->secret, error);
+	work->store = store_open(section->secret, run->stop, error);
 	if (!work->store)
 		return false;
 	report->place = mem_strdup(store_place(work->store));
-	if (!place_open(run->config, section->cluster, run->stop, &work->place, error))
+	if (!place_open(run->config, section->cluster, run->topology, run->stop, &work->place, error))
 		return false;
 	const char *admin = work->place.admin.username;
 

@@ -283,8 +283,9 @@ bool aws_secret_read_now(const struct config_secret *section, struct reading *re
 	struct now now = { .loop = loop_new("secret"), .reading = reading, .error = error };
 	struct aws_secret *secret = aws_secret_new(now.loop, section);
 
+	error_set(error, NULL, "interrupted: the process is about to end");
 	aws_secret_read(secret, read_now, &now);
-	loop_run(now.loop);
+	(void)!loop_run_until(now.loop, reading->stop);
 	aws_secret_free(&secret);
 	loop_free(&now.loop);
 	return now.good;

@@ -2,14 +2,16 @@
 #ifndef PGWEIR_SECRETS_PROVIDER_H
 #define PGWEIR_SECRETS_PROVIDER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "pgweir/config.h"
 #include "pgweir/error.h"
 #include "pgweir/lease.h"
 
-/* What one reading brought. */
+/* What one reading brought, */
 struct reading {
+	const atomic_bool *stop;        /* unless this became true meanwhile. May be NULL. */
 	struct lease_values values;     /* But for `current` of those that know stages alone. */
 	char warning[256];              /* What should be mended although the value is good; "" if nothing. */
 	bool young;                     /* The file was written this very moment: perhaps not to its end. */

@@ -237,15 +237,16 @@ static void ran(struct secret_answer *answer, void *arg)
 	loop_stop(run->loop);
 }
 
-bool secret_store_run(const struct config_secret *secret, const struct secret_request *request,
+bool secret_store_run(const struct config_secret *secret, const struct secret_request *request, const atomic_bool *stop,
 	struct secret_answer *answer)
 {
 	struct run run = { .loop = loop_new("secret store"), .answer = answer };
 	struct secret_store *store = secret_store_new(run.loop, secret);
 
-	*answer = (struct secret_answer){ 0 };
+	*answer = (struct secret_answer){ .outcome = SECRET_FAILED };
+	error_set(&answer->error, NULL, "%s: interrupted: the process is about to end", operations[request->operation].word);
 	(void)!secret_store_start(store, request, ran, &run);
-	loop_run(run.loop);
+	(void)!loop_run_until(run.loop, stop);
 	secret_store_free(&store);
 	loop_free(&run.loop);
 	return answer->outcome == SECRET_DONE;

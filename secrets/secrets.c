@@ -550,8 +550,13 @@ bool secrets_is_remote(const struct config_secret *secret)
 
 void secrets_read(const struct config_secret *secret, struct secrets_report *report)
 {
+	secrets_read_until(secret, NULL, report);
+}
+
+void secrets_read_until(const struct config_secret *secret, const atomic_bool *stop, struct secrets_report *report)
+{
 	const struct provider *provider = provider_find(secret->provider);
-	struct reading reading = { 0 };
+	struct reading reading = { .stop = stop };
 
 	*report = (struct secrets_report){ 0 };
 	report->good = provider->read(secret, &reading, &report->error);

@@ -85,6 +85,12 @@ static bool use_logging(const struct config *config)
 	return failed == 0;
 }
 
+static void publish_topology(struct topology *topology)
+{
+	reconcile_publish_topology(topology);
+	workers_publish_topology(topology);
+}
+
 /* Everything that can refuse a snapshot is asked before anything uses it. */
 static bool publish(struct config *config, struct config_problems *problems)
 {
@@ -344,7 +350,7 @@ static bool start(struct config *config)
 	workers_start(config, &session_worker_hooks);
 	login_threads_start(config->login_threads);
 	login_start(&receiver);
-	routing_start(control.loop, workers_publish_topology);
+	routing_start(control.loop, publish_topology);
 	bool good = publish(config, &problems);
 
 	log_problems(&problems);

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from harness import provision
+from harness.process import wait_until
 from harness.provision import REFERENCE, World, can_log_in, kinds, report
 
 aws_look_alike = pytest.importorskip("harness.aws", reason="the look-alike of AWS is missing")
@@ -96,6 +97,18 @@ def test_a_secret_with_a_rotation_of_its_own_is_not_rotated(world, service):
         refused = do(world, sections, "rotate", "hevo")
         assert refused["status"] == 1 and reason in refused["error"], refused
     assert value(service) == before and logs_in(world, before)
+
+
+def test_a_service_that_hangs_delays_neither_the_console_nor_the_end(world, service, start_pgweir, monkeypatch):
+    """The call of a pass that is under way is given up."""
+    for name, text in service.environment().items():
+        monkeypatch.setenv(name, text)
+    sections = world.sections(secret=world.secret, user="hevo", profile="read-only", owners="migrator")
+    service.fault("hang")
+    proxy = start_pgweir({**sections, "pgweir": {"provision": "apply", "provision_interval": "1s"}, "database shop": {"cluster": "main"}})
+    wait_until(lambda: service.requests("DescribeSecret"), 30, "a pass asks for the secret")
+    assert proxy.show("PROVISION")[0]["state"] == "waiting"
+    proxy.stop(timeout_s=10)            # Three tries of five seconds would be more than that.
 
 
 def test_an_outage_in_the_middle_of_a_rotation_leaves_the_current_version_working(world, service):

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from harness import provision
-from harness.clusters import PROBE
+from harness.clusters import PROBE, host
 from harness.postgres import Cluster
 from harness.process import wait_until
 from harness.provision import Traffic, World, can_log_in, kinds, report, reports, secret_value
@@ -105,3 +105,16 @@ def test_a_promotion_that_loses_a_rotation_is_mended_and_no_login_fails(start_pg
         with psycopg.connect(host=new.host, port=new.port, dbname="shop", user=now["username"], password=now["password"]) as direct:
             direct.execute("SELECT what FROM orders")
     assert {one["state"] for one in reports(world.folder, made, "check").values()} == {"clean"}
+    leave_only_the_old_one(own, proxy)
+
+
+def leave_only_the_old_one(own, proxy) -> None:
+    """It says that it is the primary, and only who has seen the new one knows better: nothing is done to it."""
+    old, new = own.primary, own.replicas[0]
+    old.start()
+    new.stop(signal.SIGKILL)
+    wait_until(lambda: host(proxy, old)["state"] == "fenced", 30, "the old primary is back")
+    old.sql("ALTER ROLE p_single CONNECTION LIMIT 7")
+    wait_until(lambda: all("no primary is known" in (row["problem"] or "") for row in proxy.show("PROVISION")), 30, "that is told")
+    assert {row["state"] for row in proxy.show("PROVISION")} == {"failed"}
+    assert old.sql("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'p_single'") == [(7,)]

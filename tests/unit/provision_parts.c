@@ -170,7 +170,7 @@ static void write_file(const char *text)
 
 static void a_created_secret_is_current_private_and_tagged(void **state)
 {
-	struct store *store = store_open(&secret, &error);
+	struct store *store = store_open(&secret, NULL, &error);
 	struct stored stored;
 	struct stat status;
 
@@ -195,7 +195,7 @@ static void a_created_secret_is_current_private_and_tagged(void **state)
 
 static void promoting_is_refused_where_another_version_is_current_by_now(void **state)
 {
-	struct store *store = store_open(&secret, &error);
+	struct store *store = store_open(&secret, NULL, &error);
 
 	(void)state;
 	assert_true(store_create(store, "v1", "first", "p", "role", &error));
@@ -215,7 +215,7 @@ static void promoting_is_refused_where_another_version_is_current_by_now(void **
 /* The process ended after the file was replaced and before the record was. */
 static void a_pending_version_whose_text_is_in_the_file_is_current(void **state)
 {
-	struct store *store = store_open(&secret, &error);
+	struct store *store = store_open(&secret, NULL, &error);
 	struct stored stored;
 
 	(void)state;
@@ -232,7 +232,7 @@ static void a_pending_version_whose_text_is_in_the_file_is_current(void **state)
 
 static void what_somebody_has_written_by_hand_is_current(void **state)
 {
-	struct store *store = store_open(&secret, &error);
+	struct store *store = store_open(&secret, NULL, &error);
 
 	(void)state;
 	assert_true(store_create(store, "v1", "first", "p", "role", &error));
@@ -244,7 +244,7 @@ static void what_somebody_has_written_by_hand_is_current(void **state)
 
 static void a_deleted_secret_can_be_restored(void **state)
 {
-	struct store *store = store_open(&secret, &error);
+	struct store *store = store_open(&secret, NULL, &error);
 	struct stored stored;
 	char *until;
 

@@ -5,6 +5,7 @@
 #define PGWEIR_LOOP_H
 
 #include <event2/event.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -48,6 +49,8 @@ void loop_unref(struct loop *loop);            /* From any thread. */
 void loop_run(struct loop *loop);              /* Until loop_stop(). */
 void loop_run_once(struct loop *loop, bool wait);      /* One turn; with `wait` until there is something to do. */
 void loop_stop(struct loop *loop);             /* From the loop's own thread. */
+/* As loop_run(). False: it ended because `stop` became true, which is looked at several times a second; NULL: never. */
+bool loop_run_until(struct loop *loop, const atomic_bool *stop) MUST_USE;
 const char *loop_name(const struct loop *loop);
 /* For libraries that speak libevent (evhttp, libcurl's socket callbacks), and for signals. Made when first asked for. */
 struct event_base *loop_base(struct loop *loop);

@@ -14,6 +14,8 @@
 #include "pgweir/config.h"
 #include "pgweir/error.h"
 
+struct topology;
+
 enum step_kind {
 	STEP_CHANGE,            /* A difference, and the SQL that mends it. */
 	STEP_MEANS,             /* SQL without which the others would not be allowed; no difference. */
@@ -59,6 +61,7 @@ struct provision_report {
 /* How to go about it. */
 struct provision_run {
 	const struct config *config;
+	const struct topology *topology;        /* Where the primary is. NULL, or a cluster that nobody watches: the hosts are asked. */
 	const atomic_bool *stop;        /* May be NULL. */
 	uint64_t lock_wait_ms;          /* For another pgweir that is at work. */
 	void (*note)(const char *text, void *arg);      /* Progress, for people; may be NULL. */

@@ -10,6 +10,7 @@
 
 #include "pgweir/loop.h"
 #include "pgweir/provision.h"
+#include "pgweir/topology.h"
 
 /* What the last pass found of one section. */
 struct reconcile_row {
@@ -27,6 +28,8 @@ struct reconcile_row {
 void reconcile_start(struct loop *control);
 void reconcile_stop(void);              /* Waits for the thread, which gives up what it waits for. */
 void reconcile_configure(struct config *config);        /* Takes a reference; a pass begins at once. */
+/* Takes a reference. Where a cluster has another primary than before a pass begins: a promotion may have lost something. */
+void reconcile_publish_topology(struct topology *topology);
 /* One row per section, in the order of the file; good until the next turn of the loop. */
 const struct reconcile_row *reconcile_rows(size_t *count);
 

@@ -6,6 +6,7 @@
 #ifndef PGWEIR_SECRET_STORE_H
 #define PGWEIR_SECRET_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,8 +105,9 @@ void secret_store_cancel(struct secret_call **call);    /* NULL is fine. */
 
 /* --- At once: for commands, on a thread without a loop --- */
 
-/* True: done. The answer is the caller's either way. */
-bool secret_store_run(const struct config_secret *secret, const struct secret_request *request,
+/* True: done. The answer is the caller's either way. Gives up soon after `stop` (may be NULL) becomes true; whether a write
+ * was done is not known then, and it may be done again. */
+bool secret_store_run(const struct config_secret *secret, const struct secret_request *request, const atomic_bool *stop,
 	struct secret_answer *answer);
 
 #endif

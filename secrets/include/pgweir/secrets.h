@@ -65,6 +65,8 @@ struct secrets_report {
 /* Reading it takes the network, and its time. */
 bool secrets_is_remote(const struct config_secret *secret);
 void secrets_read(const struct config_secret *secret, struct secrets_report *report);
+/* The same, but it gives up soon after `stop` (may be NULL) becomes true. */
+void secrets_read_until(const struct config_secret *secret, const atomic_bool *stop, struct secrets_report *report);
 void secrets_report_fini(struct secrets_report *report);
 /* A text in any of the shapes that a secret may have. `value` is filled on true only. */
 bool secrets_parse(const char *text, size_t size, struct lease_value *value, struct error *error);
