@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pgweir/config_absent.h"
 #include "pgweir/nearest.h"
 #include "pgweir/mem.h"
 
@@ -67,10 +68,14 @@ static void report_unknown_key(struct reader *reader, const char *name)
 {
 	enum section_kind kind = reader->section->kind;
 	const char *nearest = setting_nearest(kind, name);
+	const struct config_absent *absent = config_absent_find(section_types[kind].word, name);
 	struct problems *problems = reader->source->problems;
 
 	if (kind == SECTION_PEERS)
 		problems_error(problems, &reader->place, "\"%s\" is not the number of a peer (1 to %d)", name, CONFIG_PEER_ID_MAX);
+	else if (absent)
+		problems_error(problems, &reader->place, "[%s] has no key \"%s\" as PgBouncer has: %s", section_types[kind].word, name,
+			absent->why);
 	else if (nearest)
 		problems_error(problems, &reader->place, "[%s] has no key \"%s\"; did you mean \"%s\"?", section_types[kind].word,
 			name, nearest);
@@ -152,6 +157,11 @@ static void report_unknown_section(struct reader *reader, const char *word)
 
 	for (kind = 0; kind < SECTION_KINDS; kind++)
 		nearest_offer(&nearest, section_types[kind].word);
+	if (strcmp(word, "pgbouncer") == 0) {
+		problems_error(reader->source->problems, &reader->place,
+			"there is no section [pgbouncer]; \"pgweir import-pgbouncer\" translates files of PgBouncer's");
+		return;
+	}
 	if (!nearest.best) {
 		problems_error(reader->source->problems, &reader->place, "there is no section [%s]", word);
 		return;

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "pgweir/config.h"
+#include "pgweir/config_absent.h"
 #include "pgweir/mem.h"
 #include "pgweir/settings.h"
 
@@ -61,11 +62,12 @@ static void write_translated(struct import *import, const struct import_rule *ru
 static void write_pair(struct import *import, enum import_place place, const struct import_pair *pair)
 {
 	const struct import_rule *rule = import_rule_find(place, pair->key);
+	const struct config_absent *absent = rule ? NULL : config_absent_find(import_rules[place].ours, pair->key);
 
-	if (!rule)
+	if (absent)
+		explain(import, absent->matters && !is_off(pair->value), pair->key, pair->value, absent->why);
+	else if (!rule)
 		explain(import, true, pair->key, NULL, "is not a key of PgBouncer 1.18 to 1.25; it may be misspelt, or too new");
-	else if (rule->why)
-		explain(import, rule->matters && !is_off(pair->value), pair->key, pair->value, rule->why);
 	else if (rule->translate)
 		write_translated(import, rule, pair->value);
 	else

@@ -64,12 +64,10 @@ struct import_rule {
 	const char *ours;               /* The key here; NULL: the same. */
 	const char *bouncer_default;    /* Written where PgBouncer's file does not set it, since ours is another. */
 	void (*translate)(const struct import_source *source, const char *value, struct import_word *word); /* NULL: as it is. */
-	const char *why;                /* The key has no counterpart, and this is why; NULL: it has one. */
-	bool matters;                   /* A key without counterpart matters where it is switched on: someone has to decide. */
 };
 
 struct import_rules {
-	const char *section;            /* PgBouncer's. */
+	const char *section, *ours;     /* PgBouncer's word for it, and pgweir's. */
 	const struct import_rule *rules;
 	const size_t *count;
 };

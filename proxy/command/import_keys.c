@@ -1,4 +1,4 @@
-/* What becomes of PgBouncer's keys, 1.18 to 1.25. long: a table. */
+/* What becomes of PgBouncer's keys, 1.18 to 1.25. Those without a counterpart are in config/absent.c. */
 #include <string.h>
 #include <strings.h>
 
@@ -109,8 +109,6 @@ static void to_defer_accept(const struct import_source *source, const char *valu
 #define SAME(key_) { .key = (key_) }
 #define SAME_BUT(key_, default_) { .key = (key_), .bouncer_default = (default_) }
 #define AS(key_, translate_) { .key = (key_), .translate = (translate_) }
-#define NONE(key_, why_) { .key = (key_), .why = (why_) }
-#define NONE_AND_MATTERS(key_, why_) { .key = (key_), .why = (why_), .matters = true }
 
 static const struct import_rule main_rules[] = {
 	SAME_BUT("listen_addr", ""),
@@ -182,38 +180,6 @@ static const struct import_rule main_rules[] = {
 	SAME("tcp_user_timeout"),
 	AS("tcp_defer_accept", to_defer_accept),
 	SAME("peer_id"),
-
-	NONE("user", "pgweir stays the user that starts it: User= of the systemd unit"),
-	NONE("conffile", "the file is the one of -c"),
-	NONE("service_name", "services of Windows only"),
-	NONE("job_name", "services of Windows only"),
-	NONE("server_round_robin", "the connection that was used last is used first, so that a small pool stays small"),
-	NONE("ignore_startup_parameters", "startup parameters are taken, and follow the client; none has to be ignored"),
-	NONE("track_extra_parameters", "all settings follow the client, not only those that are listed"),
-	NONE_AND_MATTERS("disable_pqexec", "simple queries cannot be refused"),
-	NONE_AND_MATTERS("application_name_add_host", "application_name stays the client's; SHOW CLIENTS has addresses"),
-	NONE("scram_iterations", "pgweir makes no verifiers; the server's setting of that name counts"),
-	NONE_AND_MATTERS("auth_ldap_options", "there is no LDAP here"),
-	NONE_AND_MATTERS("syslog", "the log goes to standard error, for systemd's journal to take, or to logfile"),
-	NONE("syslog_ident", "see syslog"),
-	NONE("syslog_facility", "see syslog"),
-	NONE("log_stats", "numbers are in SHOW STATS and in the metrics, not in the log"),
-	NONE("server_reset_query_always", "settings and prepared statements follow the client, and what cannot keeps its server "
-	                                  "connection: nothing is left to reset"),
-	NONE("server_fast_close", "RECONNECT replaces connections as they become free"),
-	NONE("autodb_idle_timeout", "a database served by [database *] costs nothing while nobody uses it"),
-	NONE("dns_nxdomain_ttl", "a name that is not found is looked up again with the next connection"),
-	NONE("dns_zone_check_period", "names are looked up again after dns_max_ttl"),
-	NONE("resolv_conf", "the system's resolver is used, with the system's configuration"),
-	NONE("client_tls_ecdhcurve", "OpenSSL's choice"),
-	NONE("client_tls_dheparams", "OpenSSL's choice"),
-	NONE("suspend_timeout", "there is no SUSPEND; a new process takes over with PAUSE, or behind a load balancer"),
-	NONE("query_wait_notify", "clients that wait are not told; SHOW POOLS and the metrics have them"),
-	NONE("pkt_buf", "buffers are of a fixed size, and belong to threads, not to connections"),
-	NONE("max_packet_size", "large messages pass through without being held"),
-	NONE("sbuf_loopcnt", "the turns of connections are bounded anyway"),
-	NONE("so_reuseport", "one process has several threads: see threads"),
-	NONE("tcp_socket_buffer", "the system's sizes are used"),
 };
 static const size_t main_count = ARRAY_LEN(main_rules);
 
@@ -239,12 +205,6 @@ static const struct import_rule database_rules[] = {
 	SAME("server_lifetime"),
 	SAME("query_wait_timeout"),
 	SAME("connect_query"),
-	NONE("load_balance_hosts", "writes go to the primary of the [cluster]; reads may go to its replicas: see routing"),
-	NONE("target_session_attrs", "which host is the primary is found out: see routing"),
-	NONE_AND_MATTERS("client_encoding", "clients keep their own; where the server's default is meant: ALTER DATABASE … SET "
-	                                    "client_encoding"),
-	NONE_AND_MATTERS("datestyle", "clients keep their own; where the server's default is meant: ALTER DATABASE … SET datestyle"),
-	NONE_AND_MATTERS("timezone", "clients keep their own; where the server's default is meant: ALTER DATABASE … SET timezone"),
 };
 static const size_t database_count = ARRAY_LEN(database_rules);
 
@@ -257,23 +217,20 @@ static const struct import_rule user_rules[] = {
 	SAME("transaction_timeout"),
 	SAME("idle_transaction_timeout"),
 	SAME("client_idle_timeout"),
-	NONE_AND_MATTERS("reserve_pool_size", "belongs to databases: set it in [database] or [pgweir]"),
-	NONE_AND_MATTERS("query_wait_timeout", "belongs to databases: set it in [database] or [pgweir]"),
 };
 static const size_t user_count = ARRAY_LEN(user_rules);
 
 static const struct import_rule peer_rules[] = {
 	SAME("host"),
 	SAME("port"),
-	NONE("pool_size", "cancel requests to peers are not limited in number"),
 };
 static const size_t peer_count = ARRAY_LEN(peer_rules);
 
 const struct import_rules import_rules[IMPORT_PLACES] = {
-	[IMPORT_DATABASES] = { "databases", database_rules, &database_count },
-	[IMPORT_USERS] = { "users", user_rules, &user_count },
-	[IMPORT_PEERS] = { "peers", peer_rules, &peer_count },
-	[IMPORT_PGBOUNCER] = { "pgbouncer", main_rules, &main_count },
+	[IMPORT_DATABASES] = { "databases", "database", database_rules, &database_count },
+	[IMPORT_USERS] = { "users", "user", user_rules, &user_count },
+	[IMPORT_PEERS] = { "peers", "peers", peer_rules, &peer_count },
+	[IMPORT_PGBOUNCER] = { "pgbouncer", "pgweir", main_rules, &main_count },
 };
 
 const struct import_rule *import_rule_find(enum import_place place, const char *key)

@@ -103,6 +103,17 @@ def test_every_key_that_pgbouncer_shows_is_known(bouncer, tmp_path):
             "verbose", "server_check_query", "client_tls_ciphers", "server_tls_ciphers"), f"{key} is lost without a word"
 
 
+def test_check_explains_every_key_of_pgbouncers_that_is_missing(bouncer, tmp_path):
+    cursor = bouncer.admin().cursor()
+    cursor.execute("SHOW CONFIG")
+    keys = [row[0] for row in cursor.fetchall()]
+    bouncer.close_all()
+    ini = write(tmp_path / "pgweir.ini", "[pgweir]\n" + "".join(f"{key} = 1\n" for key in keys))
+    said = run([binary(), "check", "-c", ini], check=False).stderr
+    unknown = [line for line in said.splitlines() if "has no key" in line]
+    assert len(unknown) > 15 and all("as PgBouncer has: " in line for line in unknown), said
+
+
 def test_includes_quotes_and_several_hosts_survive(tmp_path):
     write(tmp_path / "users.txt", '"a" "b"\n')
     write(tmp_path / "more.ini", '"odd ""name""" = host=h1,h2 port=5433 user=\'o\'\'brien\' password=\'a;b "c$${d}\'\n')

@@ -35,6 +35,16 @@ static void a_key_far_from_all_names_none(void **state)
 	EXPECT_PROBLEMS("[pgweir]\nxyzzy = 1\n", "t.ini:2: [pgweir] has no key \"xyzzy\"");
 }
 
+static void a_key_that_only_pgbouncer_has_says_what_is_instead(void **state)
+{
+	(void)state;
+	EXPECT_PROBLEMS("[pgweir]\nserver_fast_close = 1\n[database a]\nhost = h\nreserve_pool = 1\n",
+		"t.ini:2: [pgweir] has no key \"server_fast_close\" as PgBouncer has: RECONNECT replaces connections as they become free",
+		"t.ini:5: [database] has no key \"reserve_pool\" as PgBouncer has: it is reserve_pool_size here");
+	EXPECT_PROBLEMS("[pgbouncer]\nlisten_port = 1\n",
+		"t.ini:1: there is no section [pgbouncer]; \"pgweir import-pgbouncer\" translates files of PgBouncer's");
+}
+
 static void an_unknown_section_names_the_nearest_and_its_keys_are_not_reported(void **state)
 {
 	(void)state;
@@ -491,6 +501,7 @@ int main(void)
 		cmocka_unit_test(all_problems_come_at_once_in_order_of_the_file),
 		cmocka_unit_test(an_unknown_key_names_the_nearest),
 		cmocka_unit_test(a_key_far_from_all_names_none),
+		cmocka_unit_test(a_key_that_only_pgbouncer_has_says_what_is_instead),
 		cmocka_unit_test(an_unknown_section_names_the_nearest_and_its_keys_are_not_reported),
 		cmocka_unit_test(malformed_headers_are_errors),
 		cmocka_unit_test(a_key_before_any_section_is_an_error),
