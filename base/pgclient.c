@@ -153,7 +153,7 @@ void pgclient_take_text(struct error *error, const char *sqlstate, const char *t
 	while (size && error->text[size - 1] == '\n')
 		error->text[--size] = '\0';
 	for (char *at = error->text; (at = strpbrk(at, "\n\t")); at++)
-		*at = ' ';
+		*at = *at == '\n' && at[1] == '\t' ? ';' : ' ';
 }
 
 static bool is_sqlstate(const char *text)

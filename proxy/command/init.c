@@ -29,7 +29,7 @@ struct init {
 	struct init_host *first;        /* The primary, or else any that answers. */
 	char *version;
 	long long usable, total;        /* Connections. */
-	bool superuser, aurora, encrypted;
+	bool superuser, monitor, aurora, encrypted;
 	struct ask_rows databases, replicas;
 };
 
@@ -99,7 +99,8 @@ static bool ask_for_limits(struct init *init, struct error *error)
 		"- coalesce(current_setting('reserved_connections', true)::int, 0), "
 		"(SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user), "
 		"EXISTS (SELECT FROM pg_catalog.pg_proc WHERE proname = 'aurora_version'), "
-		"coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false)", &rows, error);
+		"coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false), "
+		"pg_catalog.pg_has_role('pg_monitor', 'USAGE')", &rows, error);
 
 	if (good) {
 		init->version = mem_strdup(ask_value(&rows, 0, 0));
@@ -108,6 +109,7 @@ static bool ask_for_limits(struct init *init, struct error *error)
 		init->superuser = ask_is_true(&rows, 0, 3);
 		init->aurora = ask_is_true(&rows, 0, 4);
 		init->encrypted = ask_is_true(&rows, 0, 5);
+		init->monitor = ask_is_true(&rows, 0, 6);
 	}
 	ask_rows_fini(&rows);
 	return good;
@@ -233,6 +235,20 @@ static void write_unknown_replicas(const struct init *init, FILE *out)
 	}
 }
 
+static void write_probe(const struct init *init, FILE *out)
+{
+	bool able = init->monitor && init->url.password;
+
+	fprintf(out, "# With a user who watches, failovers are followed, and reads can go to replicas (docs/routing.md)%s:\n"
+		"#   CREATE ROLE pgweir_probe LOGIN PASSWORD '…' IN ROLE pg_monitor;\n", able ? ". A user of its own needs less" : "");
+	if (!able) {
+		fputs(";probe_user = pgweir_probe\n;probe_password = …\n", out);
+		return;
+	}
+	settings_write("probe_user", init->url.user, out);
+	settings_write("probe_password", init->url.password, out);
+}
+
 static void write_cluster(const struct init *init, FILE *out)
 {
 	fputc('\n', out);
@@ -241,9 +257,7 @@ static void write_cluster(const struct init *init, FILE *out)
 	write_unknown_replicas(init, out);
 	if (init->aurora)
 		fputs("# This is Aurora: name the cluster's writer endpoint first; readers are found by themselves.\n", out);
-	fputs("# With a user who watches, failovers are followed, and reads can go to replicas (docs/routing.md):\n"
-		"#   CREATE ROLE pgweir_probe LOGIN PASSWORD '…' IN ROLE pg_monitor;\n"
-		";probe_user = pgweir_probe\n;probe_password = …\n", out);
+	write_probe(init, out);
 }
 
 static void write_databases(const struct init *init, FILE *out)
@@ -260,6 +274,8 @@ static void write_databases(const struct init *init, FILE *out)
 		settings_write("cluster", "main", out);
 		if (!all)
 			settings_write("dbname", name, out);
+		if (init->host_count > 1)
+			fputs("# Reads to the replicas, once there is a probe_user:\n;routing = auto\n", out);
 	}
 }
 

@@ -49,6 +49,7 @@ def test_init_writes_a_file_that_works_and_that_the_doctor_finds_well(cluster, r
     assert path.stat().st_mode & 0o777 == 0o600
     assert f"# {cluster.primary.host}:{cluster.primary.port} is the primary." in text and text.count("is a replica.") == 2
     assert "[database app]" in text and "[database other]" in text and "template" not in text and "superuser" in text
+    assert "\nprobe_user = postgres\n" in text and text.count("\n;routing = auto\n") == text.count("[database ")
     findings = diagnose(path, 0)
     found(findings, "good", f":{cluster.primary.port}", "primary, PostgreSQL", "users get 197")
     found(findings, "good", f":{replicas[0].port}", "replica, PostgreSQL")
@@ -68,7 +69,8 @@ def test_init_never_overwrites_and_never_shows_the_password_in_an_error(cluster,
     refused = init("--url", url(cluster.primary), "-o", path, check=False)
     assert refused.returncode == 1 and "--force" in refused.stderr and path.read_text() == "mine"
     init("--url", url(cluster.primary), "-o", path, "--force")
-    assert "[user app]" in path.read_text()
+    # Who is no member of pg_monitor does not watch; and there is nothing to route to.
+    assert "[user app]" in path.read_text() and "\n;probe_user = " in path.read_text() and "routing = " not in path.read_text()
     for bad in (url(cluster.primary, password="wrong-one"), "postgresql://app:wrong-one@[oops/app", "postgresql://app:wrong-one@h:0/x"):
         refused = init("--url", bad, check=False)
         assert refused.returncode == 1 and refused.stderr and "wrong-one" not in refused.stderr and refused.stdout == ""
