@@ -62,11 +62,22 @@ void hub_put_listen(struct buf *sql, const char *command, const char *channel)
 	buf_append_text(sql, "\";");
 }
 
+static void put_notify(const struct hub_member *member, struct buf *sql)
+{
+	buf_printf(sql, "NOTIFY \"%s\", '%u.%" PRIu64 ".%u'", hub_marker(), member->share->worker->index, member->id,
+		member->number);
+}
+
 void hub_put_marker(const struct hub_member *member, struct buf *sql)
 {
 	hub_put_listen(sql, "LISTEN", hub_marker());
-	buf_printf(sql, "NOTIFY \"%s\", '%u.%" PRIu64 ".%u'", hub_marker(), member->share->worker->index, member->id,
-		member->number);
+	put_notify(member, sql);
+}
+
+void hub_put_fence(struct hub_member *member, struct buf *sql)
+{
+	member->number++;
+	put_notify(member, sql);
 }
 
 bool hub_is_marker_of(const struct hub_member *member, const char *payload, unsigned *number)
@@ -375,8 +386,11 @@ static void take_marker(struct hub_share *listening, const char *payload)
 
 		if (!hub_is_marker_of(member, payload, &number))
 			continue;
-		if (number > member->shared_number)
+		if (number > member->shared_number) {
 			member->shared_number = number;
+			member->calls->marked(member);
+			make_due(member);
+		}
 		return;
 	}
 }

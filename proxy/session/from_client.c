@@ -264,6 +264,15 @@ static enum verdict skip_message(struct session *session, char type)
 	return VERDICT_DROP;
 }
 
+/* A batch that has failed on the server, its Sync not here yet: the server would skip all of this unanswered, and what is
+ * never answered must not fill the bound on what is outstanding. */
+static bool is_skipped(const struct session *session, char type)
+{
+	const struct backend *backend = session->backend;
+
+	return backend && backend->skipping && backend->unsynced && type != 'S' && type != 'X';
+}
+
 /* --- The walk --- */
 
 static bool well_formed(const struct session *session, const struct message_rule *rule, size_t whole)
@@ -351,6 +360,8 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 {
 	if (session->skipping)
 		return skip_message(session, message[0]);
+	if (is_skipped(session, message[0]))
+		return VERDICT_DROP;
 	if (session->lost && lost_answer(session, message, size))
 		return VERDICT_DROP;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN)

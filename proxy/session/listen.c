@@ -97,6 +97,11 @@ void listen_restore(struct session *session)
 	if (!outside)
 		hub_put_listen(&sql, "LISTEN", hub_marker());
 	map_foreach(&listen->member.channels, visit_channel, &sql);
+	if (outside && !hub_member_moves(&listen->member)) {
+		hub_put_fence(&listen->member, &sql);
+		listen->fence = listen->member.number;
+		listen->before_fence = 0;
+	}
 	if (backend->requests.count == 0)
 		session->request_us = backend->request_since_us = worker_now(session->worker);
 	own_query_put(session, &sql, OURS, NULL);
@@ -188,6 +193,8 @@ bool listen_step(struct session *session)
 	if (!listen || !listen->own || session->state != SESSION_LINKED || session->eof || session->terminated
 		|| session->pass_left || session->held.size || !backend_quiet(session->backend))
 		return false;
+	if (listen->due && listen_awaits_fence(listen))
+		return false;
 	if (listen->due && (listen->state != LISTEN_MARKING || marked))
 		ask_for_channels(session);
 	else if (listen->state == LISTEN_SUBSCRIBED)
@@ -260,7 +267,7 @@ static bool let_go(struct session *session)
 	listen->state = LISTEN_SETTLED;
 	session->pins &= ~PIN_BIT(PIN_LISTEN);
 	session->backend->touched = session->pins || session->suspected;
-	if (listen->member.channels.size == 0)
+	if (listen->member.channels.size == 0 && listen->queue.size == 0)
 		listen_free(session);
 	return false;
 }
@@ -288,6 +295,7 @@ static bool channels_known(struct session *session)
 	listen->complete = whole;
 	listen->doubtful = false;
 	listen_purge(listen);
+	listen->fence = 0;
 	if (empty)
 		return let_go(session);
 	if (grows || listen->member.token) {

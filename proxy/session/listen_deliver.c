@@ -45,6 +45,21 @@ static void deliver(struct hub_member *member, const char *message, size_t size)
 		buf_append(&listen->queue, message, size);
 }
 
+/* An UNLISTEN takes back what comes behind it. What others have sent before the client said so is on its way to it, as
+ * with PostgreSQL, however late the hub brings it. */
+bool listen_awaits_fence(const struct session_listen *listen)
+{
+	return listen->fence > listen->member.shared_number;
+}
+
+static void marked(struct hub_member *member)
+{
+	struct session_listen *listen = CONTAINER_OF(member, struct session_listen, member);
+
+	if (member->shared_number == listen->fence)
+		listen->before_fence = listen->queue.size;
+}
+
 static void interrupted(struct hub_member *member)
 {
 	struct session_listen *listen = CONTAINER_OF(member, struct session_listen, member);
@@ -55,6 +70,7 @@ static void interrupted(struct hub_member *member)
 		listen->again = true;
 	if (member->shared_number < member->own_number)
 		member->shared_number = member->own_number;
+	listen->fence = 0;
 	if (!member->shared_number)
 		return;
 	buf_fini(&listen->said);
@@ -72,7 +88,7 @@ static void interrupted(struct hub_member *member)
 	wire_end(out, begun);
 }
 
-static void purge(struct session_listen *listen, struct buf *messages)
+static void purge(struct session_listen *listen, struct buf *messages, size_t spared)
 {
 	struct buf kept = { 0 };
 
@@ -81,7 +97,7 @@ static void purge(struct session_listen *listen, struct buf *messages)
 		struct notification notification;
 
 		size = wire_message_size(message);
-		if (message[0] != 'A' || (notification_parse(message, size, &notification)
+		if (at < spared || message[0] != 'A' || (notification_parse(message, size, &notification)
 			&& hub_member_has(&listen->member, notification.channel)))
 			buf_append(&kept, message, size);
 	}
@@ -91,8 +107,9 @@ static void purge(struct session_listen *listen, struct buf *messages)
 
 void listen_purge(struct session_listen *listen)
 {
-	purge(listen, &listen->queue);
-	purge(listen, &listen->said);
+	purge(listen, &listen->queue, listen->before_fence);
+	purge(listen, &listen->said, 0);
+	listen->before_fence = 0;
 }
 
 /* What the client listens to may change with the transaction at hand, or is being found out. */
@@ -128,6 +145,9 @@ void listen_flush(struct session *session)
 	if (!conn_send(&session->conn, listen->queue.bytes, listen->queue.size))
 		conn_want_read(&session->conn, true);
 	buf_fini(&listen->queue);
+	listen->before_fence = 0;
+	if (!listen->own && listen->member.channels.size == 0)
+		listen_free(session);
 }
 
 void listen_interject(struct session *session)
@@ -139,6 +159,7 @@ void listen_interject(struct session *session)
 	translate_all(listen);
 	outbox_put(&session_relay(session)->to_client, listen->queue.bytes, listen->queue.size);
 	buf_fini(&listen->queue);
+	listen->before_fence = 0;
 }
 
 static void flush(struct hub_member *member)
@@ -160,6 +181,7 @@ const struct hub_calls listen_hub_calls = {
 	.ready = listen_ready,
 	.refused = listen_refused,
 	.deliver = deliver,
+	.marked = marked,
 	.interrupted = interrupted,
 	.flush = flush,
 };

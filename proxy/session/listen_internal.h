@@ -33,12 +33,16 @@ struct session_listen {
 	bool answer_failed, answer_has_marker;
 	/* For the client: */
 	struct buf queue;               /* Whole messages. */
+	unsigned fence;                 /* The marker behind which an UNLISTEN on its way counts; 0: none. */
+	size_t before_fence;            /* How much of `queue` came ahead of it. */
 	struct buf said;                /* Its own notifications that the hub has not brought yet, oldest first. */
 };
 
 /* listen_deliver.c */
 extern const struct hub_calls listen_hub_calls;
 void listen_purge(struct session_listen *listen);       /* What came on channels that are none of the client's any more. */
+
+bool listen_awaits_fence(const struct session_listen *listen);
 
 /* listen.c */
 void listen_ready(struct hub_member *member);

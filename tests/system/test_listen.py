@@ -1,5 +1,7 @@
 """LISTEN, UNLISTEN and NOTIFY with pool_mode = transaction: as on a connection of one's own, and without keeping one."""
 import contextlib
+import os
+import signal
 import struct
 import threading
 import time
@@ -236,6 +238,24 @@ def test_unlisten_ends_one_channel(small, cluster, how):
     for channel in ("a", "b", 'Odd "one'):
         notify(cluster, channel, channel)
     assert heard.wait(2) == [("b", "b"), ('Odd "one', 'Odd "one')]
+
+
+@pytest.mark.parametrize("how", ["UNLISTEN a", "UNLISTEN *"])
+def test_what_was_sent_before_an_unlisten_is_heard_and_nothing_else(small, cluster, how):
+    """As lib/pq's tests expect it, however long the listening connection takes to bring it."""
+    heard = listener(small, "a", "b")
+    settled(small)
+    hub = int(small.show("listeners")[0]["server_pid"])
+    os.kill(hub, signal.SIGSTOP)
+    try:
+        notify(cluster, "a", "before")
+        heard.ask(how)
+        notify(cluster, "a", "behind")
+    finally:
+        os.kill(hub, signal.SIGCONT)
+    assert heard.wait(1) == [("a", "before")]
+    settled(small)
+    assert heard.last_words() == [("a", "before")]
 
 
 def test_other_state_of_the_session_follows_beside_its_channels(small, cluster):

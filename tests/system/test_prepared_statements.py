@@ -2,7 +2,7 @@
 import pytest
 
 from harness import raw
-from harness.raw import bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse, sync
+from harness.raw import bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse, query, sync
 
 # "one" has a single server connection: whatever two clients do meets there.
 ONE = pytest.mark.parametrize("database", ["one"])
@@ -262,6 +262,19 @@ def test_a_large_pipeline_is_answered_in_order(pair):
     client.send(b"".join(bind(n, name="s") + execute() + sync() for n in range(count)))
     replies = client.read_until_ready(count)
     assert raw.rows_of(replies) == [[str(n)] for n in range(count)]
+
+
+@pytest.mark.parametrize("between", [b"", query("SELECT 'skipped'")], ids=["", "query"])
+def test_what_follows_an_error_without_a_sync_is_never_too_much(pair, between):
+    """libpq's uniqviol: the server skips it all unanswered, however much it is."""
+    client, other = pair
+    client.send(parse("SELECT broken") + flush())
+    assert raw.error_of(client.read_until("E"))["C"] == "42703"
+    client.send(between + (parse("SELECT 1", "late") + bind(name="late") + execute()) * 4000 + sync() + query("SELECT 'next'"))
+    assert raw.types(client.read_until_ready(1)) == "Z"
+    assert raw.rows_of(client.read_until_ready(1)) == [["next"]]
+    assert raw.error_of(client.ask(bind(name="late") + sync()))["C"] == "26000"
+    assert other.value("SELECT 1") == "1"
 
 
 def test_errors_reach_the_one_who_made_them(pair):

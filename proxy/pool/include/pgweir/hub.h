@@ -29,6 +29,8 @@ struct hub_calls {
 	void (*refused)(struct hub_member *member);
 	/* A whole NotificationResponse for the member. */
 	void (*deliver)(struct hub_member *member, const char *message, size_t size);
+	/* A marker of the member's has come by: `shared_number` has grown. */
+	void (*marked)(struct hub_member *member);
 	/* The shared connection was lost and is back: notifications may be missing. */
 	void (*interrupted)(struct hub_member *member);
 	/* After any of the above, when there is no more for now. */
@@ -67,6 +69,8 @@ bool hub_member_moves(const struct hub_member *member);
 
 /* The statements that send the member's marker. */
 void hub_put_marker(const struct hub_member *member, struct buf *sql);
+/* Only if nothing moves: the statement that sends a marker of a new number, which only the shared connection need hear. */
+void hub_put_fence(struct hub_member *member, struct buf *sql);
 /* Whether the payload is a marker of the member's; its number. */
 bool hub_is_marker_of(const struct hub_member *member, const char *payload, unsigned *number);
 /* LISTEN to `channel`, whatever characters it has. */
