@@ -41,9 +41,10 @@ bench: build            ## pgweir, PgBouncer and a bare relay side by side
 	@$(PYTHON) bench/run.py $(BENCH_ARGS)
 
 soak: PRESET = release
-soak: build             ## Load, kills, restarts and reloads for SOAK_MINUTES
+soak: build             ## Load, kills, restarts and reloads for SOAK_MINUTES; then as long for reads behind writes
 	@tests/harness/install-deps.sh check
 	@SOAK_MINUTES=$(SOAK_MINUTES) $(PYTHON) tests/harness/soak.py
+	@SOAK_MINUTES=$(SOAK_MINUTES) $(PYTHON) tests/harness/read_your_writes.py
 
 fuzz: PRESET = fuzz
 fuzz: build             ## Each fuzz target for FUZZ_SECONDS
