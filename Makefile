@@ -42,9 +42,10 @@ bench: build            ## pgweir, PgBouncer and a bare relay side by side
 	@$(PYTHON) bench/run.py $(BENCH_ARGS)
 
 soak: PRESET = release
-soak: build             ## Load, kills, restarts and reloads for SOAK_MINUTES; then SOAK_ROTATIONS of passwords, six a minute
+soak: build             ## Load, kills, restarts and reloads for SOAK_MINUTES; as long reads behind writes; then SOAK_ROTATIONS
 	@tests/harness/install-deps.sh check
 	@SOAK_MINUTES=$(SOAK_MINUTES) $(PYTHON) tests/harness/soak.py
+	@SOAK_MINUTES=$(SOAK_MINUTES) $(PYTHON) tests/harness/read_your_writes.py
 	@SOAK_ROTATIONS=$(SOAK_ROTATIONS) $(PYTHON) tests/harness/soak_rotations.py
 
 fuzz: PRESET = fuzz

@@ -365,8 +365,10 @@ static void judge_all(struct cluster_state *state, const struct host_state *look
 		enum topology_reads before = host->reads;
 
 		host->reads = judge(state, host, now_us, host == looked_at);
-		if (before == READS_ALLOWED && host->reads != READS_ALLOWED)
-			state->barred[host->reads]++;
+		if (before != READS_ALLOWED || host->reads == READS_ALLOWED)
+			continue;
+		state->barred[host->reads]++;
+		host->times_barred++;
 	}
 }
 

@@ -60,6 +60,7 @@ struct host_state {
 	uint64_t lag_bytes;
 	unsigned weight;
 	enum topology_reads reads;
+	uint64_t times_barred;          /* How often it has lost them. */
 	unsigned well;                  /* Looks in a row that found it within half of the limits. */
 	uint64_t good_until_us;         /* The measurement is. */
 };

@@ -203,7 +203,7 @@ static struct routing_host_facts facts_of(const struct watch *watch, size_t i)
 		.last_error = watch->hosts[i].error.text,
 		.source = probe_source(watch->hosts[i].probe),
 		.weight = host->weight,
-		.reads = host->reads,
+		.reads = host->reads, .times_barred = host->times_barred,
 	};
 }
 

@@ -86,6 +86,7 @@ static const struct column host_columns[] = {
 	{ "weight", COLUMN_INT8 },
 	{ "eligible", COLUMN_INT8 },
 	{ "reason", COLUMN_TEXT },
+	{ "reads_lost", COLUMN_INT8 },
 	{ "last_error", COLUMN_TEXT },
 };
 const struct table hosts_table = TABLE(host_columns);
@@ -116,6 +117,7 @@ static void put_observed(struct result *result, const char *cluster, const struc
 	result_int(result, host->weight);
 	result_int(result, host->reads == READS_ALLOWED);
 	result_text(result, topology_reads_word(host->reads));
+	result_int(result, (int64_t)host->times_barred);
 	result_text(result, host->last_error[0] ? host->last_error : NULL);
 }
 

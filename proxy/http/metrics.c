@@ -119,6 +119,8 @@ static const struct metric table[] = {
 	{ GAUGE("host_lag_bytes"), BYTES, HOST, .put = metrics_host_lag_bytes, .help = "What a replica has not replayed." },
 	{ GAUGE("host_fresh_age_seconds"), SECONDS, HOST, .put = metrics_host_fresh_age,
 	  .help = "Age of what is known to be on the replica, which grows while nothing is measured." },
+	{ COUNTER("replica_reads_lost"), .labels = "reason", .put = metrics_reads_lost,
+	  .help = "How often a replica has lost its reads, by reason; SHOW HOSTS tells them by host." },
 	{ GAUGE("host_timeline"), HOST, .put = metrics_host_timeline, .help = "Timeline of the host." },
 	{ GAUGE("cluster_state"), .labels = "cluster, state", .put = metrics_cluster_state,
 	  .help = "1 for the state that the cluster is in, 0 for the others." },

@@ -22,7 +22,7 @@ metric_cb metrics_queries_of_database;
 metric_cb metrics_of_pool, metrics_seconds_of_pool, metrics_pool_servers;
 metric_cb metrics_of_worker, metrics_seconds_of_worker, metrics_loop_delay;
 metric_cb metrics_host_connections, metrics_host_limit, metrics_host_allowed, metrics_host_state, metrics_host_lag;
-metric_cb metrics_host_lag_bytes, metrics_host_fresh_age, metrics_host_timeline, metrics_cluster_state;
+metric_cb metrics_host_lag_bytes, metrics_host_fresh_age, metrics_host_timeline, metrics_reads_lost, metrics_cluster_state;
 metric_cb metrics_cluster_timeline;
 metric_cb metrics_provision_state, metrics_provision_differences, metrics_provision_extras, metrics_provision_changes;
 metric_cb metrics_provision_rotations, metrics_provision_password_age, metrics_provision_look_age;

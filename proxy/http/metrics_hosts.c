@@ -94,6 +94,15 @@ HOST_METRIC(lag_bytes, put_lag_bytes)
 HOST_METRIC(fresh_age, put_fresh_age)
 HOST_METRIC(timeline, put_timeline)
 
+/* READS_RETURNING goes on where one of the others has begun. */
+void metrics_reads_lost(struct exposition *to, const struct metric *metric)
+{
+	(void)metric;
+	for (int reads = READS_ALLOWED + 1; reads < READS_COUNT; reads++)
+		if (reads != READS_RETURNING)
+			exposition_count_of(to, "reason", topology_reads_word((enum topology_reads)reads), to->seen->reads_lost[reads]);
+}
+
 /* --- Clusters --- */
 
 void metrics_cluster_state(struct exposition *to, const struct metric *metric)

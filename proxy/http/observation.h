@@ -65,6 +65,7 @@ struct observation {
 	uint64_t closed[CLOSE_REASON_COUNT];
 	uint64_t pinned[PIN_COUNT], pins[PIN_COUNT];    /* Now, and counted. */
 	uint64_t routes[ROUTE_CAUSES];
+	uint64_t reads_lost[READS_COUNT];       /* By replicas. */
 	uint64_t cancels_delivered, cancels_unknown, sessions, tls_sessions;
 	struct observed_host *hosts;
 	size_t host_count;

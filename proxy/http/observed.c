@@ -248,6 +248,8 @@ void observed_clusters(struct observation *seen, const struct config *config)
 
 	pool_host_foreach(collect_host, &hosts.connected);
 	routing_describe(note_cluster, &hosts);
+	for (int reads = 0; reads < READS_COUNT; reads++)
+		seen->reads_lost[reads] = routing_barred((enum topology_reads)reads);
 	map_foreach(&hosts.connected, note_unwatched, &hosts);
 	map_fini(&hosts.connected);
 }

@@ -131,23 +131,19 @@ static uint64_t next_random(struct pool_replicas *replicas)
 	return replicas->random;
 }
 
-/* By weight, but not the one at `except`. */
-static unsigned draw(struct pool_replicas *replicas, const struct candidate *candidates, unsigned count, unsigned except)
+/* By weight. */
+static unsigned draw(struct pool_replicas *replicas, const struct candidate *candidates, unsigned count)
 {
 	uint64_t all = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		all += i == except ? 0 : candidates[i].weight;
+		all += candidates[i].weight;
 	uint64_t at = all ? next_random(replicas) % all : 0;
+	unsigned drawn = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		if (i == except)
-			continue;
-		if (at < candidates[i].weight)
-			return i;
-		at -= candidates[i].weight;
-	}
-	return except ? 0 : 1;
+	while (drawn < count - 1 && at >= candidates[drawn].weight)
+		at -= candidates[drawn++].weight;
+	return drawn;
 }
 
 static uint64_t latency_of(const struct pool_share *replica)
@@ -160,7 +156,7 @@ static uint64_t latency_of(const struct pool_share *replica)
 /* `other` was drawn second. */
 static bool is_better(const struct candidate *other, const struct candidate *one)
 {
-	uint64_t others = (load_of(other->share) + 1) * one->weight, ones = (load_of(one->share) + 1) * other->weight;
+	uint64_t others = load_of(other->share) * one->weight, ones = load_of(one->share) * other->weight;
 
 	if (others != ones)
 		return others < ones;
@@ -170,12 +166,13 @@ static bool is_better(const struct candidate *other, const struct candidate *one
 	return latency_of(one->share) > 2 * latency_of(other->share) && latency_of(other->share);
 }
 
+/* The two may be one and the same: so that where there is little to do the weights alone decide. */
 static struct pool_share *choose(struct pool_replicas *replicas, const struct candidate *candidates, unsigned count)
 {
 	if (count == 1)
 		return candidates[0].share;
-	unsigned one = draw(replicas, candidates, count, count);
-	unsigned other = draw(replicas, candidates, count, one);
+	unsigned one = draw(replicas, candidates, count);
+	unsigned other = draw(replicas, candidates, count);
 
 	return is_better(&candidates[other], &candidates[one]) ? candidates[other].share : candidates[one].share;
 }

@@ -57,7 +57,8 @@ static bool can_go_on(const struct session *session)
 bool lost_announced(struct session *session, const char *sqlstate)
 {
 	static const char *const ends[] = { "57P01", "57P02", "57P03" };
-	bool ending = false;
+	/* A standby ends a session that is in replay's way and does nothing. */
+	bool ending = session->on_replica && sqlstate && strcmp(sqlstate, "40001") == 0;
 
 	for (size_t i = 0; sqlstate && i < ARRAY_LEN(ends); i++)
 		ending |= strcmp(sqlstate, ends[i]) == 0;

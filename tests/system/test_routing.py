@@ -6,9 +6,11 @@ import psycopg
 import pytest
 
 from harness import raw
+from harness.clusters import address
 from harness.postgres import bin_folder
-from harness.process import run, wait_until
+from harness.process import free_port, run, wait_until
 from harness.routing import paused, place, ready, routes, sections, value_of, where, written  # noqa: F401 (place is a fixture)
+from harness.web import Web
 
 pytestmark = pytest.mark.ours
 
@@ -70,22 +72,6 @@ def test_queries_in_one_packet_are_answered_in_order(start_pgweir, place):
     # The primary keeps what comes before it has answered.
     assert raw.rows_of(client.read_until_ready(5)) == [["true"], ["false"], ["false"], ["false"], ["false"]]
     assert written(place, "packet") == 2
-
-
-def test_side_effects_happen_once_wherever_they_hide(start_pgweir, place):
-    proxy = start_pgweir(sections(place, {"read_your_writes": "off"}))
-    ready(proxy)
-    client = proxy.raw("app")
-    effects = {"function": "SELECT writes('function')", "view": "SELECT w FROM writing_view",
-               "cte": "WITH x AS (INSERT INTO routed (what) VALUES ('cte') RETURNING 1) SELECT * FROM x"}
-    for what, sql in effects.items():
-        assert raw.types(client.ask(sql)) == "TDCZ"
-        assert raw.types(client.ask(raw.extended(sql))) == "12TDCZ"
-        for place_in_batch in range(3):
-            batch = [raw.parse("SELECT 1") + raw.bind() + raw.execute()] * 2
-            batch.insert(place_in_batch, raw.parse(sql) + raw.bind() + raw.execute())
-            assert raw.types(client.ask(b"".join(batch) + raw.sync())) == "12DC12DC12DCZ"
-        assert written(place, what) == 5
 
 
 def test_explicit_transactions_run_where_they_can(start_pgweir, place):
@@ -293,8 +279,11 @@ def test_a_replica_that_dies_under_load_costs_no_error(start_pgweir, place):
 # --- Freshness ---
 
 def test_reads_leave_replicas_that_wait_and_come_back(start_pgweir, place):
-    proxy = start_pgweir(sections(place, {"read_your_writes": "off"}, max_lag="500ms"))
+    settings = sections(place, {"read_your_writes": "off"}, max_lag="500ms")
+    settings["pgweir"]["http_listen"] = f"127.0.0.1:{free_port()}"
+    proxy = start_pgweir(settings)
     ready(proxy)
+    lost = {row["host"]: row["reads_lost"] for row in proxy.show("HOSTS")}
     one, other = place.replicas
 
     def write():
@@ -318,6 +307,10 @@ def test_reads_leave_replicas_that_wait_and_come_back(start_pgweir, place):
             wait_until(lambda: served_by() == {str(place.primary.port)}, 20, "the primary serves alone")
             assert routes(proxy)["lag"] > 0
     wait_until(lambda: served_by() == ports, 20, "both serve again")
+    now = {row["host"]: row["reads_lost"] for row in proxy.show("HOSTS")}
+    assert all(now[address(server)] > lost[address(server)] for server in (one, other)) and now[address(place.primary)] == 0
+    metrics = Web(int(settings["pgweir"]["http_listen"].split(":")[1])).metrics()["pgweir_replica_reads_lost_total"]
+    assert metrics["lag"] >= 2 and sum(metrics.values()) == sum(now.values())
 
 
 def stale_reads(proxy, database, turns) -> tuple[int, int]:

@@ -28,7 +28,7 @@ void routing_suspect(const char *cluster);
 
 /* --- For people --- */
 
-/* How often since the start a replica has lost its reads, by reason. */
+/* How often since the start a replica has lost its reads, by reason. Control thread. */
 uint64_t routing_barred(enum topology_reads reads);
 
 struct routing_host_facts {
@@ -44,6 +44,7 @@ struct routing_host_facts {
 	const char *source;             /* How its lag is found out: "streaming" or "aurora"; NULL: not known yet. */
 	unsigned weight;
 	enum topology_reads reads;
+	uint64_t times_barred;          /* How often it has lost its reads. */
 };
 
 struct routing_cluster_facts {
