@@ -152,6 +152,12 @@ void loop_unref(struct loop *loop)
 	mem_free(loop);
 }
 
+void loop_post_and_unref(struct loop *loop, struct loop_letter *letter)
+{
+	loop_post(loop, letter);
+	loop_unref(loop);
+}
+
 /* Kicks from within these callbacks wait for the turn after, so that nobody who kicks himself holds up the rest. */
 static void deliver_kicks(struct loop *loop)
 {

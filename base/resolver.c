@@ -90,7 +90,6 @@ static bool answer_numeric(struct lookup *lookup)
 static void *resolve(void *arg)
 {
 	struct lookup *lookup = arg;
-	struct loop *loop = lookup->loop;       /* The lookup is the loop's once it is posted. */
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
 	struct addrinfo *found = NULL;
 	char port[8];
@@ -106,8 +105,7 @@ static void *resolve(void *arg)
 	}
 	if (found)
 		freeaddrinfo(found);
-	loop_post(loop, &lookup->letter);
-	loop_unref(loop);
+	loop_post_and_unref(lookup->loop, &lookup->letter);
 	return NULL;
 }
 
@@ -128,8 +126,7 @@ static void start_thread(struct lookup *lookup)
 		return;
 	}
 	snprintf(lookup->answer.error_text, sizeof(lookup->answer.error_text), "cannot start a thread: %s", strerror(failed));
-	loop_post(lookup->loop, &lookup->letter);
-	loop_unref(lookup->loop);
+	loop_post_and_unref(lookup->loop, &lookup->letter);
 }
 
 void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, resolver_forget_cb *forget,

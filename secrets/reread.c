@@ -49,11 +49,8 @@ static void come_home(struct loop_letter *letter)
 
 static void send_home(struct reread *reread)
 {
-	struct loop *loop = reread->loop;
-
 	reread->letter.deliver = come_home;
-	loop_post(loop, &reread->letter);
-	loop_unref(loop);
+	loop_post_and_unref(reread->loop, &reread->letter);
 }
 
 static void reading_done(struct secrets_waiter *waiter, bool good)

@@ -80,11 +80,8 @@ static void come_home(struct loop_letter *letter)
 
 static void send_home(struct token_ask *ask)
 {
-	struct loop *loop = ask->loop;
-
 	ask->letter.deliver = come_home;
-	loop_post(loop, &ask->letter);
-	loop_unref(loop);
+	loop_post_and_unref(ask->loop, &ask->letter);
 }
 
 static void leave(struct token_ask *ask)

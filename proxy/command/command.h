@@ -56,7 +56,6 @@ struct command {
 extern const struct command command_table[];
 extern const size_t command_count;
 
-
 /* "pgweir secret show -c FILE NAME" */
 void command_print_usage(const struct command *command, FILE *out);
 /* Says so on standard error. */

@@ -90,13 +90,12 @@ static void part_with_reply(struct cancel_reply *reply, bool post)
 {
 	if (!reply)
 		return;
-	struct loop *loop = reply->loop;
-
-	if (post)
-		loop_post(loop, &reply->letter);
-	else
-		free_reply(&reply->letter);
-	loop_unref(loop);
+	if (post) {
+		loop_post_and_unref(reply->loop, &reply->letter);
+		return;
+	}
+	loop_unref(reply->loop);
+	free_reply(&reply->letter);
 }
 
 static void free_cancel(struct cancel *cancel)

@@ -83,13 +83,12 @@ static void deliver(struct loop_letter *letter)
 /* Posts it, or frees it where nobody is to be told. */
 static void part_with_reply(struct reply *reply, bool post)
 {
-	struct loop *loop = reply->loop;
-
-	if (post)
-		loop_post(loop, &reply->letter);
-	else
-		free_reply(&reply->letter);
-	loop_unref(loop);
+	if (post) {
+		loop_post_and_unref(reply->loop, &reply->letter);
+		return;
+	}
+	loop_unref(reply->loop);
+	free_reply(&reply->letter);
 }
 
 void attempt_close_login(struct attempt *attempt)

@@ -341,7 +341,7 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		return false;
 	if (!session->backend && !session_link(session))
 		return false;
-	if (session->group_due)
+	if (session->group == GROUP_DUE)
 		route_may_go_on(session, message, left);
 	if (session->state == SESSION_SETTING_UP)
 		return false;

@@ -70,7 +70,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		pool_note_error(session->backend, sqlstate);
 	if (request->kind == REQUEST_NONE && route_could_lose(session))
 		return true;
-	if (!session->group_kept && lost_announced(session, sqlstate))
+	if (session->group < GROUP_KEPT && lost_announced(session, sqlstate))
 		return true;
 	if (request->flags & REQUEST_LISTEN) {
 		listen_error(session);
@@ -86,7 +86,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 			missing_note(session, request->name->text, body, size);
 		return true;
 	}
-	if (session->group_kept && request->flags & REQUEST_SETUP && route_rescue_wanted(session, request, body, size))
+	if (session->group >= GROUP_KEPT && request->flags & REQUEST_SETUP && route_rescue_wanted(session, request, body, size))
 		return true;
 	if (request->flags & REQUEST_REFUSED) {
 		session_put_refusal(session, (enum refusal)request->refusal);
@@ -101,7 +101,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	}
 	if (retry_wanted(session, request, body, size))
 		return true;
-	if (session->group_kept && (route_rescue_wanted(session, request, body, size) || lost_announced(session, sqlstate)))
+	if (session->group >= GROUP_KEPT && (route_rescue_wanted(session, request, body, size) || lost_announced(session, sqlstate)))
 		return true;
 	if (!(session->missing && missing_error(session, body, size, &rewritten)) && !prepared_error(session, body, size, &rewritten))
 		return false;
@@ -239,7 +239,8 @@ static bool receive(struct session *session)
 	bool good = backend_receive(backend, worker->receive_buffer, (size_t)got);
 	bool sent = outbox_end(to_client);
 
-	session->group_sent |= session->batch_answered;
+	if (session->group == GROUP_KEPT && session->batch_answered)
+		session->group = GROUP_SHOWN;
 	session->share->stats.sent_bytes += (uint64_t)got;
 	if (!good) {
 		backend->retire = true;

@@ -402,7 +402,7 @@ bool lost_answer(struct session *session, const char *message, size_t size)
 
 	if (!handlers[type].handle)
 		return false;
-	session->batch_kept = false;
+	session->batch = BATCH_FORGOTTEN;
 	if ((!hopeless || handlers[type].passes) && handlers[type].handle(session, message + WIRE_HEADER_SIZE, whole ? message + size : NULL))
 		return true;
 	if (handlers[type].passes)

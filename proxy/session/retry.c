@@ -26,24 +26,22 @@ void retry_begin(struct session *session, const char *bytes, size_t size)
 
 	if (!fresh)
 		return;
-	session->batch_kept = size && may_start_kept_batch(session, bytes[0]);
-	session->batch_answered = false;
-	session->batch_begun = false;
-	session->batch_named = false;
+	session->batch = size && may_start_kept_batch(session, bytes[0]) ? BATCH_AWAITED : BATCH_FORGOTTEN;
+	session->batch_answered = session->batch_named = false;
 }
 
 void retry_keep(struct session *session, const char *bytes, size_t size)
 {
 	struct buf *batch = session->backend ? &session->backend->batch : NULL;
 
-	if (!session->batch_kept)
+	if (session->batch == BATCH_FORGOTTEN)
 		return;
-	if (batch && !session->batch_begun)
+	if (batch && session->batch == BATCH_AWAITED)
 		batch->size = 0;
-	session->batch_begun = true;
-	session->batch_kept = batch && batch->size + size <= BATCH_MAX
-		&& (session->batch_named || session->backend->unsynced);
-	if (session->batch_kept)
+	bool keep = batch && batch->size + size <= BATCH_MAX && (session->batch_named || session->backend->unsynced);
+
+	session->batch = keep ? BATCH_KEPT : BATCH_FORGOTTEN;
+	if (keep)
 		buf_append(batch, bytes, size);
 }
 
@@ -64,7 +62,7 @@ bool retry_wanted(struct session *session, const struct request *request, const 
 
 	if (!request->name || (request->kind != REQUEST_BIND && request->kind != REQUEST_DESCRIBE) || !alone)
 		return false;
-	if (!session->batch_kept || session->batch_answered || session->retried || session->backend->status != 'I'
+	if (session->batch == BATCH_FORGOTTEN || session->batch_answered || session->retried || session->backend->status != 'I'
 		|| session->state != SESSION_LINKED || session->pass_left || !is_changed_plan(body, size))
 		return false;
 	session->retry_name = statement_name_ref(request->name);

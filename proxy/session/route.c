@@ -188,8 +188,8 @@ void route_linked(struct session *session)
 	struct session_route *route = session->route;
 
 	session->on_replica = session->backend->share->place != NULL;
-	session->judged = session->group_due = session->on_replica && !route->free;
-	session->group_kept = session->group_sent = false;
+	session->judged = session->on_replica && !route->free;
+	session->group = session->judged ? GROUP_DUE : GROUP_NONE;
 	/* What a replica has refused is no read, whatever it looks like. */
 	session->may_write = route->rescued;
 	session->group_left = 0;
@@ -200,7 +200,8 @@ void route_linked(struct session *session)
 
 void route_unlinked(struct session *session)
 {
-	session->on_replica = session->judged = session->group_due = session->group_kept = false;
+	session->on_replica = session->judged = false;
+	session->group = GROUP_NONE;
 	session->group_left = 0;
 }
 
@@ -210,9 +211,8 @@ static void keep_group(struct session *session, const char *bytes, size_t size)
 	struct buf *kept = &session->backend->group;
 
 	CHECK(route->group_size && route->group_size <= size);
-	session->group_due = route->in_transaction = false;
-	session->group_kept = true;
-	session->group_sent = session->batch_answered = false;
+	route->in_transaction = session->batch_answered = false;
+	session->group = GROUP_KEPT;
 	session->group_left = route->group_size;
 	kept->size = 0;
 	buf_append(kept, bytes, route->group_size);
@@ -223,7 +223,7 @@ static void keep_group(struct session *session, const char *bytes, size_t size)
  * another BEGIN. */
 static void keep_first_group(struct session *session, const char *bytes, size_t size)
 {
-	if (!lost_has_only_begun(session) || session->group_kept)
+	if (!lost_has_only_begun(session) || session->group >= GROUP_KEPT)
 		return;
 	struct route_group group = route_group_judge(session, bytes, size);
 
@@ -238,7 +238,7 @@ bool route_may_go_on(struct session *session, const char *bytes, size_t size)
 {
 	struct backend *backend = session->backend;
 
-	if (session->group_due) {
+	if (session->group == GROUP_DUE) {
 		keep_group(session, bytes, size);
 		return true;
 	}
@@ -257,9 +257,10 @@ static void note_read(struct session *session)
 {
 	struct session_route *route = session->route;
 
-	if (session->group_kept)
+	if (session->group >= GROUP_KEPT) {
 		pool_replica_answered(session->backend->share, session->worker->now_us - route->asked_us);
-	session->group_kept = false;
+		session->group = GROUP_NONE;
+	}
 	if (route->replica)
 		route->last_read_us = clock_now_us();
 }

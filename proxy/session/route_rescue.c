@@ -59,7 +59,7 @@ static void remember(struct session *session, uint64_t avoided_us)
 
 static bool nothing_is_sent(const struct session *session)
 {
-	return session->group_kept && !session->group_sent && !session_relay(session)->to_client.sent;
+	return session->group == GROUP_KEPT && !session_relay(session)->to_client.sent;
 }
 
 bool route_rescue_wanted(struct session *session, const struct request *request, const char *body, size_t size)
@@ -166,7 +166,7 @@ bool route_rescue_lost(struct session *session)
 {
 	bool running = session->state == SESSION_LINKED || session->state == SESSION_SETTING_UP;
 
-	if (!running || !session->group_kept || session->group_sent || session->eof || session->pass_left)
+	if (!running || session->group != GROUP_KEPT || session->eof || session->pass_left)
 		return false;
 	routing_suspect(session->share->database->cluster->name);
 	hold_again(session);

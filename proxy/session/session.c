@@ -379,7 +379,7 @@ static bool ask_behind_reset(struct session *session)
  * server was being asked something it may have become a replica's. */
 static bool should_go_elsewhere(const struct session *session, bool asked)
 {
-	bool replica = (session->judged || (asked && session->routing)) && !session->group_due && !session->group_left;
+	bool replica = (session->judged || (asked && session->routing)) && session->group != GROUP_DUE && !session->group_left;
 	bool old = session->backend->retire && session->backend->retire_reason == CLOSE_SERVER_NOT_PRIMARY;
 
 	return session->held.size && (replica || old);

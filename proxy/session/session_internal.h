@@ -22,6 +22,13 @@ enum { SESSION_STATEMENT_MAX = 65536, SESSION_REQUESTS_MAX = 4096 };
 /* What is left to skip after an error of our own. */
 enum { SESSION_SKIP_NOTHING, SESSION_SKIP_MESSAGE, SESSION_SKIP_TO_SYNC };
 
+/* What becomes of the group of messages at hand on a replica (route.h), `session->group`: it is kept before any of it is sent,
+ * and can be run elsewhere until something of its answer is out. */
+enum group_state { GROUP_NONE, GROUP_DUE, GROUP_KEPT, GROUP_SHOWN };
+
+/* The batch of the extended protocol at hand (retry.c), `session->batch`. */
+enum batch_state { BATCH_FORGOTTEN, BATCH_AWAITED, BATCH_KEPT };
+
 /* A group that a replica has refused is to be run on the primary, once all is answered. */
 enum rescue { RESCUE_NONE, RESCUE_WANTED, RESCUE_AND_CLOSE };
 
@@ -83,7 +90,6 @@ void prepared_query(struct session *session);                   /* A simple quer
 void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);
 bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);
-
 void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
 
 /* missing.c: of `settings`, the statements that could not be prepared on the backend. */

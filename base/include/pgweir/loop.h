@@ -82,5 +82,7 @@ struct loop_letter {
 	void (*drop)(struct loop_letter *letter);
 };
 void loop_post(struct loop *loop, struct loop_letter *letter);
+/* The same, and gives up the loop_ref() that the letter's struct holds: once posted, it may be gone at any moment. */
+void loop_post_and_unref(struct loop *loop, struct loop_letter *letter);
 
 #endif

@@ -33,6 +33,7 @@ struct session {
 	uint8_t mode;                   /* enum pool_mode */
 	uint8_t suspected;              /* Bits of enum leftover: what the server is to be asked about. */
 	uint8_t skipping, rescue, lost; /* The latter two: enum rescue, enum lost. */
+	uint8_t group, batch;           /* enum group_state, enum batch_state. */
 	uint8_t audits, told;           /* enum audits, of the transaction at hand; bits of enum leftover, as the client's text said. */
 	bool pass_drop, wrote, asks_sequences;  /* The latter two: sequences.c. */
 	bool unclear;                   /* What runs is nothing that the scanner could follow. */
@@ -45,11 +46,10 @@ struct session {
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
 	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
 	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
-	bool tls, terminated, eof, registered, setup_due, batch_kept, batch_begun, batch_named, batch_answered, retried;
+	bool tls, terminated, eof, registered, setup_due, batch_named, batch_answered, retried;
 	size_t pass_left;               /* Of the client's message at hand. */
 	size_t group_left;              /* Of a group that has been judged (route.h), what has not been walked yet. */
 	struct session_route *route;    /* Once its work is routed. */
-	bool group_due, group_kept, group_sent; /* Nothing of it has been sent; it can be run again; some of its answer is out. */
 	/* lost.c: the server ends; state is still to be asked for; COMMIT runs; nothing was sent since the transaction's BEGIN. */
 	bool losing, left_unsaid, may_commit, only_begun;
 	struct audit *audit;            /* What is known of functions' doings in the transaction at hand, or NULL. */
