@@ -107,6 +107,8 @@ def rotate(stage: Stage, clients: Load, fault: dict) -> None:
     stage.aws.clear_faults()
     stage.known = stage.rotation.current
     clients.more(8)
+    version = len(stage.rotation.passwords)
+    wait_until(lambda: secret_row(stage.proxy, "rotating")["version"] == version, 60, "the new value is in force", 0.2)
     console(stage.proxy, "RECONNECT")
     clients.more(8)
     wait_until(lambda: not secret_row(stage.proxy, "rotating")["hosts_refusing"], 60, "the server takes what the secret says")

@@ -233,6 +233,17 @@ def test_auth_querys_own_login_follows_its_secret(start_pgweir, cluster, role, t
     assert_says_nothing(proxy, OLD, NEW)
 
 
+def test_a_password_that_auth_query_knows_anew_lets_in_at_the_first_try(start_pgweir, cluster, role):
+    """It has another salt, which a client must hear before it proves anything. Each of these logins is the first with it."""
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "auth_user": "postgres"}, "database app": {}},
+                         users={name: PASSWORDS[name] for name in ("admin", "postgres")})
+    for password in (OLD, NEW, OLD):
+        alter(cluster, password)
+        time.sleep(0.1)                 # For half of this an answer is believed.
+        for _ in range(2):
+            assert proxy.raw("app", role, password=password).value("SELECT current_user") == role
+
+
 def test_clients_may_have_a_secret_of_their_own(start_pgweir, role, tmp_path):
     path = write(tmp_path / "server", OLD + "\n")
     wanted = sections(path)
