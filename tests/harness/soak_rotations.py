@@ -79,7 +79,8 @@ class Stage:
     def retired_places(self) -> list[str]:
         """The current and the previous password are not retired; a login that is under way may hold one for a moment."""
         retired = self.rotation.passwords[:-2]
-        return places_of(self.proxy.process, retired) if retired else []
+        self.places = places_of(self.proxy.process, retired) if retired else []
+        return self.places
 
 
 def is_outage(fault: dict) -> bool:

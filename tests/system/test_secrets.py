@@ -171,6 +171,25 @@ def test_revoke_ends_the_grace_and_what_came_in_by_it(start_pgweir, cluster, rol
     assert proxy.raw("app", role, password=NEW).value("SELECT 1") == "1"
 
 
+def test_revoke_closes_the_shared_listening_connection_too(start_pgweir, cluster, role, mount):
+    mount.put(password=OLD)
+    proxy = start_pgweir(sections(mount.folder))
+    proxy.raw("app", role, password=OLD).ask("LISTEN news")
+    first = wait_until(lambda: listening_pid(proxy), 15, "the pool listens")
+    alter(cluster, NEW)
+    mount.put(password=NEW)
+    has_version(proxy, 2)
+    proxy.raw("app", role, password=NEW).ask("LISTEN news")
+    assert listening_pid(proxy) == first
+    console(proxy, "REVOKE SECRET rotated")
+    wait_until(lambda: listening_pid(proxy) not in (0, None, first), 15, "another connection listens")
+    assert "listening connection closed reason=revoked" in proxy.log()
+
+
+def listening_pid(proxy) -> int | None:
+    return next((row["server_pid"] for row in proxy.show("LISTENERS")), None)
+
+
 def test_established_connections_live_on(start_pgweir, cluster, role, mount):
     mount.put(password=OLD)
     proxy = start_pgweir(sections(mount.folder))
