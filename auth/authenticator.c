@@ -359,6 +359,11 @@ void auth_start(struct loop *control)
 	lookup_service_start(control);
 }
 
+void auth_secrets_changed(void)
+{
+	lookup_service_secrets_changed();
+}
+
 void auth_stop(void)
 {
 	lookup_service_stop();

@@ -213,6 +213,13 @@ static struct credentials *of_secret(const char *name, const char *role)
 	return credentials;
 }
 
+struct credentials *credentials_for_us(const char *secret, const char *user, const char *password)
+{
+	struct credentials *credentials = of_secret(secret, user);
+
+	return credentials ? credentials : credentials_make(user, password, NULL, NULL);
+}
+
 struct credentials *credentials_of_stage(const struct credentials *credentials, enum secret_stage stage)
 {
 	struct lease *lease = credentials->secret ? lease_find(credentials->secret) : NULL;

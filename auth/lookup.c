@@ -109,6 +109,12 @@ void lookup_service_start(struct loop *control)
 	pthread_mutex_unlock(&service.mutex);
 }
 
+void lookup_service_secrets_changed(void)
+{
+	if (service.cache)
+		lookup_cache_secrets_changed(service.cache);
+}
+
 void lookup_service_stop(void)
 {
 	pthread_mutex_lock(&service.mutex);

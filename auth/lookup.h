@@ -41,6 +41,7 @@ struct lookup *lookup_start(const struct lookup_request *request, struct loop *l
 void lookup_cancel(struct lookup **lookup);             /* NULL is fine. On the loop of the request. */
 
 void lookup_service_start(struct loop *control);
+void lookup_service_secrets_changed(void);              /* On the control loop. */
 void lookup_service_stop(void);                         /* On the control loop's thread. Who waits is told so. */
 
 #endif

@@ -15,7 +15,7 @@ struct entry {
 	struct book *book;
 	char *user;
 	bool asking;
-	uint64_t asked_at_ms;
+	uint64_t asked_at_ms, found_at_ms;      /* 0: it has not been found. */
 	struct lookup_answer answer;    /* Of the last question; FAILED: none. */
 	struct list waiters;
 	size_t waiter_count;
@@ -87,10 +87,16 @@ static void answer_waiters(struct entry *entry)
 static void source_answered(enum lookup_outcome outcome, const char *secret, const struct error *error, void *arg)
 {
 	struct entry *entry = arg;
+	bool still_good = entry->found_at_ms && clock_now_ms() - entry->found_at_ms < LOOKUP_FOUND_TTL_MS;
 
 	entry->asking = false;
+	if (outcome == LOOKUP_FAILED && still_good && entry->answer.outcome == LOOKUP_FOUND) {
+		answer_waiters(entry);
+		return;
+	}
 	mem_secret_free(entry->answer.secret);
 	entry->answer = (struct lookup_answer){ .outcome = outcome };
+	entry->found_at_ms = outcome == LOOKUP_FOUND ? clock_now_ms() : 0;
 	if (outcome == LOOKUP_FOUND)
 		entry->answer.secret = mem_secret_dup(secret);
 	if (outcome == LOOKUP_FAILED)
@@ -149,10 +155,10 @@ static bool is_good(struct entry *entry, bool anew, uint64_t now_ms)
 {
 	uint64_t age_ms = now_ms - entry->asked_at_ms;
 
-	if (entry->answer.outcome == LOOKUP_FOUND && !anew)
-		return age_ms < LOOKUP_FOUND_TTL_MS;
+	if (entry->answer.outcome == LOOKUP_FOUND && age_ms < LOOKUP_FRESH_MS)
+		return true;
 	if (entry->answer.outcome == LOOKUP_FOUND)
-		return age_ms < LOOKUP_ANEW_MS || !may_repeat(entry->book, now_ms);
+		return (anew || age_ms < LOOKUP_FOUND_TTL_MS) && !may_repeat(entry->book, now_ms);
 	if (entry->answer.outcome == LOOKUP_UNKNOWN)
 		return age_ms < LOOKUP_UNKNOWN_TTL_MS && !may_repeat(entry->book, now_ms);
 	return false;
@@ -273,6 +279,12 @@ void lookup_cache_ask(struct lookup_cache *cache, struct lookup_waiter *waiter)
 		waiter->answered(waiter, &entry->answer);
 	else
 		wait_for_answer(entry, waiter, now_ms);
+}
+
+void lookup_cache_secrets_changed(struct lookup_cache *cache)
+{
+	LIST_FOREACH(at, following, &cache->books)
+		lookup_source_secrets_changed(LIST_MEMBER(at, struct book, link)->source);
 }
 
 struct lookup_cache *lookup_cache_new(struct loop *control)

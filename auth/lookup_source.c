@@ -1,7 +1,7 @@
 /* Failure story: a host that does not let us in gives way to the next one; when all have failed, every question gets the
  * last reason, and so does every question of the next second, so that a broken server is not besieged. A connection that
- * is lost with questions under way is made anew, and each of them is asked once more. Where our own login is a secret's, a
- * host that refuses it gets the secret's other values too, with the secret read again in between. */
+ * is lost with questions under way is made anew, and each of them is asked once more. One that has logged in with a value
+ * that its secret does not have any more is made anew too, so that nothing in it remembers that. */
 #include "lookup_source.h"
 
 #include <string.h>
@@ -13,8 +13,7 @@
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
-#include "pgweir/renewal.h"
-#include "pgweir/trials.h"
+#include "pgweir/secret_login.h"
 
 enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 5000, FAILURE_HOLDS_MS = 1000, TRIES_MAX = 2 };
 
@@ -40,11 +39,7 @@ struct lookup_source {
 	const struct config_database *database;
 	char *dbname;
 	struct pgclient *client;
-	struct credentials *credentials;        /* In use, or tried last. */
-	uint64_t refused[SECRET_STAGES * 2];    /* Fingerprints of what the host at hand has refused. */
-	unsigned refused_count;
-	bool has_reread;
-	struct reread *reread;
+	struct secret_login *login;
 	size_t host;                    /* Of the cluster: in use, or being tried. */
 	struct list questions;          /* All that have no answer. */
 	struct error failure;           /* Of the last round of hosts. */
@@ -125,32 +120,19 @@ static const struct config_host *host_of(const struct lookup_source *source)
 	return &source->database->cluster->hosts[source->host];
 }
 
-static struct trials *trials_of(const struct lookup_source *source)
-{
-	return trials_get(source->credentials, host_of(source)->host, host_of(source)->port);
-}
+static void host_failed(struct lookup_source *source, const struct error *error);
 
-/* The value to log in with next. False: the host has refused all of them. */
-static bool choose_credentials(struct lookup_source *source)
+static void connect_with(const struct credentials *credentials, const struct error *error, void *arg)
 {
-	credentials_unref(&source->credentials);
-	source->credentials = credentials_of_user(source->config, source->database->auth_user);
-	if (!source->credentials->secret)
-		return source->refused_count == 0;
-	struct credentials *chosen = trials_choose(trials_of(source), source->credentials, source->refused, source->refused_count);
-
-	if (!chosen)
-		return false;
-	credentials_unref(&source->credentials);
-	source->credentials = chosen;
-	return true;
-}
-
-static void connect_as_chosen(struct lookup_source *source)
-{
+	struct lookup_source *source = arg;
 	const struct config_database *database = source->database;
 	const struct config_host *host = host_of(source);
-	const struct credentials *credentials = source->credentials;
+
+	if (error) {
+		source->state = SOURCE_CLOSED;
+		host_failed(source, error);
+		return;
+	}
 	struct pgclient_options options = {
 		.host = host->host,
 		.port = host->port,
@@ -168,17 +150,15 @@ static void connect_as_chosen(struct lookup_source *source)
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 	};
 
-	source->state = SOURCE_CONNECTING;
 	source->client = pgclient_new(source->control, &options, connection_changed, source);
 }
 
-/* Without a value there is nothing to choose; the server says what it thinks of that. */
 static void connect_to_host(struct lookup_source *source)
 {
-	source->refused_count = 0;
-	source->has_reread = false;
-	(void)choose_credentials(source);
-	connect_as_chosen(source);
+	const struct config_host *host = host_of(source);
+
+	source->state = SOURCE_CONNECTING;
+	secret_login_begin(source->login, credentials_of_user(source->config, source->database->auth_user), host->host, host->port);
 }
 
 static void connect_from_first(struct lookup_source *source)
@@ -210,37 +190,6 @@ static void host_failed(struct lookup_source *source, const struct error *error)
 	fail_all(source);
 }
 
-static void have_reread(void *arg)
-{
-	struct lookup_source *source = arg;
-	struct error reason = source->failure;
-
-	source->reread = NULL;
-	if (choose_credentials(source))
-		connect_as_chosen(source);
-	else
-		host_failed(source, &reason);
-}
-
-/* False: there is none, or the host does not mind the password. */
-static bool try_other_value(struct lookup_source *source, const struct error *reason)
-{
-	if (!source->credentials->secret || !trials_is_refusal(reason) || source->refused_count == ARRAY_LEN(source->refused))
-		return false;
-	trials_refused(trials_of(source), source->credentials);
-	source->refused[source->refused_count++] = source->credentials->fingerprint;
-	source->failure = *reason;
-	if (!source->has_reread)
-		source->reread = renewal_start(source->credentials->secret, source->control, have_reread, source);
-	source->has_reread = true;
-	if (!source->reread && !choose_credentials(source))
-		return false;
-	source->state = SOURCE_CONNECTING;
-	if (!source->reread)
-		connect_as_chosen(source);
-	return true;
-}
-
 static void connection_changed(struct pgclient *client, const struct error *error, void *arg)
 {
 	struct lookup_source *source = arg;
@@ -248,19 +197,18 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 
 	if (!error) {
 		source->state = SOURCE_OPEN;
-		if (source->credentials->secret)
-			trials_worked(trials_of(source), source->credentials);
+		secret_login_worked(source->login);
 		LIST_FOREACH(at, following, &source->questions)
 			send_question(LIST_MEMBER(at, struct question, link));
 		return;
 	}
 	struct error reason = *error;
 
-	source->state = SOURCE_CLOSED;
 	source->client = NULL;
 	pgclient_free(&client);
-	if (!was_open && try_other_value(source, &reason))
+	if (!was_open && secret_login_try_other(source->login, &reason))
 		return;
+	source->state = SOURCE_CLOSED;
 	if (!was_open)
 		host_failed(source, &reason);
 	else if (!list_empty(&source->questions))
@@ -279,6 +227,7 @@ struct lookup_source *lookup_source_new(struct loop *control, struct config *con
 	source->database = database;
 	source->dbname = mem_strdup(dbname);
 	list_init(&source->questions);
+	source->login = secret_login_new(control, connect_with, source);
 	loop_timer_init(&source->timer, control, fail_all, source);
 	return source;
 }
@@ -291,8 +240,7 @@ void lookup_source_free(struct lookup_source **source)
 	if (!gone)
 		return;
 	pgclient_free(&gone->client);
-	renewal_cancel(&gone->reread);
-	credentials_unref(&gone->credentials);
+	secret_login_free(&gone->login);
 	loop_timer_stop(&gone->timer);
 	LIST_FOREACH(at, following, &gone->questions) {
 		struct question *question = LIST_MEMBER(at, struct question, link);
@@ -303,6 +251,14 @@ void lookup_source_free(struct lookup_source **source)
 	mem_free(gone->dbname);
 	config_unref(&gone->config);
 	mem_free(gone);
+}
+
+void lookup_source_secrets_changed(struct lookup_source *source)
+{
+	if (source->state != SOURCE_OPEN || !list_empty(&source->questions) || !secret_login_is_retired(source->login))
+		return;
+	source->state = SOURCE_CLOSED;
+	pgclient_free(&source->client);
 }
 
 void lookup_source_ask(struct lookup_source *source, const char *user, lookup_source_cb *callback, void *arg)

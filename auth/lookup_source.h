@@ -14,6 +14,7 @@ struct lookup_source *lookup_source_new(struct loop *control, struct config *con
 	const struct config_database *database, const char *dbname) MUST_USE;
 void lookup_source_free(struct lookup_source **source);         /* NULL is fine. */
 
+void lookup_source_secrets_changed(struct lookup_source *source);
 void lookup_source_ask(struct lookup_source *source, const char *user, lookup_source_cb *callback, void *arg);
 
 #endif

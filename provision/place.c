@@ -7,6 +7,7 @@
 #include "pgweir/clock.h"
 #include "pgweir/mem.h"
 #include "pgweir/secrets.h"
+#include "pgweir/tokens.h"
 
 enum { CONNECT_TIMEOUT_MS = 10 * 1000, LOCK_PAUSE_MS = 100 };
 
@@ -38,18 +39,28 @@ struct pgclient_sync *place_connect_as(const struct place *place, const char *db
 	return connect_to(place, place->primary, dbname, user, password, error);
 }
 
-struct pgclient_sync *place_connect_to(const struct place *place, const struct config_host *host, struct error *error)
+static struct pgclient_sync *connect_as_admin(const struct place *place, const struct config_host *host, const char *dbname,
+	struct error *error)
 {
 	const char *user = place->admin.username ? place->admin.username : place->cluster->admin_user;
 
-	return connect_to(place, host, place->cluster->probe_dbname, user, place->admin.password, error);
+	if (!place->admin_tokens)
+		return connect_to(place, host, dbname, user, place->admin.password, error);
+	char *token = token_make_now(place->admin_tokens, host->host, host->port, user, error);
+	struct pgclient_sync *client = token ? connect_to(place, host, dbname, user, token, error) : NULL;
+
+	mem_secret_free(token);
+	return client;
+}
+
+struct pgclient_sync *place_connect_to(const struct place *place, const struct config_host *host, struct error *error)
+{
+	return connect_as_admin(place, host, place->cluster->probe_dbname, error);
 }
 
 struct pgclient_sync *place_connect(const struct place *place, const char *dbname, struct error *error)
 {
-	const char *user = place->admin.username ? place->admin.username : place->cluster->admin_user;
-
-	return connect_to(place, place->primary, dbname, user, place->admin.password, error);
+	return connect_as_admin(place, place->primary, dbname, error);
 }
 
 /* --- The login of admin_user --- */
@@ -65,14 +76,14 @@ static bool read_admin(struct place *place, struct error *error)
 		return true;
 	}
 	secrets_read_until(secret, place->stop, &report);
-	bool good = report.good && !report.on_demand;
+	bool good = report.good;
 
+	place->admin_tokens = good && report.on_demand ? secret : NULL;
 	if (good) {
 		place->admin.username = mem_strdup(report.values.current.username);
 		place->admin.password = mem_secret_dup(report.values.current.password);
 	} else {
-		error_set(error, NULL, "secret \"%s\" of admin_user cannot be read: %s", secret->name,
-			report.on_demand ? "it must be one with a password, not rds-iam" : report.error.text);
+		error_set(error, NULL, "secret \"%s\" of admin_user cannot be read: %s", secret->name, report.error.text);
 	}
 	secrets_report_fini(&report);
 	return good;

@@ -21,6 +21,7 @@ struct place {
 	const struct config_host **others;      /* The cluster's other hosts, those that were found among them. */
 	size_t other_count;
 	struct lease_value admin;
+	const struct config_secret *admin_tokens;       /* The admin logs in with tokens, one for each host. NULL: with a password. */
 	struct pgclient_sync *home;
 	const atomic_bool *stop;
 	int version;                            /* Of the server, as libpq has it. */

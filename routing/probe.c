@@ -7,10 +7,10 @@
 #include <strings.h>
 
 #include "pgweir/clock.h"
-#include "pgweir/lease.h"
 #include "pgweir/map.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
+#include "pgweir/secret_login.h"
 #include "names.h"
 #include "pace.h"
 #include "questions.h"
@@ -29,6 +29,7 @@ struct probe {
 	probe_nodes_cb *nodes_callback;
 	void *arg;
 	struct pgclient *client;        /* NULL: not connected. */
+	struct secret_login *login;
 	struct names *names;            /* NULL: the host is no name, or names are not resolved again. */
 	struct loop_timer timer;
 	enum source source;             /* Of this connection's server. */
@@ -269,6 +270,7 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	struct probe *probe = arg;
 
 	if (!error) {
+		secret_login_worked(probe->login);
 		names_note(probe->names, pgclient_address(client));
 		ask(probe);
 		return;
@@ -282,20 +284,27 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 		probe->callback(&(struct observation){ .what = OBSERVED_LOST, .now_us = clock_now_us() }, NULL, probe->arg);
 		return;
 	}
+	if (secret_login_try_other(probe->login, &reason))
+		return;
 	failed(probe, &reason, is_refusal(reason.sqlstate));
 }
 
-static void open_connection(struct probe *probe)
+static void connect_with(const struct credentials *credentials, const struct error *error, void *arg)
 {
+	struct probe *probe = arg;
 	const struct config_cluster *cluster = probe->cluster;
 	const struct config_tls *tls = &cluster->server_tls;
-	struct lease *lease = cluster->probe_secret ? lease_find(cluster->probe_secret) : NULL;
+
+	if (error) {
+		failed(probe, error, true);
+		return;
+	}
 	struct pgclient_options options = {
 		.host = probe->host->host,
 		.port = probe->host->port,
 		.dbname = cluster->probe_dbname,
-		.user = lease && lease->value.username ? lease->value.username : cluster->probe_user,
-		.password = lease ? lease->value.password : cluster->probe_password,
+		.user = credentials->user,
+		.password = credentials->password,
 		.sslmode = config_sslmode_word(tls->sslmode),
 		.ssl_ca_file = tls->ca_file,
 		.ssl_cert_file = tls->cert_file,
@@ -305,14 +314,21 @@ static void open_connection(struct probe *probe)
 		.connect_timeout_ms = timeout_ms(probe),
 	};
 
+	probe->client = pgclient_new(probe->loop, &options, connection_changed, probe);
+}
+
+static void open_connection(struct probe *probe)
+{
+	const struct config_cluster *cluster = probe->cluster;
+
 	loop_timer_stop(&probe->timer);
 	probe->source = source_of(cluster);
 	probe->multi_az = false;
 	probe->nodes_us = 0;
 	probe->state = PROBE_CONNECTING;
 	probe->asked_us = clock_now_us();
-	probe->client = pgclient_new(probe->loop, &options, connection_changed, probe);
-	lease_unref(&lease);
+	secret_login_begin(probe->login, credentials_for_us(cluster->probe_secret, cluster->probe_user, cluster->probe_password),
+		probe->host->host, probe->host->port);
 }
 
 /* Another server may be behind the name. */
@@ -334,6 +350,9 @@ static void look(void *arg)
 {
 	struct probe *probe = arg;
 
+	/* Nothing is to remember what the secret does not have any more, and libpq does. */
+	if (probe->client && secret_login_is_retired(probe->login))
+		pgclient_free(&probe->client);
 	if (probe->client)
 		ask(probe);
 	else
@@ -378,6 +397,7 @@ struct probe *probe_new(struct loop *loop, const struct probe_options *options, 
 		.nodes_callback = options->nodes_callback,
 		.arg = arg,
 	};
+	probe->login = secret_login_new(loop, connect_with, probe);
 	if (probe->config->dns_max_ttl_ms)
 		probe->names = names_new(loop, probe->host, probe->config->dns_max_ttl_ms, name_moved, probe);
 	loop_timer_init(&probe->timer, loop, look, probe);
@@ -395,6 +415,7 @@ void probe_free(struct probe **probe)
 	loop_timer_stop(&gone->timer);
 	names_free(&gone->names);
 	pgclient_free(&gone->client);
+	secret_login_free(&gone->login);
 	config_unref(&gone->config);
 	mem_free(gone);
 }

@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "pgweir/clock.h"
-#include "pgweir/lease.h"
 #include "pgweir/list.h"
-#include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "discovery.h"
 #include "publish.h"
@@ -28,19 +26,6 @@ static struct watch *find(const char *cluster)
 		if (strcmp(LIST_MEMBER(link, struct watch, link)->cluster->name, cluster) == 0)
 			return LIST_MEMBER(link, struct watch, link);
 	return NULL;
-}
-
-/* False: it cannot be watched, and why has been logged. */
-static bool can_log_in(const struct config_cluster *cluster)
-{
-	struct lease *lease = cluster->probe_secret ? lease_find(cluster->probe_secret) : NULL;
-	bool known = !cluster->probe_secret || (lease && !lease->on_demand);
-
-	lease_unref(&lease);
-	if (!known)
-		log_warning("cluster is not probed: its probe_secret must be one with a password, not rds-iam",
-			LOG_TEXT("cluster", cluster->name), LOG_TEXT("secret", cluster->probe_secret));
-	return known;
 }
 
 static void publish(struct watch *watch)
@@ -79,8 +64,6 @@ static void configure_cluster(struct config *config, const struct config_cluster
 {
 	struct watch *watch = find(cluster->name);
 
-	if (!can_log_in(cluster))
-		return;
 	if (!watch) {
 		start(config, cluster, NULL);
 		return;

@@ -9,8 +9,8 @@
 
 enum { US_PER_S = 1000 * 1000, SKEW_S = 4 * 60, BACKOFF_FIRST_MS = 1000, BACKOFF_MAX_MS = 20 * 1000 };
 
-/* The daemon has one, a command has one; tests may have several after another. */
-static struct aws *opened;
+/* The control thread has one, a command has one, and so has the thread that provisions. */
+static _Thread_local struct aws *opened;
 
 struct aws *aws_open(struct loop *loop)
 {

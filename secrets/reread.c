@@ -8,6 +8,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/renewal.h"
 #include "pgweir/secrets.h"
+#include "pgweir/tokens.h"
 
 enum {
 	WAIT_MAX_MS = 3000,                     /* A service that hangs must not use up the time that a login has. */
@@ -138,7 +139,9 @@ static void set_control(struct loop *control)
 	pthread_mutex_unlock(&service.mutex);
 }
 
-static const struct renewal_source source = { .start = start_patiently, .cancel = reread_cancel };
+static const struct renewal_source source = {
+	.start = start_patiently, .cancel = reread_cancel, .ask_token = token_start, .cancel_token = token_cancel,
+};
 
 void reread_service_start(struct loop *control)
 {

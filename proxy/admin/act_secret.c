@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "act.h"
+#include "pgweir/hub.h"
 #include "pgweir/lease.h"
 #include "pgweir/session.h"
 
@@ -25,8 +26,9 @@ static void close_clients(const struct job *job, struct worker *worker, uint64_t
 	}
 }
 
-static bool is_outdated(const struct backend *backend, const struct job *job)
+static bool is_outdated(const struct backend *backend, const void *arg)
 {
+	const struct job *job = arg;
 	const struct credentials *credentials = backend->server->target->credentials;
 
 	return is_of(credentials->secret, job) && !credentials_in_force(credentials);
@@ -61,6 +63,7 @@ static void revoke(struct job *job, struct worker *worker)
 	lease_unref(&lease);
 	LIST_FOREACH(link, next, &worker->shares)
 		close_servers(job, LIST_MEMBER(link, struct pool_share, link));
+	hub_worker_retire(worker, is_outdated, job, CLOSE_SERVER_REVOKED);
 }
 
 static void revoked(struct job *job)

@@ -157,6 +157,7 @@ static void secrets_changed(void *arg)
 	(void)arg;
 	workers_wake(UINT64_MAX, pool_worker_adopt_secrets, NULL);
 	routing_renew();
+	auth_secrets_changed();
 	/* Not from within: it may be a snapshot's secrets that are being read. */
 	loop_timer_start(&control.move, 0);
 }

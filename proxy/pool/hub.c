@@ -444,6 +444,17 @@ void hub_worker_tick(struct worker *worker)
 	}
 }
 
+void hub_worker_retire(struct worker *worker, hub_old_cb *old, const void *arg, enum close_reason reason)
+{
+	LIST_FOREACH(link, next, &worker->hubs) {
+		struct hub *hub = LIST_MEMBER(link, struct hub, link);
+
+		if (hub->state == HUB_OPEN && old(hub->backend, arg))
+			close_connection(hub, reason);
+	}
+	hub_worker_tick(worker);
+}
+
 void hub_worker_follow(struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->hubs)

@@ -93,7 +93,8 @@ class Rotation:
 
     def __init__(self, node, aws, users, secret_id: str = "prod/rotating", notes: str = ""):
         self.node, self.aws, self.users, self.id, self.notes = node, aws, users, secret_id, notes
-        self.passwords, self.user = [f"p-{os.urandom(12).hex()}"], users[0]
+        self.passwords, self.user = [], users[0]
+        self.think_up()
         for user in users:
             make_role(node, user, self.passwords[0])
         for user in users[1:]:
@@ -103,13 +104,17 @@ class Rotation:
     def value(self, user, password) -> dict:
         return {"notes": self.notes, "username": user, "password": password, "engine": "postgres", "host": self.node.host, "port": self.node.port}
 
+    def think_up(self) -> None:
+        """Of another length than the last ones, so that it does not take the place that they have had in somebody's memory."""
+        self.passwords.append(f"p-{os.urandom(12 + len(self.passwords) % 6 * 8).hex()}")
+
     @property
     def current(self) -> str:
         return json.loads(self.aws.call("GetSecretValue", SecretId=self.id)["SecretString"])["password"]
 
     def create(self) -> None:
         self.next_user = self.users[(self.users.index(self.user) + 1) % len(self.users)]
-        self.passwords.append(f"p-{os.urandom(12).hex()}")
+        self.think_up()
         self.aws.put(self.id, self.value(self.next_user, self.passwords[-1]), stages=["AWSPENDING"])
 
     def set(self) -> None:

@@ -79,7 +79,8 @@ class Stage:
     def retired_places(self) -> list[str]:
         """The current and the previous password are not retired; a login that is under way may hold one for a moment."""
         retired = self.rotation.passwords[:-2]
-        return places_of(self.proxy.process, retired) if retired else []
+        self.places = places_of(self.proxy.process, retired) if retired else []
+        return self.places
 
 
 def is_outage(fault: dict) -> bool:
@@ -107,6 +108,8 @@ def rotate(stage: Stage, clients: Load, fault: dict) -> None:
     stage.aws.clear_faults()
     stage.known = stage.rotation.current
     clients.more(8)
+    version = len(stage.rotation.passwords)
+    wait_until(lambda: secret_row(stage.proxy, "rotating")["version"] == version, 60, "the new value is in force", 0.2)
     console(stage.proxy, "RECONNECT")
     clients.more(8)
     wait_until(lambda: not secret_row(stage.proxy, "rotating")["hosts_refusing"], 60, "the server takes what the secret says")

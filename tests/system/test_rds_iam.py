@@ -104,3 +104,22 @@ def test_without_credentials_clients_hear_why(rds, cluster, start_pgweir, monkey
     with pytest.raises(raw.ServerError, match="no AWS credentials"):
         ask(proxy)
     assert not rds.tokens
+
+
+def test_probes_and_auth_query_have_tokens_too(rds, aws, cluster, start_pgweir):
+    """Their logins are libpq's, which would not take a token that is not there."""
+    wanted = sections(rds, cluster)
+    wanted["cluster main"] = {"hosts": f"localhost:{rds.server.port}", "probe_user": "probe", "probe_secret": "iam",
+                              "server_tls_ca_file": cluster.certificates.ca}
+    wanted["pgweir"] = {"auth_user": "asks"}
+    wanted["user asks"] = {"secret": "iam"}
+    wanted["database app"] = {"cluster": "main"}
+    proxy = start_pgweir(wanted)
+    wait_until(lambda: users_of(rds) >= {"probe"}, 20, "the probe has logged in")
+    with pytest.raises(raw.ServerError):
+        proxy.raw("app", "nobody", password="x")
+    assert users_of(rds) == {"probe", "asks"} and not rds.refusals
+
+
+def users_of(rds) -> set:
+    return {backend.startup["user"] for backend in rds.server.backends}

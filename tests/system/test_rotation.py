@@ -8,6 +8,7 @@ pytest.importorskip("botocore")
 from harness.aws import Aws
 from harness.memory import places_of
 from harness.plugin import tls_settings
+from harness.postgres import PASSWORDS
 from harness.process import wait_until
 from harness.rotation import Load, Rotation, assert_says_nothing, console, secret_row
 
@@ -110,18 +111,23 @@ def test_a_service_in_trouble_fails_nobody(start, aws):
 
 @pytest.mark.memory
 def test_nothing_remembers_a_retired_password(cluster, monkeypatch, start_pgweir):
-    """What a core would hold, too. Everything goes over TLS, whose buffers keep what they have had."""
+    """What a core would hold, too. Everything goes over TLS, whose buffers keep what they have had; probes and auth_query log in
+    through libpq, which wipes little."""
     with Aws(cert=cluster.certificates.server_cert, key=cluster.certificates.server_key) as aws:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(cluster.certificates.ca))
         for name, value in aws.environment().items():
             monkeypatch.setenv(name, value)
         rotation = Rotation(cluster.primary, aws, ["rotating"], notes="x" * 6000)
+        cluster.primary.sql("ALTER ROLE rotating SUPERUSER")
         try:
             proxy = start_pgweir({
                 "pgweir": {"pool_mode": "transaction", "query_wait_timeout": "60s", "server_lifetime": "1s", "log_level": "debug",
-                           **tls_settings(cluster)},
-                "database app": {"pool_size": 4}, "user rotating": {"secret": "rotating"},
-                "secret rotating": {"provider": "aws-secrets-manager", "id": ID}})
+                           "auth_user": "rotating", **tls_settings(cluster)},
+                "cluster main": {"hosts": f"{cluster.primary.host}:{cluster.primary.port}", "probe_user": "rotating",
+                                 "probe_secret": "rotating", "probe_interval": "100ms"},
+                "database app": {"pool_size": 4, "cluster": "main"}, "user rotating": {"secret": "rotating"},
+                "secret rotating": {"provider": "aws-secrets-manager", "id": ID}},
+                users={"admin": PASSWORDS["admin"]})
             with load(proxy, rotation, 3, 2) as clients:
                 for _ in range(5):
                     rotation.create()
@@ -130,6 +136,7 @@ def test_nothing_remembers_a_retired_password(cluster, monkeypatch, start_pgweir
                     console(proxy, "REFRESH SECRET rotating")
                     console(proxy, "RECONNECT")
                     clients.more(2, 1)
+                    assert proxy.raw("app", "other").value("SELECT 1") == "1"
             assert places_of(proxy.process, rotation.passwords[-1:])
             wait_until(lambda: not places_of(proxy.process, rotation.passwords[:-2]), 10, "what was retired is forgotten", 0.5)
         finally:

@@ -171,6 +171,25 @@ def test_revoke_ends_the_grace_and_what_came_in_by_it(start_pgweir, cluster, rol
     assert proxy.raw("app", role, password=NEW).value("SELECT 1") == "1"
 
 
+def test_revoke_closes_the_shared_listening_connection_too(start_pgweir, cluster, role, mount):
+    mount.put(password=OLD)
+    proxy = start_pgweir(sections(mount.folder))
+    proxy.raw("app", role, password=OLD).ask("LISTEN news")
+    first = wait_until(lambda: listening_pid(proxy), 15, "the pool listens")
+    alter(cluster, NEW)
+    mount.put(password=NEW)
+    has_version(proxy, 2)
+    proxy.raw("app", role, password=NEW).ask("LISTEN news")
+    assert listening_pid(proxy) == first
+    console(proxy, "REVOKE SECRET rotated")
+    wait_until(lambda: listening_pid(proxy) not in (0, None, first), 15, "another connection listens")
+    assert "listening connection closed reason=revoked" in proxy.log()
+
+
+def listening_pid(proxy) -> int | None:
+    return next((row["server_pid"] for row in proxy.show("LISTENERS")), None)
+
+
 def test_established_connections_live_on(start_pgweir, cluster, role, mount):
     mount.put(password=OLD)
     proxy = start_pgweir(sections(mount.folder))
@@ -231,6 +250,17 @@ def test_auth_querys_own_login_follows_its_secret(start_pgweir, cluster, role, t
     assert proxy.raw("app", "other").value("SELECT 1") == "1"               # Only the current value does, another answer.
     assert secret_row(proxy)["refused"] == 2
     assert_says_nothing(proxy, OLD, NEW)
+
+
+def test_a_password_that_auth_query_knows_anew_lets_in_at_the_first_try(start_pgweir, cluster, role):
+    """It has another salt, which a client must hear before it proves anything. Each of these logins is the first with it."""
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "auth_user": "postgres"}, "database app": {}},
+                         users={name: PASSWORDS[name] for name in ("admin", "postgres")})
+    for password in (OLD, NEW, OLD):
+        alter(cluster, password)
+        time.sleep(0.1)                 # For half of this an answer is believed.
+        for _ in range(2):
+            assert proxy.raw("app", role, password=password).value("SELECT current_user") == role
 
 
 def test_clients_may_have_a_secret_of_their_own(start_pgweir, role, tmp_path):

@@ -230,11 +230,42 @@ static void a_password_changed_a_moment_ago_is_taken(void **state)
 	fake_server_set("alice", "eraser");
 	assert_int_equal(log_in("alice", "eraser"), AUTH_GRANTED);
 	fake_server_set("alice", "ruler");
-	pass_time(LOOKUP_ANEW_MS * 1000);
+	pass_time(LOOKUP_FRESH_MS * 1000);
 	assert_int_equal(log_in("alice", "ruler"), AUTH_GRANTED);
 	assert_int_equal(log_in("alice", "eraser"), AUTH_DENIED);
 	/* A wrong password does not ask again at once. */
 	assert_int_equal(fake_server_queries(), 2);
+}
+
+static void while_the_server_fails_what_it_said_lately_counts(void **state)
+{
+	(void)state;
+	fake_server_set("alice", "eraser");
+	assert_int_equal(log_in("alice", "eraser"), AUTH_GRANTED);
+	fake_server_refuse_logins(true);
+	fake_server_drop_connections();
+	pass_time(LOOKUP_FOUND_TTL_MS * 1000 / 2);
+	assert_int_equal(log_in("alice", "eraser"), AUTH_GRANTED);
+	pass_time(LOOKUP_FOUND_TTL_MS * 1000);
+	assert_int_equal(log_in("alice", "eraser"), AUTH_DENIED);
+}
+
+/* Of users whose answers are too old to be fresh, in one second. */
+static void many_logins_of_known_users_spare_the_server(void **state)
+{
+	enum { USERS = LOOKUP_REPEATS_PER_SECOND + 20 };
+	char name[16];
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < USERS; i++) {
+			snprintf(name, sizeof(name), "user%d", i);
+			fake_server_set(name, "eraser");
+			assert_int_equal(log_in(name, "eraser"), AUTH_GRANTED);
+		}
+		pass_time(SECOND_US);
+	}
+	assert_int_equal(fake_server_queries(), USERS + LOOKUP_REPEATS_PER_SECOND);
 }
 
 static void a_role_dropped_meanwhile_is_refused_when_its_proof_fails(void **state)
@@ -243,7 +274,7 @@ static void a_role_dropped_meanwhile_is_refused_when_its_proof_fails(void **stat
 	fake_server_set("alice", "eraser");
 	assert_int_equal(log_in("alice", "eraser"), AUTH_GRANTED);
 	fake_server_forget("alice");
-	pass_time(LOOKUP_ANEW_MS * 1000);
+	pass_time(LOOKUP_FRESH_MS * 1000);
 	assert_int_equal(log_in("alice", "wrong"), AUTH_DENIED);
 	assert_int_equal(log_in("alice", "eraser"), AUTH_DENIED);
 }
@@ -434,6 +465,8 @@ int main(void)
 		TEST(a_role_created_a_moment_ago_may_log_in),
 		TEST(repeated_questions_about_an_unknown_user_are_limited),
 		TEST(a_password_changed_a_moment_ago_is_taken),
+		TEST(while_the_server_fails_what_it_said_lately_counts),
+		TEST(many_logins_of_known_users_spare_the_server),
 		TEST(a_role_dropped_meanwhile_is_refused_when_its_proof_fails),
 		TEST(a_failing_query_is_told_with_the_servers_reason),
 		TEST(a_server_that_refuses_us_is_told_and_not_besieged),

@@ -60,6 +60,7 @@ struct credentials *authenticator_take_proved(struct authenticator *authenticato
 /* `control` is where auth_query's connections live. */
 void auth_start(struct loop *control);
 void auth_stop(void);
+void auth_secrets_changed(void);        /* On the control loop. */
 /* Reads auth_file, auth_hba_file and auth_ident_file for a new snapshot and takes it into use; on false the former state
  * stays and `problems` has at least one text. Control thread. */
 bool auth_configure(struct config *config, struct config_problems *problems) MUST_USE;

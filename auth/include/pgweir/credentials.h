@@ -49,6 +49,9 @@ const struct config_user *credentials_find_user(const struct config *config, con
 struct credentials *credentials_for_server(const struct config *config, const struct config_database *database,
 	const char *user, const struct credentials *proved) MUST_USE;
 
+/* For pgweir's own connections: of the secret (NULL: none, or there is no such one), else user and password (may be NULL). */
+struct credentials *credentials_for_us(const char *secret, const char *user, const char *password) MUST_USE;
+
 /* For credentials of a secret: what it says now for that stage. NULL: nothing. */
 struct credentials *credentials_of_stage(const struct credentials *credentials, enum secret_stage stage) MUST_USE;
 /* For credentials of a secret: does it still say so, for now or for soon? */

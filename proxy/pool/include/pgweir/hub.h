@@ -87,6 +87,10 @@ bool notification_parse(const char *message, size_t size, struct notification *n
 
 void hub_worker_tick(struct worker *worker);
 void hub_worker_follow(struct worker *worker);          /* The topology has changed. */
+/* Closes the listening connections that are `old`; others take their place, and who listens is told. */
+struct backend;
+typedef bool hub_old_cb(const struct backend *backend, const void *arg);
+void hub_worker_retire(struct worker *worker, hub_old_cb *old, const void *arg, enum close_reason reason);
 void hub_worker_finish(struct worker *worker);
 
 struct hub_facts {
