@@ -135,6 +135,42 @@ def test_hostile_names_are_taken_exactly(world, name):
         world.server.sql("SELECT pg_reload_conf()")
 
 
+def in_list(*items: str) -> str:
+    """A list of an ini file whose items are quoted as names are in SQL."""
+    listed = ", ".join('"' + item.replace('"', '""') + '"' for item in items)
+    return "'" + listed.replace("'", "''") + "'"
+
+
+def test_names_in_lists_may_hold_anything(world):
+    """63 bytes with commas, quotes, backslashes and more in a database, a schema, an owner, a group and a search_path."""
+    name = "a, 'b' \"c\" \\ ; = .x" + "ü" * 22
+    assert len(name.encode()) == 63
+    admin = psycopg.sql.Identifier(name)
+    for statement, dbname in (("CREATE ROLE {}", "shop"), ("GRANT {} TO master WITH ADMIN OPTION", "shop"),
+                              ("CREATE SCHEMA {} AUTHORIZATION {}", "shop"), ("CREATE TABLE {}.one AS SELECT 1", "shop"),
+                              ("ALTER TABLE {}.one OWNER TO {}", "shop"), ("CREATE DATABASE {} OWNER master", "postgres")):
+        world.server.sql(psycopg.sql.SQL(statement).format(*[admin] * statement.count("{}")), dbname)
+    sections = world.sections("master", user="hevo", profile="read-only", database=in_list(name, "shop"), schemas=in_list(name, "public"),
+                              owners=in_list("migrator", name), member_of=in_list(name),
+                              settings=in_list(f'search_path = "{name.replace(chr(34), chr(34) * 2)}", public', "Work_Mem=7MB"))
+    try:
+        applied = report(world.folder, sections, "apply")
+        # The other database has no schema of that name.
+        assert [step for step in applied["steps"] if step["kind"] in ("change", "blocked") and step["database"] != name] == [], applied
+        assert applied["databases"] == [name, "shop"]
+        again = report(world.folder, sections, "apply")
+        assert (again["changed"], kinds(again, "change", "extra")) == (0, []), again
+        with as_user(world) as connection:
+            assert connection.execute("SELECT * FROM one").fetchall() == [(1,)]
+            assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
+            world.server.sql(psycopg.sql.SQL("SET ROLE {0}; CREATE TABLE {0}.two ()").format(admin), "shop")
+            connection.execute("SELECT * FROM two")
+        as_user(world, name).close()
+        assert report(world.folder, sections, "drop", "hevo", "--yes")["status"] == 0
+    finally:
+        world.server.sql(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(admin))
+
+
 def test_hostile_passwords_are_set_exactly(world):
     """A secret that its owner has written by hand is what counts."""
     sections = world.sections(**FIXED)
