@@ -341,6 +341,9 @@ static void add_warnings(const struct planning *planning)
 	if (declaration->privileges[OBJECT_TABLE] && !declaration->owners.count)
 		plan_add(planning->plan, STEP_WARNING, "", mem_printf("no owners are named: what they create later is not granted to %s "
 			"until the next apply", planning->request->role), NULL);
+	if (planning->catalog->md5)
+		plan_add(planning->plan, STEP_WARNING, "", mem_printf("password_encryption is md5: who can read what the server stores of "
+			"role %s can log in with it; scram-sha-256 is better", planning->request->role), NULL);
 	if (section->valid_for_ms && (!section->rotate_every_ms || section->rotate_every_ms >= section->valid_for_ms))
 		plan_add(planning->plan, STEP_WARNING, "", mem_printf("the password of %s expires before it is rotated: rotate_every must "
 			"be less than valid_for", planning->request->role), NULL);

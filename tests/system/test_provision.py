@@ -183,6 +183,31 @@ def test_hostile_passwords_are_set_exactly(world):
         assert can_log_in(world.server, "hevo", password)
 
 
+@pytest.mark.parametrize("method, stored", [("md5", "md5"), ("scram-sha-256", "SCRAM-SHA-256")])
+def test_a_server_that_is_set_to_md5_gets_what_lets_the_user_in(world, method, stored):
+    """md5 as it is told, but SCRAM where its pg_hba.conf takes nothing else; a warning either way."""
+    rules = world.server.data / "pg_hba.conf"
+    before = rules.read_text()
+    sections = world.sections(user="hevo", profile="read-only", owners="migrator")
+    world.server.sql("ALTER SYSTEM SET password_encryption = 'md5'")
+    rules.write_text(f"host all hevo 127.0.0.1/32 {method}\n{before}")
+    world.server.sql("SELECT pg_reload_conf()")
+    try:
+        for act in (("apply",), ("rotate", "hevo")):
+            done = report(world.folder, sections, *act)
+            assert (done["status"], done["state"]) == (0, "clean"), done
+            value = secret_value(world.folder / "hevo.json")
+            assert can_log_in(world.server, "hevo", value["password"])
+            assert world.server.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'hevo'")[0][0].startswith(stored), act
+        again = report(world.folder, sections, "apply")
+        assert (again["status"], again["changed"]) == (0, 0) and any("password_encryption is md5" in what for what in kinds(again, "warning"))
+        assert value["password"] not in world.server.log_file.read_text()
+    finally:
+        rules.write_text(before)
+        world.server.sql("ALTER SYSTEM RESET password_encryption")
+        world.server.sql("SELECT pg_reload_conf()")
+
+
 @pytest.mark.parametrize("admin", ["postgres", "master"])
 def test_drop_wants_to_be_sure_and_leaves_nothing(world, admin):
     sections = world.sections(admin, user="hevo", profile="owner", owners="migrator", schemas="public, stock")
