@@ -56,6 +56,10 @@ DRIFTS = {
     "sequence": ("REVOKE SELECT ON public.orders_id_seq FROM hevo", "lacks SELECT on sequence public.orders_id_seq"),
     "future": ("ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA stock REVOKE SELECT ON TABLES FROM hevo",
                "lacks SELECT on future tables of migrator in schema stock"),
+    "future sequences": ("ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public REVOKE SELECT ON SEQUENCES FROM hevo",
+                         "lacks SELECT on future sequences of migrator in schema public"),
+    "table of another": ("ALTER TABLE stock.items OWNER TO \"late owner\"; REVOKE ALL ON stock.items FROM hevo",
+                    "lacks SELECT on table stock.items"),
     "new table": ("CREATE TABLE stock.by_another (id int)", "lacks SELECT on table stock.by_another"),
 }
 EXTRAS = {
@@ -65,6 +69,15 @@ EXTRAS = {
     "GRANT migrator TO hevo": "is a member of migrator",
     "ALTER ROLE hevo SET work_mem = '9MB'": "has the setting work_mem=9MB",
     "ALTER ROLE hevo CREATEDB": "has the attribute CREATEDB",
+    "ALTER ROLE hevo CREATEROLE": "has the attribute CREATEROLE",
+    "ALTER ROLE hevo BYPASSRLS": "has the attribute BYPASSRLS",
+    "ALTER ROLE hevo SUPERUSER": "has the attribute SUPERUSER",
+    "ALTER ROLE hevo IN DATABASE shop SET work_mem = '3MB'": "has the setting shop: work_mem=3MB",
+    "GRANT CONNECT ON DATABASE app TO hevo": "has CONNECT on database app",
+    "GRANT UPDATE ON SEQUENCE public.orders_id_seq TO hevo": "has UPDATE on sequence public.orders_id_seq",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public GRANT USAGE ON SEQUENCES TO hevo":
+        "has USAGE on future sequences of migrator in schema public",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator GRANT SELECT ON TABLES TO hevo": "has SELECT on future tables of migrator in every schema",
     "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public GRANT DELETE ON TABLES TO hevo":
         "has DELETE on future tables of migrator in schema public",
 }
@@ -106,7 +119,26 @@ def test_what_was_granted_by_hand_is_reported_and_stays_unless_told(world):
     sections["provision hevo"]["extra"] = "revoke"
     assert report(world.folder, sections, "check")["status"] == 1
     done = report(world.folder, sections, "apply")
-    assert done["status"] == 0 and len(kinds(done, "extra")) == 2, done
+    # What is on columns and functions, and in one database only, stays.
+    assert done["status"] == 0 and len(kinds(done, "extra")) == 3, done
+
+
+def test_a_role_that_is_gone_comes_back_with_the_password_it_had(world):
+    sections = world.sections(**FIXED, valid_for="30d", rotate_every="10d")
+    assert report(world.folder, sections, "apply")["status"] == 0
+    before = secret_value(world.folder / "hevo.json")
+    for statement in ("ALTER ROLE hevo VALID UNTIL '2100-01-01'", "ALTER ROLE hevo VALID UNTIL 'infinity'", "DROP OWNED BY hevo", "DROP ROLE hevo"):
+        world.server.sql(statement, "shop")
+        if statement != "DROP OWNED BY hevo":
+            assert report(world.folder, sections, "check")["status"] == 1, statement
+            assert report(world.folder, sections, "apply")["state"] == "clean", statement
+    assert secret_value(world.folder / "hevo.json") == before and can_log_in(world.server, "hevo", before["password"])
+    # A password that has expired is no longer anybody's: only another one helps.
+    world.server.sql("ALTER ROLE hevo VALID UNTIL '2001-01-01'")
+    expired = report(world.folder, sections, "apply")
+    assert expired["status"] == 1 and kinds(expired, "blocked") == ["the password of role hevo has expired: rotate it"]
+    assert report(world.folder, sections, "rotate", "hevo")["status"] == 0
+    assert report(world.folder, sections, "check")["status"] == 0
 
 
 HOSTILE = ["o'hara \\ \"q\"; DROP ROLE master; --", "ü" * 31 + "x", "x '********'"]
