@@ -64,6 +64,7 @@ def test_the_reference_case_with_a_secret_in_secrets_manager(world, service, sta
 def test_a_secret_without_a_value_is_adopted_and_one_of_others_is_not(world, service):
     sections = world.sections(secret=world.secret, user="hevo", profile="read-only", owners="migrator")
     service.call("CreateSecret", Name=NAME, ClientRequestToken="t" * 32)
+    assert provision.run(world.folder, sections, "apply", "--crash-at", "after-tag", environment=world.environment).returncode == -9
     assert do(world, sections, "apply")["status"] == 0 and logs_in(world, value(service))
     service.call("TagResource", SecretId=NAME, Tags=[{"Key": "pgweir:provision", "Value": "another"}])
     refused = do(world, sections, "apply")
