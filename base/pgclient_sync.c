@@ -235,10 +235,11 @@ bool pgclient_sync_literal(struct pgclient_sync *client, const char *text, struc
 	return append_quoted(client, PQescapeLiteral(client->conn, text, strlen(text)), sql, error);
 }
 
-char *pgclient_sync_verifier(struct pgclient_sync *client, const char *user, const char *password, struct error *error)
+char *pgclient_sync_verifier(struct pgclient_sync *client, const char *user, const char *password, bool scram,
+	struct error *error)
 {
 	struct pgclient_result *shown = pgclient_sync_query(client, "SHOW password_encryption", NULL, 0, error);
-	bool md5 = shown && strcmp(pgclient_value(shown, 0, 0), "md5") == 0;
+	bool md5 = shown && !scram && strcmp(pgclient_value(shown, 0, 0), "md5") == 0;
 
 	if (!shown)
 		return NULL;

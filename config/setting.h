@@ -38,6 +38,7 @@ enum setting_type {
 	SETTING_TEXT,           /* char *, as are those that follow */
 	SETTING_WORD,           /* one of `words` */
 	SETTING_LIST,           /* comma-separated; of `words` if there are any */
+	SETTING_NAMES,          /* comma-separated; items may be quoted as names are in SQL */
 	SETTING_PATH,           /* made absolute */
 	SETTING_ADDRESS,        /* host:port, or empty */
 	SETTING_HOSTS,          /* struct config_host *, with its count beside it in the cluster */
@@ -120,6 +121,7 @@ void section_clear(enum section_kind kind, void *target);      /* Frees what the
 #define AS_TEXT(owner, member) .type = SETTING_TEXT, .offset = FIELD(owner, member, char *)
 #define AS_WORD(owner, member, list) .type = SETTING_WORD, .offset = FIELD(owner, member, char *), .words = (list)
 #define AS_LIST(owner, member) .type = SETTING_LIST, .offset = FIELD(owner, member, char *)
+#define AS_NAMES(owner, member) .type = SETTING_NAMES, .offset = FIELD(owner, member, char *)
 #define AS_PATH(owner, member) .type = SETTING_PATH, .offset = FIELD(owner, member, char *)
 #define AS_ADDRESS(owner, member) .type = SETTING_ADDRESS, .offset = FIELD(owner, member, char *)
 

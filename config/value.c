@@ -326,6 +326,23 @@ static bool parse_list(const struct setting *setting, const struct setting_base 
 	return ok && parse_text(setting, base, text, field, error);
 }
 
+static bool parse_names(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
+	struct error *error)
+{
+	const char *rest = text;
+	bool ok = true, good;
+	char *item;
+
+	while (ok && (item = config_name_next(&rest, &good)) != NULL) {
+		ok = *item || error_set(error, NULL, "an item of the list is empty");
+		mem_free(item);
+	}
+	if (ok && !good)
+		ok = error_set(error, NULL, "in a list, quotes (\") are around an item as a whole, and doubled inside it; around "
+			"the value as a whole then are others (')");
+	return ok && parse_text(setting, base, text, field, error);
+}
+
 /* Names that start with '@' are abstract sockets, no paths. */
 static bool parse_path(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
 	struct error *error)
@@ -455,6 +472,7 @@ static const struct value_ops value_ops[SETTING_TYPES] = {
 	[SETTING_TEXT] = { "text", parse_text, format_text, clear_text },
 	[SETTING_WORD] = { "word", parse_word, format_text, clear_text },
 	[SETTING_LIST] = { "list", parse_list, format_text, clear_text },
+	[SETTING_NAMES] = { "list of names", parse_names, format_text, clear_text },
 	[SETTING_PATH] = { "path", parse_path, format_text, clear_text },
 	[SETTING_ADDRESS] = { "host:port", parse_address, format_text, clear_text },
 	[SETTING_HOSTS] = { "list of hosts", parse_hosts, format_hosts, clear_hosts },

@@ -13,42 +13,32 @@ enum { ROUNDS = 3 };
 
 /* --- The secret --- */
 
-static bool choose_role(struct work *work)
-{
-	if (!work->role)
-		work->role = password_name(work->section->user_prefix);
-	return true;
-}
-
-static bool create_secret(struct work *work, struct error *error)
+/* The tags of an empty secret come first: a crash after that leaves one that says whose it is, which the next run fills. */
+static bool store_first(struct work *work, const char *version, const char *text, struct error *error)
 {
 	const char *name = work->section->name;
+
+	if (work->stored.state == STORED_MISSING)
+		return store_create(work->store, version, text, name, work->role, error);
+	if (!store_tag(work->store, name, work->role, error))
+		return false;
+	work_crash_point(work, "after-tag");
+	return store_put(work->store, version, text, SECRET_CURRENT, error);
+}
+
+static bool make_password(struct work *work, struct error *error)
+{
+	const char *name = work->section->name;
+
+	if (!work->role)
+		work->role = password_name(work->section->user_prefix);
 	char *version = password_version(name, "first", work->role, 0), *password = password_make();
 	char *text = work_compose(work, work->role, password);
 
 	work_note(work, "%s: storing a new password for %s at %s", name, work->role, store_place(work->store));
 	work_crash_point(work, "before-store");
-	bool good = store_create(work->store, version, text, name, work->role, error);
+	bool good = store_first(work, version, text, error);
 
-	work_crash_point(work, "after-store");
-	mem_free(version);
-	mem_secret_free(password);
-	mem_secret_free(text);
-	return good;
-}
-
-/* Whose it is first: a crash after that leaves a secret without a value, which the next run fills. */
-static bool fill_secret(struct work *work, struct error *error)
-{
-	const char *name = work->section->name;
-	char *version = password_version(name, "first", work->role, 0), *password = password_make();
-	char *text = work_compose(work, work->role, password);
-
-	work_note(work, "%s: storing a new password for %s at %s", name, work->role, store_place(work->store));
-	bool good = store_tag(work->store, name, work->role, error);
-
-	work_crash_point(work, "after-tag");
-	good = good && store_put(work->store, version, text, SECRET_CURRENT, error);
 	work_crash_point(work, "after-store");
 	mem_free(version);
 	mem_secret_free(password);
@@ -69,11 +59,8 @@ static bool ensure_secret(struct work *work, struct error *error)
 			return false;
 		break;
 	case STORED_MISSING:
-		if (!choose_role(work) || !create_secret(work, error))
-			return false;
-		break;
 	case STORED_EMPTY:
-		if (!choose_role(work) || !fill_secret(work, error))
+		if (!make_password(work, error))
 			return false;
 		break;
 	}

@@ -16,7 +16,8 @@
 
 static const char us_sql[] =
 	"SELECT me.rolname, me.rolsuper, me.rolreplication, me.rolcreaterole,"
-	" EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication'), current_setting('wal_level') = 'logical'"
+	" EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication'), current_setting('wal_level') = 'logical',"
+	" current_setting('password_encryption') = 'md5'"
 	" FROM " ME " me";
 
 static const char role_sql[] =
@@ -157,6 +158,7 @@ static bool read_us(struct pgclient_sync *client, struct catalog *catalog, struc
 	catalog->we_create_roles = is_true(result, 0, 3);
 	catalog->rds = is_true(result, 0, 4);
 	catalog->logical = is_true(result, 0, 5);
+	catalog->md5 = is_true(result, 0, 6);
 	pgclient_sync_result_free(&result);
 	return true;
 }

@@ -31,7 +31,7 @@ struct catalog_owner {
 
 struct catalog {
 	/* Of the connection. */
-	bool we_are_super, we_replicate, we_create_roles, rds, logical;
+	bool we_are_super, we_replicate, we_create_roles, rds, logical, md5;
 	char *we;                                       /* current_user. */
 	/* Of the role; nothing else of it holds where it does not exist. */
 	bool exists, login, inherits, super, creates_roles, creates_databases, bypasses_rls, replicates, rds_replicates;

@@ -67,11 +67,13 @@ void names_fini(struct names *names)
 	*names = (struct names){ 0 };
 }
 
+/* Nothing more from where the list is not well-formed, which the configuration does not let through. */
 static void split(const char *list, struct names *names)
 {
+	bool good;
 	char *item;
 
-	while ((item = config_list_next(&list))) {
+	while ((item = config_name_next(&list, &good))) {
 		if (*item && !names_have(names, item))
 			names_add(names, item);
 		mem_free(item);
@@ -155,11 +157,27 @@ static void take_profile(enum provision_profile profile, struct declaration *dec
 			names_add(&declaration->member_of, declaration->owners.items[i]);
 }
 
-static bool check_settings(const struct names *settings, struct error *error)
+/* Without the blanks around the equals sign. */
+static bool tidy_setting(char *setting, struct error *error)
+{
+	char *equals = strchr(setting, '='), *end = equals;
+
+	while (end && end > setting && end[-1] == ' ')
+		end--;
+	if (!end || end == setting)
+		return error_set(error, NULL, "settings: \"%s\" is not name=value", setting);
+	char *value = equals + 1 + strspn(equals + 1, " ");
+
+	*end++ = '=';
+	memmove(end, value, strlen(value) + 1);
+	return true;
+}
+
+static bool tidy_settings(const struct names *settings, struct error *error)
 {
 	for (size_t i = 0; i < settings->count; i++)
-		if (!strchr(settings->items[i], '=') || settings->items[i][0] == '=')
-			return error_set(error, NULL, "settings: \"%s\" is not name=value", settings->items[i]);
+		if (!tidy_setting(settings->items[i], error))
+			return false;
 	return true;
 }
 
@@ -180,7 +198,7 @@ bool declaration_make(const struct config_provision *section, struct declaration
 		take_profile(section->profile, declaration);
 	privileges[OBJECT_FUTURE_TABLES] = privileges[OBJECT_TABLE];
 	privileges[OBJECT_FUTURE_SEQUENCES] = privileges[OBJECT_SEQUENCE];
-	good = good && check_settings(&declaration->settings, error);
+	good = good && tidy_settings(&declaration->settings, error);
 	if (good && (privileges[OBJECT_TABLE] || privileges[OBJECT_DATABASE]) && !declaration->databases.count)
 		good = error_set(error, NULL, "database: a profile or privileges need one");
 	return good || error_prepend(error, "[provision %s]", section->name);

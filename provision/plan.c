@@ -199,7 +199,7 @@ static bool plan_powers(struct planning *planning)
 	return true;
 }
 
-/* --- Memberships, replication, settings --- */
+/* --- Memberships and replication --- */
 
 static bool may_grant(const struct catalog *catalog, const struct place *place, const char *group, struct error *error)
 {
@@ -299,81 +299,6 @@ static bool plan_replication(struct planning *planning)
 		request->role), NULL);
 }
 
-/* "search_path=app" and what the server makes of it, `search_path="app"`, are the same. */
-static bool same_setting(const char *wanted, const char *actual)
-{
-	size_t name = strcspn(wanted, "=") + 1, size = strlen(wanted + name);
-
-	if (strcmp(wanted, actual) == 0)
-		return true;
-	return strncmp(wanted, actual, name) == 0 && actual[name] == '"' && strncmp(actual + name + 1, wanted + name, size) == 0
-		&& strcmp(actual + name + 1 + size, "\"") == 0;
-}
-
-static bool has_setting(const struct names *settings, const char *one)
-{
-	for (size_t i = 0; i < settings->count; i++)
-		if (same_setting(one, settings->items[i]) || same_setting(settings->items[i], one))
-			return true;
-	return false;
-}
-
-static bool same_name(const char *one, const char *other)
-{
-	size_t size = strcspn(one, "=");
-
-	return size == strcspn(other, "=") && strncasecmp(one, other, size) == 0;
-}
-
-static bool plan_setting(struct planning *planning, const char *setting)
-{
-	const char *role = planning->request->role, *value = strchr(setting, '=') + 1;
-
-	if (has_setting(&planning->catalog->settings, setting))
-		return true;
-	char *name = mem_strndup(setting, strcspn(setting, "="));
-	bool good = planning_add(planning, STEP_CHANGE, mem_printf("role %s does not have the setting %s", role, setting),
-		"ALTER ROLE %I SET %I = %L", role, name, value);
-
-	mem_free(name);
-	return good;
-}
-
-static bool plan_settings(struct planning *planning)
-{
-	const struct names *actual = &planning->catalog->settings;
-	const char *role = planning->request->role;
-	struct names wanted = { 0 };
-	bool good = true;
-
-	for (size_t i = 0; i < planning->request->declaration->settings.count; i++)
-		names_add(&wanted, planning->request->declaration->settings.items[i]);
-	if (planning->request->clone_of) {
-		char *as_original = mem_printf("role=%s", planning->request->clone_of);
-
-		names_add(&wanted, as_original);
-		mem_free(as_original);
-	}
-	for (size_t i = 0; i < wanted.count && good; i++)
-		good = plan_setting(planning, wanted.items[i]);
-	for (size_t i = 0; i < actual->count && good; i++) {
-		bool known = false, here_only = strstr(actual->items[i], ": ") && strstr(actual->items[i], ": ")
-			< actual->items[i] + strcspn(actual->items[i], "=");
-
-		for (size_t j = 0; j < wanted.count; j++)
-			known = known || same_name(wanted.items[j], actual->items[i]);
-		if (known)
-			continue;
-		char *name = mem_strndup(actual->items[i], strcspn(actual->items[i], "="));
-
-		good = planning_add(planning, here_only ? STEP_EXTRA : planning_extra(planning), mem_printf("role %s has the setting %s",
-			role, actual->items[i]), here_only ? NULL : "ALTER ROLE %I RESET %I", role, name);
-		mem_free(name);
-	}
-	names_fini(&wanted);
-	return good;
-}
-
 /* --- All of it --- */
 
 static bool plan_at_home(struct planning *planning)
@@ -386,7 +311,7 @@ static bool plan_at_home(struct planning *planning)
 	if (!(catalog->exists ? plan_attributes(planning) : plan_creation(planning)))
 		return false;
 	return plan_powers(planning) && plan_comment(planning) && plan_memberships(planning) && plan_replication(planning)
-		&& plan_settings(planning) && planning_databases(planning) && planning_return_borrowed(planning);
+		&& planning_settings(planning) && planning_databases(planning) && planning_return_borrowed(planning);
 }
 
 static bool plan_in_database(struct planning *planning, const char *database)
@@ -416,6 +341,9 @@ static void add_warnings(const struct planning *planning)
 	if (declaration->privileges[OBJECT_TABLE] && !declaration->owners.count)
 		plan_add(planning->plan, STEP_WARNING, "", mem_printf("no owners are named: what they create later is not granted to %s "
 			"until the next apply", planning->request->role), NULL);
+	if (planning->catalog->md5)
+		plan_add(planning->plan, STEP_WARNING, "", mem_printf("password_encryption is md5: who can read what the server stores of "
+			"role %s can log in with it; scram-sha-256 is better", planning->request->role), NULL);
 	if (section->valid_for_ms && (!section->rotate_every_ms || section->rotate_every_ms >= section->valid_for_ms))
 		plan_add(planning->plan, STEP_WARNING, "", mem_printf("the password of %s expires before it is rotated: rotate_every must "
 			"be less than valid_for", planning->request->role), NULL);

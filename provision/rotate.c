@@ -100,13 +100,10 @@ static bool plan_set(struct work *work, const char *user, struct plan *plan, str
 	return !clone || work_plan_one(work, user, work->role, LOGIN_UNKNOWN, plan, error);
 }
 
-static bool set_password(struct work *work, struct error *error)
+static bool set_once(struct work *work, const char *user, struct error *error)
 {
-	const char *user = work_user_of(work, &work->pending);
 	struct plan plan = { 0 };
 
-	if (work_try_login(work, user, work->pending.password, error) == LOGIN_GOOD)
-		return true;
 	work_note(work, "%s: setting the password of %s", work->section->name, user);
 	work->setting = &work->pending;
 	bool good = plan_set(work, user, &plan, error) && work_run(work, &plan, error);
@@ -115,6 +112,18 @@ static bool set_password(struct work *work, struct error *error)
 	plan_fini(&plan);
 	work_crash_point(work, "after-set");
 	return good;
+}
+
+static bool set_password(struct work *work, struct error *error)
+{
+	const char *user = work_user_of(work, &work->pending);
+
+	if (work_try_login(work, user, work->pending.password, error) == LOGIN_GOOD)
+		return true;
+	if (!set_once(work, user, error))
+		return false;
+	work_judge_verifier(work, work_try_login(work, user, work->pending.password, error));
+	return !work->scram_only || set_once(work, user, error);
 }
 
 /* --- Test --- */

@@ -62,6 +62,13 @@ static char *decode(const char *value)
 	return buf_take_text(&name);
 }
 
+static char *now_text(void)
+{
+	return mem_printf("%lld", (long long)(clock_wall_us() / 1000000));
+}
+
+/* --- Requests --- */
+
 static bool run(struct store *store, const struct secret_request *request, struct secret_answer *answer, struct error *error)
 {
 	if (secret_store_run(store->secret, request, store->stop, answer))
@@ -165,23 +172,49 @@ static bool aws_get(struct store *store, enum secret_stage stage, struct stored_
 	return good;
 }
 
-static char *now_text(void)
+struct tags {
+	char *values[3];
+	struct secret_tag tags[3];
+};
+
+static void tags_init(struct tags *tags, const char *provision, const char *role)
 {
-	return mem_printf("%lld", (long long)(clock_wall_us() / 1000000));
+	*tags = (struct tags){ .values = { encode(provision), encode(role), now_text() } };
+	tags->tags[0] = (struct secret_tag){ TAG_PROVISION, tags->values[0] };
+	tags->tags[1] = (struct secret_tag){ TAG_ROLE, tags->values[1] };
+	tags->tags[2] = (struct secret_tag){ TAG_SINCE, tags->values[2] };
+}
+
+static void tags_fini(struct tags *tags)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tags->values); i++)
+		mem_free(tags->values[i]);
 }
 
 static bool aws_create(struct store *store, const char *version, const char *text, const char *provision, const char *role,
 	struct error *error)
 {
-	char *role_value = encode(role), *provision_value = encode(provision), *since = now_text();
-	struct secret_tag tags[] = { { TAG_PROVISION, provision_value }, { TAG_ROLE, role_value }, { TAG_SINCE, since } };
-	struct secret_request request = { .operation = SECRET_CREATE, .token = version, .text = text, .tags = tags,
-		.tag_count = ARRAY_LEN(tags), .comment = "Login of a database user that pgweir keeps" };
+	struct tags tags;
+
+	tags_init(&tags, provision, role);
+	struct secret_request request = { .operation = SECRET_CREATE, .token = version, .text = text, .tags = tags.tags,
+		.tag_count = ARRAY_LEN(tags.tags), .comment = "Login of a database user that pgweir keeps" };
 	bool good = run_only(store, &request, error);
 
-	mem_free(role_value);
-	mem_free(provision_value);
-	mem_free(since);
+	tags_fini(&tags);
+	return good;
+}
+
+/* Not since when: there is no password yet. */
+static bool aws_tag(struct store *store, const char *provision, const char *role, struct error *error)
+{
+	struct tags tags;
+
+	tags_init(&tags, provision, role);
+	struct secret_request request = { .operation = SECRET_TAG, .tags = tags.tags, .tag_count = ARRAY_LEN(tags.tags) - 1 };
+	bool good = run_only(store, &request, error);
+
+	tags_fini(&tags);
 	return good;
 }
 
@@ -210,18 +243,6 @@ static bool aws_promote(struct store *store, const char *version, const char *fr
 		.remove_from = from };
 
 	return run_only(store, &request, error) && tag_since(store, error);
-}
-
-static bool aws_tag(struct store *store, const char *provision, const char *role, struct error *error)
-{
-	char *role_value = encode(role), *provision_value = encode(provision);
-	struct secret_tag tags[] = { { TAG_PROVISION, provision_value }, { TAG_ROLE, role_value } };
-	struct secret_request request = { .operation = SECRET_TAG, .tags = tags, .tag_count = ARRAY_LEN(tags) };
-	bool good = run_only(store, &request, error);
-
-	mem_free(role_value);
-	mem_free(provision_value);
-	return good;
 }
 
 static bool aws_delete(struct store *store, char **until, struct error *error)

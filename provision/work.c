@@ -269,3 +269,8 @@ enum login_state work_try_login(struct work *work, const char *user, const char 
 	}
 	return strcmp(error->sqlstate, "28P01") == 0 ? LOGIN_WRONG_PASSWORD : LOGIN_UNKNOWN;
 }
+
+void work_judge_verifier(struct work *work, enum login_state login)
+{
+	work->scram_only = work->scram_only || (work->has_set && login == LOGIN_WRONG_PASSWORD);
+}

@@ -22,6 +22,8 @@ struct work {
 	struct lease_value current, pending, previous;  /* Without a password: there is none. */
 	int64_t current_since_s;
 	const struct lease_value *setting;      /* Whose password is about to be set; NULL: the current one's. */
+	bool has_set;                           /* This run has set a password. */
+	bool scram_only;                        /* What the server is set to store it does not take: see work_judge_verifier(). */
 };
 
 /* False: `error`; `work` is to be closed either way. */
@@ -43,6 +45,9 @@ const char *work_user_of(const struct work *work, const struct lease_value *valu
 char *work_clone_name(const struct work *work) MUST_USE;
 /* A login on the primary, in the first of the databases. */
 enum login_state work_try_login(struct work *work, const char *user, const char *password, struct error *error) MUST_USE;
+/* A password that this run has set and that is refused was stored as md5, where pg_hba.conf wants SCRAM: the next one is set
+ * as that. */
+void work_judge_verifier(struct work *work, enum login_state login);
 bool work_role_exists(struct work *work, const char *role, bool *exists, struct error *error) MUST_USE;
 /* The steps for one role as declared; `clone_of` as in plan.h. */
 bool work_plan_one(struct work *work, const char *role, const char *clone_of, enum login_state login, struct plan *plan,

@@ -47,6 +47,7 @@ static enum login_state try_current(struct work *work, const char *role, bool ex
 		return LOGIN_UNKNOWN;
 	enum login_state state = work_try_login(work, user, work->current.password, &error);
 
+	work_judge_verifier(work, state);
 	if (state == LOGIN_UNKNOWN)
 		plan_add(plan, STEP_WARNING, "", mem_printf("whether the password of %s is right cannot be told: %s", user, error.text),
 			NULL);
@@ -131,7 +132,7 @@ static char *unmask(struct work *work, const struct step *step, struct error *er
 	const char *role = good && strstr(step->sql, quoted.bytes) ? clone : work->role;
 	const char *known = password_for(work, role);
 	char *password = known ? mem_secret_dup(known) : password_make();
-	char *verifier = good ? pgclient_sync_verifier(work->place.home, role, password, error) : NULL;
+	char *verifier = good ? pgclient_sync_verifier(work->place.home, role, password, work->scram_only, error) : NULL;
 
 	buf_append(&sql, step->sql, step->mask_at);
 	good = verifier && pgclient_sync_literal(work->place.home, verifier, &sql, error);
@@ -154,6 +155,7 @@ static bool run_step(struct work *work, struct pgclient_sync *client, const stru
 	char *sql = unmask(work, step, error);
 	bool good = sql && pgclient_sync_run(client, sql, error);
 
+	work->has_set = work->has_set || good;
 	mem_secret_free(sql);
 	return good || error_prepend(error, "%s", step->what);
 }

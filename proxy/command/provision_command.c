@@ -159,9 +159,10 @@ static json_t *as_json(const struct act *act, const struct provision_report *rep
 	const struct config_provision *section = report->section;
 	const char *rest = section->databases;
 	json_t *object = json_object(), *databases = json_array();
+	bool good;
 	char *name;
 
-	while ((name = config_list_next(&rest))) {
+	while ((name = config_name_next(&rest, &good))) {
 		json_array_append_new(databases, text_or_null(name));
 		mem_free(name);
 	}

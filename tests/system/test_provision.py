@@ -56,6 +56,10 @@ DRIFTS = {
     "sequence": ("REVOKE SELECT ON public.orders_id_seq FROM hevo", "lacks SELECT on sequence public.orders_id_seq"),
     "future": ("ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA stock REVOKE SELECT ON TABLES FROM hevo",
                "lacks SELECT on future tables of migrator in schema stock"),
+    "future sequences": ("ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public REVOKE SELECT ON SEQUENCES FROM hevo",
+                         "lacks SELECT on future sequences of migrator in schema public"),
+    "table of another": ("ALTER TABLE stock.items OWNER TO \"late owner\"; REVOKE ALL ON stock.items FROM hevo",
+                    "lacks SELECT on table stock.items"),
     "new table": ("CREATE TABLE stock.by_another (id int)", "lacks SELECT on table stock.by_another"),
 }
 EXTRAS = {
@@ -65,6 +69,15 @@ EXTRAS = {
     "GRANT migrator TO hevo": "is a member of migrator",
     "ALTER ROLE hevo SET work_mem = '9MB'": "has the setting work_mem=9MB",
     "ALTER ROLE hevo CREATEDB": "has the attribute CREATEDB",
+    "ALTER ROLE hevo CREATEROLE": "has the attribute CREATEROLE",
+    "ALTER ROLE hevo BYPASSRLS": "has the attribute BYPASSRLS",
+    "ALTER ROLE hevo SUPERUSER": "has the attribute SUPERUSER",
+    "ALTER ROLE hevo IN DATABASE shop SET work_mem = '3MB'": "has the setting shop: work_mem=3MB",
+    "GRANT CONNECT ON DATABASE app TO hevo": "has CONNECT on database app",
+    "GRANT UPDATE ON SEQUENCE public.orders_id_seq TO hevo": "has UPDATE on sequence public.orders_id_seq",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public GRANT USAGE ON SEQUENCES TO hevo":
+        "has USAGE on future sequences of migrator in schema public",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator GRANT SELECT ON TABLES TO hevo": "has SELECT on future tables of migrator in every schema",
     "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public GRANT DELETE ON TABLES TO hevo":
         "has DELETE on future tables of migrator in schema public",
 }
@@ -106,7 +119,26 @@ def test_what_was_granted_by_hand_is_reported_and_stays_unless_told(world):
     sections["provision hevo"]["extra"] = "revoke"
     assert report(world.folder, sections, "check")["status"] == 1
     done = report(world.folder, sections, "apply")
-    assert done["status"] == 0 and len(kinds(done, "extra")) == 2, done
+    # What is on columns and functions, and in one database only, stays.
+    assert done["status"] == 0 and len(kinds(done, "extra")) == 3, done
+
+
+def test_a_role_that_is_gone_comes_back_with_the_password_it_had(world):
+    sections = world.sections(**FIXED, valid_for="30d", rotate_every="10d")
+    assert report(world.folder, sections, "apply")["status"] == 0
+    before = secret_value(world.folder / "hevo.json")
+    for statement in ("ALTER ROLE hevo VALID UNTIL '2100-01-01'", "ALTER ROLE hevo VALID UNTIL 'infinity'", "DROP OWNED BY hevo", "DROP ROLE hevo"):
+        world.server.sql(statement, "shop")
+        if statement != "DROP OWNED BY hevo":
+            assert report(world.folder, sections, "check")["status"] == 1, statement
+            assert report(world.folder, sections, "apply")["state"] == "clean", statement
+    assert secret_value(world.folder / "hevo.json") == before and can_log_in(world.server, "hevo", before["password"])
+    # A password that has expired is no longer anybody's: only another one helps.
+    world.server.sql("ALTER ROLE hevo VALID UNTIL '2001-01-01'")
+    expired = report(world.folder, sections, "apply")
+    assert expired["status"] == 1 and kinds(expired, "blocked") == ["the password of role hevo has expired: rotate it"]
+    assert report(world.folder, sections, "rotate", "hevo")["status"] == 0
+    assert report(world.folder, sections, "check")["status"] == 0
 
 
 HOSTILE = ["o'hara \\ \"q\"; DROP ROLE master; --", "ü" * 31 + "x", "x '********'"]
@@ -135,6 +167,42 @@ def test_hostile_names_are_taken_exactly(world, name):
         world.server.sql("SELECT pg_reload_conf()")
 
 
+def in_list(*items: str) -> str:
+    """A list of an ini file whose items are quoted as names are in SQL."""
+    listed = ", ".join('"' + item.replace('"', '""') + '"' for item in items)
+    return "'" + listed.replace("'", "''") + "'"
+
+
+def test_names_in_lists_may_hold_anything(world):
+    """63 bytes with commas, quotes, backslashes and more in a database, a schema, an owner, a group and a search_path."""
+    name = "a, 'b' \"c\" \\ ; = .x" + "ü" * 22
+    assert len(name.encode()) == 63
+    admin = psycopg.sql.Identifier(name)
+    for statement, dbname in (("CREATE ROLE {}", "shop"), ("GRANT {} TO master WITH ADMIN OPTION", "shop"),
+                              ("CREATE SCHEMA {} AUTHORIZATION {}", "shop"), ("CREATE TABLE {}.one AS SELECT 1", "shop"),
+                              ("ALTER TABLE {}.one OWNER TO {}", "shop"), ("CREATE DATABASE {} OWNER master", "postgres")):
+        world.server.sql(psycopg.sql.SQL(statement).format(*[admin] * statement.count("{}")), dbname)
+    sections = world.sections("master", user="hevo", profile="read-only", database=in_list(name, "shop"), schemas=in_list(name, "public"),
+                              owners=in_list("migrator", name), member_of=in_list(name),
+                              settings=in_list(f'search_path = "{name.replace(chr(34), chr(34) * 2)}", public', "Work_Mem=7MB"))
+    try:
+        applied = report(world.folder, sections, "apply")
+        # The other database has no schema of that name.
+        assert [step for step in applied["steps"] if step["kind"] in ("change", "blocked") and step["database"] != name] == [], applied
+        assert applied["databases"] == [name, "shop"]
+        again = report(world.folder, sections, "apply")
+        assert (again["changed"], kinds(again, "change", "extra")) == (0, []), again
+        with as_user(world) as connection:
+            assert connection.execute("SELECT * FROM one").fetchall() == [(1,)]
+            assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
+            world.server.sql(psycopg.sql.SQL("SET ROLE {0}; CREATE TABLE {0}.two ()").format(admin), "shop")
+            connection.execute("SELECT * FROM two")
+        as_user(world, name).close()
+        assert report(world.folder, sections, "drop", "hevo", "--yes")["status"] == 0
+    finally:
+        world.server.sql(psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(admin))
+
+
 def test_hostile_passwords_are_set_exactly(world):
     """A secret that its owner has written by hand is what counts."""
     sections = world.sections(**FIXED)
@@ -145,6 +213,31 @@ def test_hostile_passwords_are_set_exactly(world):
         path.write_text(provision.json.dumps(value))
         assert report(world.folder, sections, "apply")["status"] == 0
         assert can_log_in(world.server, "hevo", password)
+
+
+@pytest.mark.parametrize("method, stored", [("md5", "md5"), ("scram-sha-256", "SCRAM-SHA-256")])
+def test_a_server_that_is_set_to_md5_gets_what_lets_the_user_in(world, method, stored):
+    """md5 as it is told, but SCRAM where its pg_hba.conf takes nothing else; a warning either way."""
+    rules = world.server.data / "pg_hba.conf"
+    before = rules.read_text()
+    sections = world.sections(user="hevo", profile="read-only", owners="migrator")
+    world.server.sql("ALTER SYSTEM SET password_encryption = 'md5'")
+    rules.write_text(f"host all hevo 127.0.0.1/32 {method}\n{before}")
+    world.server.sql("SELECT pg_reload_conf()")
+    try:
+        for act in (("apply",), ("rotate", "hevo")):
+            done = report(world.folder, sections, *act)
+            assert (done["status"], done["state"]) == (0, "clean"), done
+            value = secret_value(world.folder / "hevo.json")
+            assert can_log_in(world.server, "hevo", value["password"])
+            assert world.server.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'hevo'")[0][0].startswith(stored), act
+        again = report(world.folder, sections, "apply")
+        assert (again["status"], again["changed"]) == (0, 0) and any("password_encryption is md5" in what for what in kinds(again, "warning"))
+        assert value["password"] not in world.server.log_file.read_text()
+    finally:
+        rules.write_text(before)
+        world.server.sql("ALTER SYSTEM RESET password_encryption")
+        world.server.sql("SELECT pg_reload_conf()")
 
 
 @pytest.mark.parametrize("admin", ["postgres", "master"])

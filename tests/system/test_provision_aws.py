@@ -50,12 +50,13 @@ def logs_in(world, found: dict) -> bool:
     return can_log_in(world.server, found["username"], found["password"])
 
 
-def test_the_reference_case_with_a_secret_in_secrets_manager(world, service, start_pgweir, monkeypatch):
+@pytest.mark.parametrize("admin", ["postgres", "master"])
+def test_the_reference_case_with_a_secret_in_secrets_manager(world, service, start_pgweir, monkeypatch, admin):
     for name, text in service.environment().items():
         monkeypatch.setenv(name, text)
-    assert do(world, world.sections("master", secret=world.secret, **REFERENCE), "plan")["status"] == 0
+    assert do(world, world.sections(admin, secret=world.secret, **REFERENCE), "plan")["status"] == 0
     assert service.requests("CreateSecret") == []
-    provision.reference_case(world, "master", start_pgweir, world.folder, world.secret, lambda: read(world))
+    provision.reference_case(world, admin, start_pgweir, world.folder, world.secret, lambda: read(world))
     tags = {tag["Key"]: tag["Value"] for tag in service.call("DescribeSecret", SecretId=NAME)["Tags"]}
     assert (tags["pgweir:provision"], tags["pgweir:role"]) == ("hevo", value(service)["username"])
 
@@ -63,6 +64,7 @@ def test_the_reference_case_with_a_secret_in_secrets_manager(world, service, sta
 def test_a_secret_without_a_value_is_adopted_and_one_of_others_is_not(world, service):
     sections = world.sections(secret=world.secret, user="hevo", profile="read-only", owners="migrator")
     service.call("CreateSecret", Name=NAME, ClientRequestToken="t" * 32)
+    assert provision.run(world.folder, sections, "apply", "--crash-at", "after-tag", environment=world.environment).returncode == -9
     assert do(world, sections, "apply")["status"] == 0 and logs_in(world, value(service))
     service.call("TagResource", SecretId=NAME, Tags=[{"Key": "pgweir:provision", "Value": "another"}])
     refused = do(world, sections, "apply")

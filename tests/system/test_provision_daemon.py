@@ -5,9 +5,10 @@ import threading
 import psycopg
 import pytest
 
+from harness import provision
 from harness.postgres import bin_folder
 from harness.process import die_with_parent, free_port, wait_until
-from harness.provision import World, kinds, make_rotation_due, report, secret_value
+from harness.provision import can_log_in, kinds, make_rotation_due, report, secret_value, World
 from harness.web import Web
 
 pytestmark = pytest.mark.ours
@@ -77,7 +78,26 @@ def test_two_instances_make_one_user_and_mend_it(start_pgweir, world):
     world.server.sql(f"REVOKE SELECT ON orders FROM {roles[0][0]}; ALTER ROLE {roles[0][0]} PASSWORD 'by hand'", "shop")
     wait_until(lambda: not kinds(report(world.folder, sections(world, "off"), "check"), "change"), 30, "the drift is mended")
     assert sum(row(proxy)["changed"] for proxy in proxies) >= 2
+    take_turns(world, proxies)
     assert secret_value(world.folder / "hevo.json")["password"] not in "".join(proxy.log() for proxy in proxies)
+
+
+def take_turns(world, proxies) -> None:
+    """While another is at work the instances say so, and a command waits."""
+    with world.server.connect() as another:
+        another.execute("SELECT pg_advisory_lock(1885828965, 1)")
+        for proxy in proxies:
+            wait_until(lambda: row(proxy)["state"] == "busy", 30, "another one is at work, and that is told")
+        assert "another pgweir is at work" in row(proxies[0])["problem"]
+        waiting = provision.start(world.folder, "rotate", "hevo")
+        wait_until(lambda: world.server.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'pgweir provision'"), 30,
+                   "the command is there")
+        assert waiting.poll() is None
+    assert waiting.wait(60) == 0, waiting.communicate()
+    for proxy in proxies:
+        wait_until(lambda: is_clean(proxy), 30, "it is as declared")
+    value = secret_value(world.folder / "hevo.json")
+    assert can_log_in(world.server, value["username"], value["password"])
 
 
 def test_clients_call_the_user_by_its_alias_or_by_its_role(start_pgweir, world):

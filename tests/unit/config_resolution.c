@@ -509,9 +509,36 @@ static void a_snapshot_may_be_held_by_many_threads(void **state)
 	config_unref(&config);
 }
 
+static void items_of_a_list_of_names_may_be_quoted_as_in_sql(void **state)
+{
+	static const char *const wanted[] = { "plain name", "a, \"b\"", "", " c " };
+	const char *rest = "plain name , \"a, \"\"b\"\"\" ,\"\",\" c \"";
+	bool good;
+	char *item;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		item = config_name_next(&rest, &good);
+		assert_true(good);
+		assert_string_equal(item, wanted[i]);
+		mem_free(item);
+	}
+	assert_null(config_name_next(&rest, &good));
+	assert_true(good);
+
+	static const char *const bad[] = { "\"a", "\"a\" b", "\"a\"\"" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		rest = bad[i];
+		assert_null(config_name_next(&rest, &good));
+		assert_false(good);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(items_of_a_list_of_names_may_be_quoted_as_in_sql),
 		cmocka_unit_test(defaults_are_the_documented_ones),
 		cmocka_unit_test(threads_are_always_a_number),
 		cmocka_unit_test(times_are_seconds_unless_they_have_a_unit),

@@ -31,9 +31,9 @@ bool pgclient_sync_run(struct pgclient_sync *client, const char *sql, struct err
  * valid UTF-8 is an error. */
 bool pgclient_sync_identifier(struct pgclient_sync *client, const char *name, struct buf *sql, struct error *error) MUST_USE;
 bool pgclient_sync_literal(struct pgclient_sync *client, const char *text, struct buf *sql, struct error *error) MUST_USE;
-/* What ALTER ROLE … PASSWORD takes instead of the password: a SCRAM verifier, or md5 where the server is set to that. Freed
- * with mem_secret_free(); NULL: `error`. */
-char *pgclient_sync_verifier(struct pgclient_sync *client, const char *user, const char *password, struct error *error)
-	MUST_USE;
+/* What ALTER ROLE … PASSWORD takes instead of the password: a SCRAM verifier, or, unless `scram`, md5 where the server is set
+ * to that. Freed with mem_secret_free(); NULL: `error`. */
+char *pgclient_sync_verifier(struct pgclient_sync *client, const char *user, const char *password, bool scram,
+	struct error *error) MUST_USE;
 
 #endif

@@ -258,5 +258,8 @@ bool config_list_has(const char *list, const char *user);
 /* The next item of a comma-separated list without the blanks around it, as a new text; NULL at the end. Start with
  * `*rest` at the list. */
 char *config_list_next(const char **rest) MUST_USE;
+/* The same where items may be in double quotes, doubled within, as SQL writes names. NULL with `good` false: a quote is not
+ * closed, or something follows it. */
+char *config_name_next(const char **rest, bool *good) MUST_USE;
 
 #endif
