@@ -105,7 +105,8 @@ static void load_ident(struct auth_state *state, const struct config *config, st
 	buf_fini(&text);
 }
 
-bool auth_configure(struct config *config, struct config_problems *problems)
+/* NULL: `problems` has at least one text. */
+static struct auth_state *load(const struct config *config, struct config_problems *problems)
 {
 	struct auth_state *state = state_new();
 	size_t before = problems->count;
@@ -113,12 +114,27 @@ bool auth_configure(struct config *config, struct config_problems *problems)
 	load_users(state, config, problems);
 	load_hba(state, config, problems);
 	load_ident(state, config, problems);
-	if (problems->count > before) {
+	if (problems->count > before)
 		auth_state_unref(&state);
-		return false;
-	}
-	publish(state);
-	return true;
+	return state;
+}
+
+bool auth_check(const struct config *config, struct config_problems *problems)
+{
+	struct auth_state *state = load(config, problems);
+	bool good = state != NULL;
+
+	auth_state_unref(&state);
+	return good;
+}
+
+bool auth_configure(const struct config *config, struct config_problems *problems)
+{
+	struct auth_state *state = load(config, problems);
+
+	if (state)
+		publish(state);
+	return state != NULL;
 }
 
 /* --- Users that do not exist --- */

@@ -81,6 +81,18 @@ void problems_finish(struct problems *problems, struct config_problems *out)
 	*problems = (struct problems){ 0 };
 }
 
+void config_problems_add(struct config_problems *problems, const char *text)
+{
+	problems->texts = mem_realloc(problems->texts, (problems->count + 1) * sizeof(*problems->texts));
+	problems->texts[problems->count++] = mem_strdup(text);
+}
+
+void config_problems_warn(struct config_problems *problems, const char *text)
+{
+	problems->warnings = mem_realloc(problems->warnings, (problems->warning_count + 1) * sizeof(*problems->warnings));
+	problems->warnings[problems->warning_count++] = mem_strdup(text);
+}
+
 void config_problems_fini(struct config_problems *problems)
 {
 	for (size_t i = 0; i < problems->count; i++)

@@ -227,16 +227,21 @@ int command_line_run(int count, char **texts)
 
 /* --- What commands share --- */
 
+void command_print_problems(struct config_problems *problems)
+{
+	for (size_t i = 0; i < problems->warning_count; i++)
+		fprintf(stderr, "warning: %s\n", problems->warnings[i]);
+	for (size_t i = 0; i < problems->count; i++)
+		fprintf(stderr, "%s\n", problems->texts[i]);
+	config_problems_fini(problems);
+}
+
 struct config *command_load(const struct command_line *line)
 {
 	struct config_problems problems = { 0 };
 	struct config *config = config_load(line->options[OPTION_CONFIG], &problems);
 
-	for (size_t i = 0; i < problems.warning_count; i++)
-		fprintf(stderr, "warning: %s\n", problems.warnings[i]);
-	for (size_t i = 0; i < problems.count; i++)
-		fprintf(stderr, "%s\n", problems.texts[i]);
-	config_problems_fini(&problems);
+	command_print_problems(&problems);
 	return config;
 }
 

@@ -36,14 +36,19 @@ static enum command_status run_proxy(const struct command_line *line)
 
 static enum command_status run_check(const struct command_line *line)
 {
+	struct config_problems problems = { 0 };
 	struct config *config = command_load(line);
 
 	if (!config)
 		return COMMAND_FAILED;
-	config_print_effective(config, stdout);
+	bool good = control_check(config, &problems);
+
+	command_print_problems(&problems);
+	if (good)
+		config_print_effective(config, stdout);
 	secret_command_check(config);
 	config_unref(&config);
-	return COMMAND_GOOD;
+	return good ? COMMAND_GOOD : COMMAND_FAILED;
 }
 
 static enum command_status describe_settings(const struct command_line *line)

@@ -96,8 +96,10 @@ static bool publish(struct config *config, struct config_problems *problems)
 {
 	uint64_t places = config_places_hash(config);
 
+	bool users = auth_check(config, problems), clients = login_check(config, problems);
+
 	config->generation = ++control.generation;
-	if (!auth_configure(config, problems) || !login_configure(config, problems))
+	if (!users || !clients || !login_configure(config, problems) || !auth_configure(config, problems))
 		return false;
 	server_tls_reload();
 	use_logging(config);

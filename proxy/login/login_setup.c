@@ -14,8 +14,7 @@ static struct {
 
 static bool add_problem(struct config_problems *problems, const char *text)
 {
-	problems->texts = mem_realloc(problems->texts, (problems->count + 1) * sizeof(*problems->texts));
-	problems->texts[problems->count++] = mem_strdup(text);
+	config_problems_add(problems, text);
 	return false;
 }
 
@@ -37,6 +36,15 @@ static bool make_context(const struct config_tls *tls, struct tls_context **cont
 		return true;
 	error_prepend(&error, "client_tls");
 	return add_problem(problems, error.text);
+}
+
+bool login_check(const struct config *config, struct config_problems *problems)
+{
+	struct tls_context *context;
+	bool good = make_context(&config->client_tls, &context, problems);
+
+	tls_context_unref(&context);
+	return good;
 }
 
 bool login_configure(struct config *config, struct config_problems *problems)

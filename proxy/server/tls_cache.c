@@ -53,6 +53,15 @@ struct tls_context *tls_cache_get(const struct config_tls *tls, const char *host
 	return context;
 }
 
+bool server_tls_check(const struct config_tls *tls, struct error *error)
+{
+	struct tls_context *context = tls->sslmode == SSLMODE_DISABLE ? NULL : tls_cache_get(tls, "", 0, error);
+	bool good = context || tls->sslmode == SSLMODE_DISABLE;
+
+	tls_context_unref(&context);
+	return good;
+}
+
 static bool drop(const void *key, size_t size, void *value, void *arg)
 {
 	struct tls_context *context = value;

@@ -275,13 +275,24 @@ static bool is_skipped(const struct session *session, char type)
 
 /* --- The walk --- */
 
-static bool well_formed(const struct session *session, const struct message_rule *rule, size_t whole)
+/* -1, with the words for it. */
+static COLD ssize_t violation(const struct message_rule *rule, char type, const char *what, struct error *why)
+{
+	if (rule->name)
+		error_set(why, "08P01", "message \"%s\" %s", rule->name, what);
+	else
+		error_set(why, "08P01", "invalid frontend message type %d", (unsigned char)type);
+	return -1;
+}
+
+/* What is wrong with it, or NULL. */
+static const char *malformed(const struct session *session, const struct message_rule *rule, size_t whole)
 {
 	const struct backend *backend = session->backend;
 
 	if (whole < WIRE_HEADER_SIZE || whole > rule->largest)
-		return false;
-	return rule->in_copy || !backend || backend->copy != BACKEND_COPY_IN;
+		return "has an impossible length";
+	return rule->in_copy || !backend || backend->copy != BACKEND_COPY_IN ? NULL : "is not expected during COPY from stdin";
 }
 
 static bool settings_on_their_way(const struct backend *backend)
@@ -396,8 +407,8 @@ static bool may_be_ours(const struct session *session, const char *message, size
 	return text < end && route_setting_may_be(text, (size_t)(end - text));
 }
 
-/* Returns how many bytes were dealt with, or -1. */
-static ssize_t walk(struct session *session, const char *bytes, size_t size)
+/* Returns how many bytes were dealt with, or -1 and why no more can be. */
+static ssize_t walk(struct session *session, const char *bytes, size_t size, struct error *why)
 {
 	size_t at = session->pass_left ? continue_message(session, bytes, size) : 0;
 
@@ -407,8 +418,10 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 		size_t left = size - at, whole = wire_message_size(message), skip = 0;
 		size_t wanted = whole < rule->looked_at ? whole : rule->looked_at;
 
-		if (!well_formed(session, rule, whole))
-			return -1;
+		const char *wrong = malformed(session, rule, whole);
+
+		if (wrong)
+			return violation(rule, message[0], wrong, why);
 		ssize_t answered = may_be_ours(session, message, left) ? route_setting_answer(session, message, left) : 0;
 
 		at += answered > 0 ? (size_t)answered : 0;
@@ -419,7 +432,7 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size)
 		enum verdict verdict = take(session, rule, message, wanted, &skip);
 
 		if (verdict == VERDICT_CLOSED)
-			return -1;
+			return violation(rule, message[0], "is malformed", why);
 		if (session->group_left)
 			route_walked(session, whole);
 		session->pass_left = whole - skip;
@@ -466,6 +479,15 @@ static void flush_if_too_many(struct session *session)
 		outbox_put(&session_relay(session)->to_server, flush, sizeof(flush));
 }
 
+static COLD void close_for_violation(struct session *session, const struct error *why)
+{
+	struct buf body = { 0 };
+
+	wire_put_error(&body, &(struct wire_error){ .severity = "FATAL", .sqlstate = why->sqlstate, .message = why->text });
+	session_close(session, CLOSE_CLIENT_BROKE_PROTOCOL, &body);
+	buf_fini(&body);
+}
+
 bool session_feed(struct session *session, const char *bytes, size_t size)
 {
 	struct relay *relay = session_relay(session);
@@ -480,7 +502,8 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 	if (session->backend)
 		session_open_outbox(session);
 	retry_begin(session, bytes, size);
-	ssize_t used = walk(session, bytes, size);
+	struct error why;
+	ssize_t used = walk(session, bytes, size, &why);
 
 	if (used > 0)
 		retry_keep(session, bytes, (size_t)used);
@@ -490,7 +513,7 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 	bool server_sent = !session->backend || outbox_end(&relay->to_server);
 
 	if (used < 0) {
-		session_close(session, CLOSE_CLIENT_BROKE_PROTOCOL, NULL);
+		close_for_violation(session, &why);
 		return false;
 	}
 	keep_rest(session, bytes, size, (size_t)used, from_held);

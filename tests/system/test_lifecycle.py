@@ -148,6 +148,39 @@ def test_check_names_every_mistake_at_once(tmp_path):
     assert "pgweir.ini:2" in said and "pool_mode" in said and "pgweir.ini:3" in said and "pgweir.ini:5" in said
 
 
+def test_check_reads_the_files_that_are_named(cluster, tmp_path):
+    """What would make the start fail. One that is missing may be where pgweir will run, and is a warning."""
+    users, rules, certificate = tmp_path / "users.txt", tmp_path / "hba.conf", tmp_path / "server.crt"
+    ini = tmp_path / "pgweir.ini"
+    ini.write_text("[pgweir]\nauth_type = hba\nauth_file = users.txt\nauth_hba_file = hba.conf\nclient_tls_sslmode = require\n"
+                   f"client_tls_cert_file = server.crt\nclient_tls_key_file = {cluster.certificates.server_key}\n"
+                   f"[database app]\nhost = h\nserver_tls_sslmode = verify-full\nserver_tls_ca_file = {users}\n")
+    missing = run([pgweir_module.binary(), "check", "-c", ini], check=False)
+    assert missing.returncode == 0, missing.stderr
+    assert all(f"warning: {path}: No such file" in missing.stderr for path in (users, rules, certificate))
+    users.write_text('"app\n')
+    rules.write_text("local all all trust\nhost all all 127.0.0.1/33 trust\nhostx all all all trust\n")
+    certificate.write_text("no certificate\n")
+    for path in (users, rules, certificate):
+        path.chmod(0o600)
+    bad = run([pgweir_module.binary(), "check", "-c", ini], check=False)
+    assert bad.returncode == 1
+    for said in (f"{users}:1: ", f"{rules}:2: ", f"{rules}:3: ", "client_tls: ", "server_tls: "):
+        assert said in bad.stderr, bad.stderr
+
+
+def test_a_reload_that_fails_leaves_the_users_as_they_were(start_pgweir, cluster):
+    """All of it is taken into use, or nothing: not the new auth_file beside the old certificate."""
+    certificates = cluster.certificates
+    proxy = start_pgweir({"pgweir": {"client_tls_sslmode": "prefer", "client_tls_cert_file": certificates.server_cert,
+                                     "client_tls_key_file": certificates.server_key}})
+    proxy.users = {"app": "another"}
+    proxy.sections["pgweir"]["client_tls_cert_file"] = certificates.server_key
+    proxy.reload()
+    wait_until(lambda: "client_tls: " in proxy.log(), what="the log says what is wrong")
+    assert proxy.raw("app").value("SELECT 1") == "1"
+
+
 def test_the_command_line_answers_help_version_and_misuse():
     program = pgweir_module.binary()
     assert "Usage" in run([program, "--help"]).stdout or "usage" in run([program, "--help"]).stdout

@@ -261,6 +261,20 @@ def test_messages_that_only_servers_send_end_the_session(pgweir, mode, kind):
     other.close()
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("sent, said", [
+    (message("!"), "invalid frontend message type 33"),
+    (b"Q" + bytes(4), 'message "Query" has an impossible length'),
+    (message("S", b"x"), 'message "Sync" has an impossible length'),
+    (message("C", b"Sfoo"), 'message "Close" is malformed'),
+], ids=["type", "length", "body", "malformed"])
+def test_what_is_wrong_with_a_message_is_said(pgweir, sent, said):
+    client = pgweir.raw("app")
+    client.send(sent)
+    error = raw.error_of(client.read_to_end())
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "08P01", said)
+
+
 @MODES
 def test_an_illegal_message_inside_a_transaction_rolls_it_back(pgweir, cluster, mode):
     cluster.primary.sql("DROP TABLE IF EXISTS illegal; CREATE TABLE illegal (n int); GRANT ALL ON illegal TO app", "app")

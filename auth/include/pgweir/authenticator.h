@@ -61,8 +61,10 @@ struct credentials *authenticator_take_proved(struct authenticator *authenticato
 void auth_start(struct loop *control);
 void auth_stop(void);
 void auth_secrets_changed(void);        /* On the control loop. */
+/* True if auth_configure() would succeed now; on false `problems` has at least one text. Any thread. */
+bool auth_check(const struct config *config, struct config_problems *problems) MUST_USE;
 /* Reads auth_file, auth_hba_file and auth_ident_file for a new snapshot and takes it into use; on false the former state
  * stays and `problems` has at least one text. Control thread. */
-bool auth_configure(struct config *config, struct config_problems *problems) MUST_USE;
+bool auth_configure(const struct config *config, struct config_problems *problems) MUST_USE;
 
 #endif

@@ -223,6 +223,9 @@ struct config_problems {
 struct config *config_load(const char *path, struct config_problems *problems) MUST_USE;
 /* The same from memory. `path` stands in messages, and its folder is where relative paths start. %include is refused. */
 struct config *config_load_text(const char *path, const char *text, size_t size, struct config_problems *problems) MUST_USE;
+/* Of a file that the configuration names. */
+void config_problems_add(struct config_problems *problems, const char *text);
+void config_problems_warn(struct config_problems *problems, const char *text);
 void config_problems_fini(struct config_problems *problems);
 
 struct config *config_ref(struct config *config);          /* Any thread. */

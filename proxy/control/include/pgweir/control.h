@@ -30,6 +30,10 @@ struct control_pages {
 	void (*close)(void);            /* Before the control loop goes away, after the workers have ended. */
 };
 
+/* Reads what the configuration names: users, rules, certificates of both sides. On false `problems` has at least one text.
+ * Needs nothing that runs. */
+bool control_check(const struct config *config, struct config_problems *problems) MUST_USE;
+
 /* Runs pgweir with a configuration that has been loaded (takes the reference). Returns the process's exit status. */
 int control_run(struct config *config, const struct control_console *console, const struct control_pages *pages);
 

@@ -66,6 +66,9 @@ struct login_receiver {
 void login_start(const struct login_receiver *receiver);
 void login_stop(void);          /* Closes the clients that are still logging in with 57P01; call before login_threads_stop(). */
 
+/* True if login_configure() would succeed now; on false `problems` has a text. Any thread. */
+bool login_check(const struct config *config, struct config_problems *problems) MUST_USE;
+
 /* Takes a new snapshot into use (and reads the certificate files of client_tls again). On false `problems` has a text
  * and the former state stays. Control thread. */
 bool login_configure(struct config *config, struct config_problems *problems) MUST_USE;

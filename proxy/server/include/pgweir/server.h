@@ -88,6 +88,8 @@ void login_threads_stop(void);
 struct loop *login_threads_next(void);          /* Any thread; round robin. */
 int login_threads_count(void);
 
+/* True if the certificates can be read and used. */
+bool server_tls_check(const struct config_tls *tls, struct error *error) MUST_USE;
 /* Forgets TLS contexts of servers, so that changed certificate files take effect from the next connection on. */
 void server_tls_reload(void);
 
