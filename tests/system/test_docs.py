@@ -16,8 +16,7 @@ from test_first_steps import url
 pytestmark = pytest.mark.ours
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^ *```(\w*) ?([\w-]*)\n(.*?)^ *```$", re.M | re.S)
-# Pages that were written with marks; every one of their blocks has one.
-MARKED = ["README", "first-start", "tls", "kubernetes", "patroni", "migrations", "troubleshooting", "from-pgbouncer", "from-rds-proxy", "from-pgpool"]
+PAGES = ["README", *sorted(path.stem for path in DOCS.glob("*.md"))]
 
 
 def source(page: str) -> str:
@@ -29,7 +28,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return [(mark, text) for language, mark, text in FENCE.findall(source(page)) if language == "sh"]
 
 
-RUN = [page for page in MARKED if any(mark == "run" for mark, _ in blocks(page))]
+RUN = [page for page in PAGES if any(mark == "run" for mark, _ in blocks(page))]
 
 
 # What the README promises; on a machine with much to do it takes a moment.
@@ -79,7 +78,7 @@ def test_what_a_page_says_works(cluster, replicas, tmp_path, page):
         assert status == 0, log.read()[-3000:]
 
 
-@pytest.mark.parametrize("page", MARKED)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_command_is_run_or_says_what_it_needs(page):
     for mark, text in blocks(page):
         assert mark == "run" or mark.startswith("needs-"), text
@@ -87,7 +86,7 @@ def test_every_command_is_run_or_says_what_it_needs(page):
 
 def test_blocks_of_configuration_are_valid(tmp_path):
     """Keys and sections only: paths, hosts and secrets are somebody else's."""
-    for page in MARKED:
+    for page in PAGES:
         for language, _, text in FENCE.findall(source(page)):
             if language != "ini":
                 continue
