@@ -11,7 +11,7 @@ PRESET ?= dev
 demo:                   ## A primary, two replicas and pgweir on loopback. DEMO_ONCE=1 ends after the workload; DATABASE_URL=… uses that server.
 	@tests/harness/install-deps.sh demo
 	@cmake --preset release
-	@cmake --build --preset release -- --quiet
+	@cmake --build --preset release --target pgweir -- --quiet
 	@PGWEIR_BIN=build/release/pgweir $(PYTHON) deploy/demo/demo.py
 
 check:                  ## Everything, with sanitizers. The last line counts passed, failed and skipped.

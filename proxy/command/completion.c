@@ -117,10 +117,20 @@ static void print_zsh(FILE *out)
 	print_file_options(out);
 	fputs(") _files; return ;;\n\tesac\n", out);
 	print_cases(out);
-	fputs("\tcompadd -- ${=offers}\n\t_files\n}\ncompdef _pgweir pgweir\n", out);
+	/* As a function of its own folder the file is run at the first tab, which wants its answer. */
+	fputs("\tcompadd -- ${=offers} || _files\n}\n"
+		"if [[ ${funcstack[1]} = _pgweir ]]; then _pgweir; else compdef _pgweir pgweir; fi\n", out);
 }
 
 /* --- fish --- */
+
+static void print_fish_help(const char *text, FILE *out)
+{
+	fputs(" -d '", out);
+	for (; *text; text++)
+		fprintf(out, *text == '\'' || *text == '\\' ? "\\%c" : "%c", *text);
+	fputs("'\n", out);
+}
 
 static void print_fish_options(const struct command *command, FILE *out)
 {
@@ -132,7 +142,8 @@ static void print_fish_options(const struct command *command, FILE *out)
 		fprintf(out, "complete -c pgweir -n '__pgweir_said \"%s\"' -l %s", command->words, option->name);
 		if (option->letter)
 			fprintf(out, " -s %c", option->letter);
-		fprintf(out, "%s -d '%s'\n", !option->value ? "" : strcmp(option->value, "FILE") == 0 ? " -rF" : " -x", option->help);
+		fputs(!option->value ? "" : strcmp(option->value, "FILE") == 0 ? " -rF" : " -x", out);
+		print_fish_help(option->help, out);
 	}
 }
 
@@ -150,10 +161,11 @@ static void print_fish(FILE *out)
 		const char *space = strchr(command->words, ' ');
 
 		if (space)
-			fprintf(out, "complete -c pgweir -n '__pgweir_said_no_more \"%.*s\"' -a %s -d '%s'\n",
-				(int)(space - command->words), command->words, space + 1, command->summary);
+			fprintf(out, "complete -c pgweir -n '__pgweir_said_no_more \"%.*s\"' -a %s",
+				(int)(space - command->words), command->words, space + 1);
 		else
-			fprintf(out, "complete -c pgweir -n '__pgweir_said_no_more \"\"' -a %s -d '%s'\n", command->words, command->summary);
+			fprintf(out, "complete -c pgweir -n '__pgweir_said_no_more \"\"' -a %s", command->words);
+		print_fish_help(command->summary, out);
 		if (opens_group(i, &size))
 			fprintf(out, "complete -c pgweir -n '__pgweir_said_no_more \"\"' -a %.*s\n", (int)size, command->words);
 		if (command->operands && strchr(command->operands, '|')) {

