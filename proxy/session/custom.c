@@ -55,7 +55,8 @@ static enum state_policy policy_of(const struct session *session)
 
 bool custom_forbidden(const struct session *session, uint32_t effects)
 {
-	return effects & SCAN_SETS_CUSTOM && policy_of(session) == STATE_REJECT;
+	/* By itself it is a clause of ALTER or CREATE. */
+	return effects & SCAN_SETS_CUSTOM && effects & (SCAN_SETS | SCAN_SETS_LOCAL) && policy_of(session) == STATE_REJECT;
 }
 
 void custom_begin(struct session *session)

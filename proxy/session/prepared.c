@@ -87,6 +87,15 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	return true;
 }
 
+/* The statement's name behind a portal that was bound in the same breath. */
+static struct statement_name *bound_last(const struct requests *requests)
+{
+	for (uint32_t i = requests_count(requests); i > 0; i--)
+		if (requests_at(requests, i - 1)->kind == REQUEST_BIND)
+			return requests_at(requests, i - 1)->name;
+	return NULL;
+}
+
 bool prepared_describe(struct session *session, const char *message, size_t size, size_t *skip)
 {
 	const char *text = message + WIRE_HEADER_SIZE + 1;
@@ -108,6 +117,10 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 			prepared_materialise_unnamed(session);
 		}
 	}
+	struct statement_name *described = known ? known : bound_last(&session->backend->requests);
+
+	if (described)
+		described->described = true;
 	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_DESCRIBE, 0, known);
 	return true;

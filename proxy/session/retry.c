@@ -1,9 +1,12 @@
 /* "cached plan must not change result type": after DDL the server refuses a prepared statement whose rows would look
- * different. Outside a transaction nothing is lost by preparing it again and asking again, unseen by the client.
+ * different. Outside a transaction nothing is lost by preparing it again and asking again, unseen by a client that has the
+ * rows described to it in the same breath, or never had. One that goes by what it was told of the statement before would take
+ * the new rows for the old ones: it gets the error, with which drivers know what to do.
  *
  * A batch of the extended protocol that uses a named statement, or still may, is kept while it is small and nothing of its
  * answer has been forwarded. If its Bind or Describe is refused for that reason, and the batch is all that is outstanding,
  * the rest of the answer is swallowed, the name gets a statement of its own, and the batch is walked once more. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "pgweir/wire.h"
@@ -54,16 +57,35 @@ static bool is_changed_plan(const char *body, size_t size)
 		&& strcmp(message, "cached plan must not change result type") == 0;
 }
 
+/* Whoever prepares the same text from now on gets a statement that knows the table as it is, seen by us or not. */
+static void note_changed_tables(struct session *session, struct statement *statement)
+{
+	if (!atomic_exchange(&statement->outdated, true))
+		atomic_fetch_add(&session->share->pool->database->epoch, 1);
+}
+
+/* A Describe comes with the oldest request, or is it. */
+static bool is_described(const struct requests *requests)
+{
+	uint32_t count = requests_until_sync(requests);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (requests_at(requests, i)->kind == REQUEST_DESCRIBE)
+			return true;
+	return false;
+}
+
 /* True if the error need not be seen: the batch will be run again. */
 bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size)
 {
 	struct requests *requests = &session->backend->requests;
 	bool alone = requests_until_sync(requests) + 1 == requests_count(requests);
 
-	if (!request->name || (request->kind != REQUEST_BIND && request->kind != REQUEST_DESCRIBE) || !alone)
+	if (!request->name || (request->kind != REQUEST_BIND && request->kind != REQUEST_DESCRIBE) || !is_changed_plan(body, size))
 		return false;
-	if (session->batch == BATCH_FORGOTTEN || session->batch_answered || session->retried || session->backend->status != 'I'
-		|| session->state != SESSION_LINKED || session->pass_left || !is_changed_plan(body, size))
+	note_changed_tables(session, request->name->statement);
+	if (!alone || (request->name->described && !is_described(requests)) || session->batch == BATCH_FORGOTTEN || session->batch_answered || session->retried
+		|| session->backend->status != 'I' || session->state != SESSION_LINKED || session->pass_left)
 		return false;
 	session->retry_name = statement_name_ref(request->name);
 	session->backend->mute = true;

@@ -136,6 +136,33 @@ static void create_database_statement(struct expected *expected, json_t *body)
 		named(expected, SCAN_NEEDS_IDLE_DATABASE, json_object_get(value, "String"), "sval");
 }
 
+/* SET or RESET among the clauses of another statement. */
+static void setting_clause(struct expected *expected, json_t *body)
+{
+	json_t *name = json_object_get(body, "name");
+
+	if (name && strchr(json_string_value(name), '.'))
+		add_name(expected, SCAN_SETS_CUSTOM, json_string_value(name));
+}
+
+static void alter_setting_statement(struct expected *expected, json_t *body)
+{
+	setting_clause(expected, json_object_get(body, "setstmt"));
+}
+
+static void routine_statement(struct expected *expected, json_t *body)
+{
+	json_t *options = json_object_get(body, "options"), *each;
+	size_t i;
+
+	json_array_foreach (options ? options : json_object_get(body, "actions"), i, each) {
+		json_t *element = json_object_get(each, "DefElem");
+
+		if (strcmp(text_of(element, "defname"), "set") == 0)
+			setting_clause(expected, json_object_get(json_object_get(element, "arg"), "VariableSetStmt"));
+	}
+}
+
 /* Statements by the type of their node. */
 static const struct {
 	const char *type;
@@ -154,6 +181,10 @@ static const struct {
 	{ "CreatedbStmt", 0, create_database_statement },
 	{ "RenameStmt", 0, rename_statement },
 	{ "AlterDatabaseStmt", 0, alter_database_statement },
+	{ "AlterRoleSetStmt", 0, alter_setting_statement },
+	{ "AlterDatabaseSetStmt", 0, alter_setting_statement },
+	{ "CreateFunctionStmt", 0, routine_statement },
+	{ "AlterFunctionStmt", 0, routine_statement },
 	{ "NotifyStmt", SCAN_NOTIFIES, NULL },
 	{ "LoadStmt", SCAN_LOADS, NULL },
 	{ "DiscardStmt", SCAN_DISCARDS, NULL },

@@ -286,18 +286,38 @@ def test_errors_reach_the_one_who_made_them(pair):
     assert raw.rows_of(first.ask("SELECT 'fine too'")) == [["fine too"]]
 
 
-def test_a_changed_result_type_is_prepared_again_unseen_outside_a_transaction(pair):
+SHAPE = "DROP TABLE IF EXISTS shape; CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)"
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_a_changed_result_type_is_prepared_again_unseen_outside_a_transaction(pair, described):
     """0A000, cached plan must not change result type. Directly, the client sees the error."""
     client, other = pair
-    client.ask("DROP TABLE IF EXISTS shape; CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)")
+    client.ask(SHAPE)
     client.ask(parse("SELECT * FROM shape", "s") + sync())
-    assert raw.rows_of(run(client, "s")) == [["1"]]
+    assert raw.rows_of(client.ask(bind(name="s") + (describe_portal() if described else b"") + execute() + sync())) == [["1"]]
     other.ask("ALTER TABLE shape ADD b text DEFAULT 'new'")
-    replies = run(client, "s")
+    replies = client.ask(bind(name="s") + (describe_portal() if described else b"") + execute() + sync())
     if "E" in raw.types(replies):
         assert raw.error_of(replies)["C"] == "0A000"
         pytest.skip("as a direct connection answers") if not has_process(client) else pytest.fail("0A000 reached the client")
     assert raw.rows_of(replies) == [["1", "new"]]
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["through pgweir", "past pgweir"])
+def test_a_client_that_goes_by_an_older_description_is_told_of_a_changed_result_type(pair, cluster, ours):
+    """As pgx, asyncpg and JDBC do: they prepare it again, and must get one that knows the table as it is."""
+    client, other = pair
+    client.ask(SHAPE)
+    client.ask(parse("SELECT * FROM shape", "s") + describe_statement("s") + sync())
+    assert raw.rows_of(client.ask(bind(name="s", result_formats=(0,)) + execute() + sync())) == [["1"]]
+    other.ask("SELECT 1")
+    change = "ALTER TABLE shape ALTER a TYPE text USING 'one', ADD b text DEFAULT 'new'"
+    other.ask(change) if ours else cluster.primary.sql(change, "app")
+    refused = raw.error_of(client.ask(bind(name="s", result_formats=(0,)) + execute() + sync()))
+    assert (refused["C"], refused["M"]) == ("0A000", "cached plan must not change result type")
+    client.ask(parse("SELECT * FROM shape", "s2") + describe_statement("s2") + sync())
+    assert raw.rows_of(run(client, "s2")) == [["one", "new"]]
 
 
 def has_process(client) -> bool:

@@ -389,6 +389,17 @@ def test_nobody_sees_anothers_custom_setting(pgweir):
     beta.close()
 
 
+@pytest.mark.parametrize("sql", [
+    "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql SET app.clause = '1' AS 'SELECT 1'", "ALTER ROLE CURRENT_USER SET app.clause = '1'",
+    "ALTER DATABASE app SET app.clause = '1'"])
+def test_a_setting_in_a_clause_is_empty_for_its_client_and_null_for_others(start_pgweir, sql):
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client, other = proxy.raw("app", user="postgres"), proxy.raw("app", user="postgres")
+    assert "E" not in raw.types(client.ask(f"BEGIN; {sql}; ROLLBACK"))
+    assert other.value("SELECT current_setting('app.clause', true)") is None
+    assert client.value("SELECT current_setting('app.clause', true)") == ""
+
+
 DEFINED = ["BEGIN; SET LOCAL app.local = '1'; COMMIT", "BEGIN; SET app.local = '1'; ROLLBACK", "SELECT set_config('app.local', '1', true)",
            "BEGIN; SELECT set_config('app.local', '1', false); ROLLBACK", "BEGIN; SET LOCAL app.local = '1'; SELECT nonsense; ROLLBACK"]
 

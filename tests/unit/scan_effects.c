@@ -71,6 +71,15 @@ static void custom_settings_are_named(void **unused)
 		{ "set session characteristics as transaction read only", W | SCAN_SETS, NULL, 0 },
 		{ "set a.b = 1; set a.b = 2; reset all", W | SCAN_SETS | CUSTOM, "a.b,a.b", 0 },
 		{ "set a.b = 1; set c = 2", W | SCAN_SETS | CUSTOM, "a.b", 0 },
+		/* Clauses, which the connection remembers as well. */
+		{ "alter role r set A.b to 'x'", W | CUSTOM, "a.b", 0 },
+		{ "alter role set in database set set \"A\".b = 'x'; alter role r reset c.d", W | CUSTOM, "a.b,c.d", 0 },
+		{ "alter database d set a.b from current", W | CUSTOM, "a.b", 0 },
+		{ "alter database d reset a.b", W | CUSTOM, "a.b", 0 },
+		{ "alter function f set search_path to a, b set a.b = 1 reset c.d", W | CUSTOM, "a.b,c.d", 0 },
+		{ "create function set.f(set int) returns set set a.b = 1 set c to d as $$set e.f = 1$$", W | CUSTOM | SCAN_CALLS, "a.b", 0 },
+		{ "create procedure f() set begin.b to x begin atomic select a.b; end", W | CUSTOM | SCAN_CALLS, "begin.b", 0 },
+		{ "alter table set.t alter c set default a.b, set (a = 1)", W | SCAN_CALLS, NULL, 0 },
 		/* 63 bytes, 64, and parts that are too long by themselves. */
 		{ "set a23456789.a23456789012345678901234567890123456789012345678901234 = 1", W | SCAN_SETS | CUSTOM, "!", 0 },
 		{ "set a23456789.a2345678901234567890123456789012345678901234567890123 = 1", W | SCAN_SETS | CUSTOM,

@@ -21,6 +21,7 @@ struct statement {
 	uint64_t id;
 	char server_name[24];           /* "pgweir_<id>" */
 	_Atomic bool proven;            /* A server has taken it. */
+	_Atomic bool outdated;          /* A server has said that its rows would look different now. */
 	_Atomic uint32_t effects;       /* Of running it, for whoever prepares it to keep here. 0: not known yet. */
 	_Atomic uint64_t harmless_for;  /* The list of functions (functions.h) by which it leaves nothing; 0: none known. */
 	_Atomic uint64_t route;         /* What it is for routing, and by which knowledge; 0: not known yet. */
@@ -47,6 +48,7 @@ void statement_unref(struct statement **statement);
 /* A client's name for a statement. Counted, on one worker: the client's map and outstanding requests hold references. */
 struct statement_name {
 	unsigned references;
+	bool described;                 /* The client has been told what its rows look like. */
 	struct statement *statement;
 	char text[];
 };

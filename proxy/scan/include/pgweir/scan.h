@@ -40,7 +40,7 @@ enum scan_effect {
 	 * on. Named: all parts with dots between, ASCII in lower case, also of what is quoted, since settings have no case. Of
 	 * set_config, '…' is named, and $n, each perhaps with ::text; any other first argument and set_config mentioned in any
 	 * other way (in quotes, in a schema other than pg_catalog, with no parenthesis behind it) are a name that is lost.
-	 * ALTER and CREATE with such a SET among their clauses, which the connection remembers as well, are not told. */
+	 * Also of ALTER and CREATE with such a SET or RESET among their clauses, without either of the two above. */
 	SCAN_SETS_CUSTOM = 1 << 2,
 	SCAN_PREPARES = 1 << 3,         /* PREPARE, not PREPARE TRANSACTION. Named. */
 	SCAN_EXECUTES = 1 << 4,         /* EXECUTE, also after EXPLAIN and CREATE TABLE … AS. Named. */
