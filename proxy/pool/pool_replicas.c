@@ -111,11 +111,22 @@ static uint64_t weight_of(const struct pool_replica *replica)
 	return full * (back_us + RETURN_US / WEIGHT_STEPS) / RETURN_US;
 }
 
-static bool may_read(struct pool_replica *replica)
+/* What this database bears, where that is less than what the cluster allows anybody; 0: it is not. One that was further behind
+ * returns within half of it, as to the cluster. */
+static uint64_t max_lag_us(const struct config_database *database, const struct pool_place *place)
+{
+	uint64_t allowed_ms = database->cluster->max_lag_ms;
+
+	if (!database->max_lag_ms || (allowed_ms && database->max_lag_ms >= allowed_ms))
+		return 0;
+	return database->max_lag_ms * (place->out ? 500 : 1000);
+}
+
+static bool may_read(const struct config_database *database, struct pool_replica *replica)
 {
 	struct pool_place *place = replica->share->place;
 	uint64_t now_us = replica->share->worker->now_us;
-	bool may = topology_may_read(replica->known, 0, now_us) && !is_shut(replica->share);
+	bool may = topology_may_read(replica->known, max_lag_us(database, place), now_us) && !is_shut(replica->share);
 
 	if (may && place->out)
 		place->returned_us = now_us;
@@ -201,7 +212,7 @@ struct pool_share *pool_replica_choose(struct pool_share *share, const struct re
 	for (unsigned i = 0; i < replicas->count; i++) {
 		struct pool_replica *replica = &replicas->all[i];
 
-		if (!may_read(replica))
+		if (!may_read(share->database, replica))
 			continue;
 		uint64_t fresh_as_of_us = atomic_load_explicit(&replica->known->fresh_as_of_us, memory_order_relaxed);
 

@@ -9,23 +9,22 @@ from .process import wait_until
 
 
 class Writer(threading.Thread):
-    """Writes key after key, each in a transaction of its own and once only, over one connection as long as it lasts."""
+    """Writes key after key, each in a transaction of its own and once only, over one connection: it never makes another."""
 
     def __init__(self, proxy, name: str):
         super().__init__(daemon=True)
-        self.proxy, self.name, self.over = proxy, name, threading.Event()
+        self.name, self.over = name, threading.Event()
+        self.connection = psycopg.connect(proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True)
         self.written, self.errors, self.times = [], [], []
 
     def run(self):
         number = 0
-        while not self.over.is_set():
+        while not self.over.is_set() and not self.connection.closed:
+            number += 1
             try:
-                with psycopg.connect(self.proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True) as connection:
-                    while not self.over.is_set():
-                        number += 1
-                        connection.execute("INSERT INTO numbers VALUES (%s)", [f"{self.name}-{number}"])
-                        self.written.append(f"{self.name}-{number}")
-                        self.times.append(time.monotonic())
+                self.connection.execute("INSERT INTO numbers VALUES (%s)", [f"{self.name}-{number}"])
+                self.written.append(f"{self.name}-{number}")
+                self.times.append(time.monotonic())
             except psycopg.Error as error:
                 self.errors.append((error.sqlstate, str(error)))
 
@@ -48,6 +47,7 @@ def end_writers(started: list[Writer]) -> None:
         writer.over.set()
     for writer in started:
         writer.join(30)
+    assert not [writer.name for writer in started if writer.connection.closed], "a client's connection was dropped"
 
 
 def make_table(cluster) -> None:

@@ -17,12 +17,16 @@ static struct worker worker;
 static struct pool_share pool, replicas[HOSTS];
 static struct pool_place places[HOSTS];
 static struct topology_host hosts[HOSTS];
+static struct config_cluster cluster;
+static struct config_database database;
 
 static int start(void **state)
 {
 	(void)state;
 	worker = (struct worker){ .now_us = 1000 * (uint64_t)SECOND_US };
-	pool = (struct pool_share){ .worker = &worker, .replicas = NEW(struct pool_replicas) };
+	cluster.max_lag_ms = database.max_lag_ms = 10000;
+	database.cluster = &cluster;
+	pool = (struct pool_share){ .worker = &worker, .database = &database, .replicas = NEW(struct pool_replicas) };
 	pool.replicas->random = 88172645463325252u;
 	pool.replicas->current = true;
 	for (unsigned i = 0; i < HOSTS; i++) {
@@ -154,6 +158,30 @@ static void what_is_not_there_yet_is_not_read_there(void **state)
 	assert_int_equal(why, ROUTE_NO_REPLICA);
 }
 
+/* And so that it does not come and go, one that was has to be well within the limit to get reads again. */
+static void one_that_is_further_behind_than_the_database_bears_is_left_out(void **state)
+{
+	(void)state;
+	pool.replicas->count = 1;
+	database.max_lag_ms = 2000;
+	hosts[0].fresh_as_of_us = worker.now_us - 1900 * 1000;
+	assert_non_null(choose((struct replica_wish){ 0 }));
+	hosts[0].fresh_as_of_us = worker.now_us - 2100 * 1000;
+	assert_null(choose((struct replica_wish){ 0 }));
+	hosts[0].fresh_as_of_us = worker.now_us - 1900 * 1000;
+	assert_null(choose((struct replica_wish){ 0 }));
+	hosts[0].fresh_as_of_us = worker.now_us - 900 * 1000;
+	assert_non_null(choose((struct replica_wish){ 0 }));
+	hosts[0].fresh_as_of_us = worker.now_us - 1900 * 1000;
+	assert_non_null(choose((struct replica_wish){ 0 }));
+	/* Where the database says nothing, or more, the cluster's limit has been looked at. */
+	hosts[0].fresh_as_of_us = worker.now_us - 11000 * 1000;
+	database.max_lag_ms = cluster.max_lag_ms;
+	assert_non_null(choose((struct replica_wish){ 0 }));
+	cluster.max_lag_ms = 0;
+	assert_null(choose((struct replica_wish){ 0 }));
+}
+
 /* Monotonic reads: elsewhere only where as much is to be seen. */
 static void a_session_does_not_go_back_in_time(void **state)
 {
@@ -189,6 +217,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_is_slow_to_answer_gets_less, start, end),
 		cmocka_unit_test_setup_teardown(one_that_comes_back_gets_its_part_bit_by_bit, start, end),
 		cmocka_unit_test_setup_teardown(what_is_not_there_yet_is_not_read_there, start, end),
+		cmocka_unit_test_setup_teardown(one_that_is_further_behind_than_the_database_bears_is_left_out, start, end),
 		cmocka_unit_test_setup_teardown(a_session_does_not_go_back_in_time, start, end),
 		cmocka_unit_test_setup_teardown(one_that_refuses_our_logins_is_left_out, start, end),
 	};
