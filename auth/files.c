@@ -39,7 +39,7 @@ void files_problem(struct config_problems *problems, const char *path, unsigned 
 	va_end(args);
 }
 
-void files_warning(struct config_problems *problems, const char *path, const char *format, ...)
+static PRINTF_LIKE(3, 4) void warn(struct config_problems *problems, const char *path, const char *format, ...)
 {
 	va_list args;
 
@@ -63,7 +63,7 @@ static bool check_mode(struct config_problems *problems, const char *path, const
 		return false;
 	}
 	if (secret && status->st_mode & S_IROTH)
-		files_warning(problems, path, "everybody may read the passwords in it (chmod o-r)");
+		warn(problems, path, "everybody may read the passwords in it (chmod o-r)");
 	return true;
 }
 

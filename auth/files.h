@@ -9,7 +9,6 @@
 /* "path:line: …"; line 0 is left out. */
 void files_problem(struct config_problems *problems, const char *path, unsigned line, const char *format, ...)
 	PRINTF_LIKE(4, 5);
-void files_warning(struct config_problems *problems, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The whole of a file of at most FILE_MAX_BYTES; a problem and false if it cannot be read, or if everybody may write
  * to it. `secret`: warns if everybody may read it. */

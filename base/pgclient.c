@@ -550,7 +550,3 @@ const char *pgclient_value(const struct pgclient_result *result, size_t row, siz
 	return PQgetvalue(result->rows, (int)row, (int)column);
 }
 
-const char *pgclient_tag(const struct pgclient_result *result)
-{
-	return PQcmdStatus(result->rows);
-}

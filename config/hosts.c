@@ -125,7 +125,8 @@ void hosts_free(struct config_host **hosts, size_t *count)
 	*count = 0;
 }
 
-void hosts_format_one(const struct config_host *host, struct buf *out)
+/* host:port, brackets where needed. */
+static void format_one(const struct config_host *host, struct buf *out)
 {
 	buf_printf(out, strchr(host->host, ':') ? "[%s]:%u" : "%s:%u", host->host, host->port);
 }
@@ -134,7 +135,7 @@ void hosts_format(const struct config_host *hosts, size_t count, struct buf *out
 {
 	for (size_t i = 0; i < count; i++) {
 		buf_append_text(out, i ? ", " : "");
-		hosts_format_one(&hosts[i], out);
+		format_one(&hosts[i], out);
 		if (hosts[i].weight != 1)
 			buf_printf(out, "*%u", hosts[i].weight);
 	}

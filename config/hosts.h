@@ -12,6 +12,5 @@ bool hosts_parse(const char *text, uint16_t default_port, struct config_host **h
 void hosts_free(struct config_host **hosts, size_t *count);
 bool hosts_equal(const struct config_host *a, size_t a_count, const struct config_host *b, size_t b_count);
 void hosts_format(const struct config_host *hosts, size_t count, struct buf *out);
-void hosts_format_one(const struct config_host *host, struct buf *out);        /* host:port, brackets where needed. */
 
 #endif

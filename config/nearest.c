@@ -11,7 +11,8 @@ static size_t min3(size_t a, size_t b, size_t c)
 	return least < c ? least : c;
 }
 
-size_t nearest_distance(const char *a, const char *b)
+/* Edit distance with swapped neighbours as one step; both texts are looked at up to LOOKED_AT_MAX bytes. */
+static size_t distance_of(const char *a, const char *b)
 {
 	size_t rows[3][LOOKED_AT_MAX + 1];
 	size_t *before = rows[0], *above = rows[1], *row = rows[2];
@@ -43,7 +44,7 @@ void nearest_offer(struct nearest *nearest, const char *candidate)
 
 	if (candidate_size > size + bound || size > candidate_size + bound)
 		return;
-	size_t distance = nearest_distance(nearest->wanted, candidate);
+	size_t distance = distance_of(nearest->wanted, candidate);
 
 	if (distance > bound || (nearest->best && distance >= nearest->best_distance))
 		return;

@@ -26,7 +26,7 @@ static void to_hex(const unsigned char *bytes, char hex[AWS_HEX_SIZE])
 	hex[AWS_HEX_SIZE - 1] = '\0';
 }
 
-void aws_sha256_hex(const void *bytes, size_t size, char hex[AWS_HEX_SIZE])
+static void sha256_hex(const void *bytes, size_t size, char hex[AWS_HEX_SIZE])
 {
 	unsigned char digest[DIGEST_SIZE];
 
@@ -75,7 +75,7 @@ static void signature_init(struct signature *signature, const struct aws_signing
 	*signature = (struct signature){ .signing = signing, .message = message };
 	CHECK(gmtime_r(&seconds, &utc));
 	CHECK(strftime(signature->date, AWS_DATE_SIZE, "%Y%m%dT%H%M%SZ", &utc) == AWS_DATE_SIZE - 1);
-	aws_sha256_hex(message->body, message->body_size, signature->body_hash);
+	sha256_hex(message->body, message->body_size, signature->body_hash);
 	signature->scope = mem_printf("%.8s/%s/%s/aws4_request", signature->date, signing->region, signing->service);
 	aws_canonical_query(&signature->query, message->query);
 }
@@ -108,7 +108,7 @@ static void hash_request(struct signature *signature, char hash[AWS_HEX_SIZE])
 	aws_pairs_join_names(&signature->headers, &text);
 	buf_append_char(&text, '\n');
 	buf_append_text(&text, signature->body_hash);
-	aws_sha256_hex(text.bytes, text.size, hash);
+	sha256_hex(text.bytes, text.size, hash);
 	buf_fini_secret(&text);
 }
 

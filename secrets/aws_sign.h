@@ -50,6 +50,5 @@ void aws_sign_rds_token(const struct aws_signing *signing, const char *host, uin
 
 /* For queries and forms: everything but letters, digits and "-_.~" becomes %XX. */
 void aws_encode(struct buf *out, const char *text);
-void aws_sha256_hex(const void *bytes, size_t size, char hex[AWS_HEX_SIZE]);
 
 #endif

@@ -226,7 +226,7 @@ static void accepted(int fd, const struct sockaddr_storage *peer, void *arg)
 	login_accept(fd, peer);
 }
 
-void control_stop_listening(void)
+static void stop_listening(void)
 {
 	listener_close(&control.listener);
 }
@@ -370,7 +370,7 @@ static bool start(struct config *config)
 
 static void stop(void)
 {
-	control_stop_listening();
+	stop_listening();
 	reconcile_stop();
 	login_stop();
 	login_threads_stop();

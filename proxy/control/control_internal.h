@@ -8,7 +8,6 @@ void drain_init(struct loop *loop);
 void drain_fini(void);
 
 /* control.c */
-void control_stop_listening(void);
 void control_end(void);
 
 #endif

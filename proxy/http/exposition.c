@@ -124,12 +124,6 @@ void exposition_seconds(struct exposition *to, const char *labels, uint64_t us)
 	put_seconds(to, suffix_of(to->metric), labels, us);
 }
 
-void exposition_number(struct exposition *to, const char *labels, double value)
-{
-	put_name(to, suffix_of(to->metric), labels, "");
-	buf_printf(&to->out, "%.9g\n", value);
-}
-
 void exposition_count_of(struct exposition *to, const char *label, const char *value, uint64_t count)
 {
 	struct buf labels = { 0 };

@@ -43,7 +43,6 @@ void exposition_label(struct buf *labels, const char *name, const char *value);
 void exposition_begin(struct exposition *to, const struct metric *metric);      /* HELP, TYPE, UNIT. */
 /* One sample of the metric at hand. `labels`: as above, "" for none. */
 void exposition_count(struct exposition *to, const char *labels, uint64_t value);
-void exposition_number(struct exposition *to, const char *labels, double value);
 void exposition_seconds(struct exposition *to, const char *labels, uint64_t us);
 void exposition_histogram(struct exposition *to, const char *labels, const struct histogram *histogram, uint64_t sum_us);
 /* With one label. */

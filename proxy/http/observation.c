@@ -82,7 +82,7 @@ static uint64_t thread_cpu_us(void)
 	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
 }
 
-void observation_visit(struct observation *seen, struct worker *worker)
+static void add_worker(struct observation *seen, struct worker *worker)
 {
 	struct observed_worker *at = &seen->workers[worker->index];
 
@@ -120,7 +120,8 @@ static bool free_found(const void *key, size_t size, void *value, void *arg)
 	return true;
 }
 
-void observation_finish(struct observation *seen, const struct config *config)
+/* What the control thread knows. */
+static void add_control(struct observation *seen, const struct config *config)
 {
 	seen->at_us = clock_now_us();
 	observed_group(seen, config);
@@ -130,7 +131,8 @@ void observation_finish(struct observation *seen, const struct config *config)
 	map_fini(&seen->found);
 }
 
-void observation_free(struct observation **seen)
+/* NULL is fine. */
+static void free_observation(struct observation **seen)
 {
 	struct observation *gone = *seen;
 
@@ -161,14 +163,14 @@ static void begin(void);
 static void visit(struct worker *worker, void *arg)
 {
 	worker_now(worker);
-	observation_visit(arg, worker);
+	add_worker(arg, worker);
 }
 
 static void over(void *arg)
 {
 	struct observation *seen = arg;
 
-	observation_finish(seen, control_config());
+	add_control(seen, control_config());
 	for (struct list *first = list_first(&tours.served); first; first = list_first(&tours.served)) {
 		struct asker *asker = LIST_MEMBER(first, struct asker, link);
 
@@ -177,7 +179,7 @@ static void over(void *arg)
 		mem_free(asker);
 	}
 	tours.seen = NULL;
-	observation_free(&seen);
+	free_observation(&seen);
 	if (!list_empty(&tours.waiting))
 		begin();
 }
@@ -214,6 +216,6 @@ void observation_stop(void)
 {
 	forget(&tours.waiting);
 	forget(&tours.served);
-	observation_free(&tours.seen);
+	free_observation(&tours.seen);
 	observed_forget_names();
 }

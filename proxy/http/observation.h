@@ -81,9 +81,4 @@ typedef void observation_cb(const struct observation *seen, void *arg);
 void observation_request(observation_cb *callback, void *arg);
 void observation_stop(void);            /* After the workers have ended: nobody is called any more. */
 
-/* The tour's part on a worker, and what the control thread adds. For tests and benches. */
-void observation_visit(struct observation *seen, struct worker *worker);
-void observation_finish(struct observation *seen, const struct config *config);
-void observation_free(struct observation **seen);       /* NULL is fine. */
-
 #endif

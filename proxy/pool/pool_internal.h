@@ -32,7 +32,6 @@ void pool_hosts_free(void);
 
 /* pool_share.c */
 bool pool_share_blocked(const struct pool_share *share);
-void pool_share_refresh(struct pool_share *share, struct config *config);
 void pool_close_idle(struct pool_share *share, enum close_reason reason);       /* All of them. */
 void pool_share_use_credentials(struct pool_share *share, struct credentials *credentials);
 

@@ -168,7 +168,7 @@ static void renew_credentials(struct pool_share *share)
 }
 
 /* A database that is no longer configured keeps serving the sessions it has, as it was. */
-void pool_share_refresh(struct pool_share *share, struct config *config)
+static void refresh(struct pool_share *share, struct config *config)
 {
 	const struct config_database *database = config_find_database(config, share->database_name);
 
@@ -252,9 +252,9 @@ struct pool_share *pool_share_find(struct worker *worker, const struct pool_key 
 	mem_free(name);
 	/* A login may be ahead of the worker in taking a new snapshot into use, or have begun before it came. */
 	if (key->config->generation > share->config->generation)
-		pool_share_refresh(share, key->config);
+		refresh(share, key->config);
 	if (worker->config->generation > share->config->generation)
-		pool_share_refresh(share, worker->config);
+		refresh(share, worker->config);
 	take_credentials(share, key);
 	return share;
 }
@@ -318,7 +318,7 @@ static void make_standing_shares(struct worker *worker, struct config *config)
 void pool_worker_adopt(struct worker *worker, struct config *config)
 {
 	LIST_FOREACH(link, next, &worker->shares)
-		pool_share_refresh(LIST_MEMBER(link, struct pool_share, link), config);
+		refresh(LIST_MEMBER(link, struct pool_share, link), config);
 	make_standing_shares(worker, config);
 	pool_worker_retry(worker, NULL);
 }

@@ -259,7 +259,7 @@ void session_close(struct session *session, enum close_reason reason, const stru
 
 /* The client has ended, by Terminate or by closing its side. What it asked in the same breath is still done and
  * answered; what it has asked before is of no use to anybody now. */
-void session_gone(struct session *session, bool in_same_event)
+static void gone(struct session *session, bool in_same_event)
 {
 	enum close_reason reason = session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE;
 	bool busy = session->state == SESSION_WAITING
@@ -286,9 +286,9 @@ void session_gone(struct session *session, bool in_same_event)
 void session_after_client(struct session *session)
 {
 	if (session->terminated && session->state != SESSION_FINISHING)
-		session_gone(session, true);
+		gone(session, true);
 	else if (session->eof && session->state == SESSION_LINKED)
-		session_gone(session, true);
+		gone(session, true);
 }
 
 /* False: the session is over. */
@@ -303,7 +303,7 @@ static bool receive(struct session *session, bool peer_closed)
 		if (got == CONN_AGAIN)
 			return true;
 		if (got <= 0) {
-			session_gone(session, heard && got == 0);
+			gone(session, heard && got == 0);
 			return false;
 		}
 		heard = true;
@@ -342,7 +342,7 @@ void session_event(unsigned what, void *arg)
 		return;
 	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING) {
 		if (what & LOOP_CLOSED)
-			session_gone(session, false);
+			gone(session, false);
 		else
 			conn_watch_end(&session->conn);
 		return;

@@ -36,7 +36,6 @@ enum rescue { RESCUE_NONE, RESCUE_WANTED, RESCUE_AND_CLOSE };
 void session_event(unsigned what, void *arg);
 void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint);
 bool session_inside_message(const struct session *session);      /* Of the server's, which its client has the start of. */
-void session_gone(struct session *session, bool in_same_event);
 void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
 void session_after_client(struct session *session);
 void session_ready_to_read(struct session *session);
@@ -113,8 +112,5 @@ void session_note_tag(struct session *session, const char *tag);
 /* cancel.c */
 void session_register(struct session *session);
 void session_unregister(struct session *session);
-
-/* timeouts.c */
-void session_tick(struct worker *worker);
 
 #endif

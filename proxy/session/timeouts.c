@@ -65,7 +65,7 @@ static void look_at_idle(struct worker *worker)
 	}
 }
 
-void session_tick(struct worker *worker)
+static void tick(struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->shares) {
 		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
@@ -116,6 +116,6 @@ static void finish(struct worker *worker)
 
 const struct worker_hooks session_worker_hooks = {
 	.prepare = prepare,
-	.tick = session_tick,
+	.tick = tick,
 	.finish = finish,
 };

@@ -57,6 +57,5 @@ void pgclient_query(struct pgclient *client, const char *sql, const char *const 
 size_t pgclient_rows(const struct pgclient_result *result);
 size_t pgclient_columns(const struct pgclient_result *result);
 const char *pgclient_value(const struct pgclient_result *result, size_t row, size_t column);    /* NULL is NULL. */
-const char *pgclient_tag(const struct pgclient_result *result);         /* Of CommandComplete, e.g. "INSERT 0 1". */
 
 #endif

@@ -13,7 +13,4 @@ struct nearest {
 
 void nearest_offer(struct nearest *nearest, const char *candidate);
 
-/* Edit distance with swapped neighbours as one step; both texts are looked at up to 63 bytes. */
-size_t nearest_distance(const char *a, const char *b);
-
 #endif
