@@ -235,6 +235,22 @@ struct credentials *credentials_with_token(const struct credentials *credentials
 	return credentials_make(credentials->user, token, NULL, NULL);
 }
 
+struct credentials *credentials_without_values(const struct credentials *credentials)
+{
+	struct credentials *bare = credentials_make(credentials->user, NULL, NULL, NULL);
+
+	bare->fingerprint = credentials->fingerprint;
+	bare->secret = mem_strdup(credentials->secret);
+	bare->role = mem_strdup(credentials->role);
+	bare->acts_as = mem_strdup(credentials->acts_as);
+	bare->stage = credentials->stage;
+	bare->secret_version = credentials->secret_version;
+	bare->secret_serial = credentials->secret_serial;
+	bare->missing = credentials->missing;
+	bare->on_demand = credentials->on_demand;
+	return bare;
+}
+
 bool credentials_in_force(const struct credentials *credentials)
 {
 	bool found = false;

@@ -161,6 +161,14 @@ static bool add_role(struct aws_chain *chain, struct aws_role role, struct error
 	return error_set(error, NULL, "more than %d roles, one from the other", AWS_ROLES_MAX);
 }
 
+static bool refuse_plain(const struct aws_profiles *profiles, const char *name, struct error *error)
+{
+	if (aws_profile_get(profiles, name, "sso_session") || aws_profile_get(profiles, name, "sso_start_url"))
+		return error_set(error, NULL, "profile \"%s\" logs in through SSO, which takes a person: let it have role_arn with "
+			"source_profile, credential_source or web_identity_token_file, or credential_process, or keys", name);
+	return error_set(error, NULL, "profile \"%s\" has no keys, credential_process or role_arn", name);
+}
+
 /* From the profile to where its chain begins: roles are collected last first, and turned around at the end. */
 static bool take_profile(struct aws_chain *chain, const struct aws_profiles *profiles, const char *name,
 	struct error *error)
@@ -173,9 +181,7 @@ static bool take_profile(struct aws_chain *chain, const struct aws_profiles *pro
 		if (!aws_profile_exists(profiles, name))
 			return error_set(error, NULL, "there is no profile \"%s\" in AWS's configuration files", name);
 		if (!aws_profile_get(profiles, name, "role_arn"))
-			return take_plain(chain, profiles, name)
-				|| error_set(error, NULL, "profile \"%s\" has no keys, credential_process or role_arn (SSO is not supported)",
-					name);
+			return take_plain(chain, profiles, name) || refuse_plain(profiles, name, error);
 		if (token_file) {
 			take_web_identity(chain, token_file, role_of_profile(profiles, name));
 			return true;

@@ -163,6 +163,7 @@ void attempt_succeed(struct attempt *attempt)
 	if (!server->early.size)
 		buf_fini(&server->early);
 	server->opened_us = clock_now_us();
+	attempt_forget_value(attempt, server);
 	if (attempt->trials)
 		trials_opened(attempt->trials);
 	server->trials = attempt->trials;

@@ -91,6 +91,7 @@ void attempt_login_with_secret(struct attempt *attempt);        /* As soon as it
 /* Starts again with another value, now or later. False: it was not of a secret, or there is none left to try. */
 bool attempt_try_other_value(struct attempt *attempt);
 void attempt_secret_worked(struct attempt *attempt);            /* The server has let us in. */
+void attempt_forget_value(struct attempt *attempt, struct server *server);
 /* True: it was the role to take that the server minded; from now on it is not asked for. */
 bool attempt_may_do_without_role(struct attempt *attempt);
 void attempt_secret_ended(struct attempt *attempt);             /* However it ended. */

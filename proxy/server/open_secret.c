@@ -23,6 +23,7 @@ static struct server_target *with_credentials(const struct server_target *target
 		.config = config_ref(target->config),
 		.database = target->database,
 		.host = target->host,
+		.host_moved = target->host_moved,
 		.dbname = mem_strdup(target->dbname),
 		.credentials = credentials_ref(credentials),
 		.login_state = state_ref(target->login_state),
@@ -39,6 +40,19 @@ void attempt_use(struct attempt *attempt, struct credentials *credentials)
 
 	attempt->target = with_credentials(old, credentials);
 	server_target_unref(&old);
+}
+
+/* A connection may live for longer than its password. */
+void attempt_forget_value(struct attempt *attempt, struct server *server)
+{
+	if (!attempt->target->credentials->secret)
+		return;
+	struct credentials *bare = credentials_without_values(attempt->target->credentials);
+
+	attempt_use(attempt, bare);
+	server_target_unref(&server->target);
+	server->target = server_target_ref(attempt->target);
+	credentials_unref(&bare);
 }
 
 static void end_trial(struct attempt *attempt)

@@ -1,5 +1,7 @@
 """Provider rds-iam: logins with tokens, against a scripted TLS server that checks them with botocore."""
+import datetime
 import ssl
+import urllib.parse
 
 import psycopg
 import pytest
@@ -8,7 +10,7 @@ from harness import raw
 from harness.aws import ACCOUNT
 from harness.aws_identity import Role
 from harness.aws_signature import Refused
-from harness.process import wait_until
+from harness.process import run, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -123,3 +125,34 @@ def test_probes_and_auth_query_have_tokens_too(rds, aws, cluster, start_pgweir):
 
 def users_of(rds) -> set:
     return {backend.startup["user"] for backend in rds.server.backends}
+
+
+def clock_of(token: str) -> datetime.datetime:
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit("https://" + token).query)
+    return datetime.datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ")
+
+
+# The command, by another clock.
+AWS_AT = """
+import datetime, sys, types
+import awscli.clidriver             # Brings a botocore of its own, under a name or two.
+class Then(datetime.datetime):
+    @classmethod
+    def utcnow(cls):
+        return datetime.datetime.fromisoformat(sys.argv[1])
+for name, module in list(sys.modules.items()):
+    if name.endswith("botocore.auth"):
+        module.datetime = types.SimpleNamespace(datetime=Then)
+then, sys.argv = Then.utcnow(), sys.argv[1:]
+Then.utcnow = classmethod(lambda cls: then)
+sys.exit(awscli.clidriver.main())
+"""
+
+
+def test_tokens_are_those_of_the_aws_command(rds, aws, cluster, start_pgweir):
+    """The same text for the same inputs and clock."""
+    proxy = start_pgweir(sections(rds, cluster))
+    assert ask(proxy) == "SELECT 1"
+    said = run(["/usr/bin/python3", "-c", AWS_AT, clock_of(rds.tokens[0]).isoformat(), "rds", "generate-db-auth-token", "--hostname",
+                NAME, "--port", "5432", "--username", "app", "--region", "eu-west-1"])
+    assert said.stdout.strip() == rds.tokens[0]

@@ -112,7 +112,7 @@ static void profiles_that_lead_nowhere_are_named(void **state)
 		"[profile self]\nrole_arn = a\nsource_profile = self\n"
 		"[profile odd]\nrole_arn = a\ncredential_source = Moon\n");
 	assert_refused("round", "more than 6 roles");
-	assert_refused("sso", "SSO is not supported");
+	assert_refused("sso", "logs in through SSO, which takes a person: let it have role_arn");
 	assert_refused("half", "without source_profile");
 	assert_refused("self", "has no keys");
 	assert_refused("odd", "\"Moon\" is none that AWS has");

@@ -81,7 +81,10 @@ static void assert_opened_with(const char *password, unsigned connections)
 
 	if (!opened->server)
 		fail_msg("%s", opened->error.text);
-	assert_string_equal(opened->server->target->credentials->password, password);
+	/* The server lets nobody else in, and the connection does not remember it. */
+	assert_string_equal(wanted, password);
+	assert_null(opened->server->target->credentials->password);
+	assert_string_equal(opened->server->target->credentials->secret, "s");
 	assert_int_equal(fixture_connections(), connections);
 	assert_int_equal(opened->error_body.size, 0);
 }

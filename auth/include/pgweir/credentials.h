@@ -60,6 +60,9 @@ bool credentials_in_force(const struct credentials *credentials) MUST_USE;
 /* For credentials of a secret with tokens: the same user with this one. They are not of the secret any more. */
 struct credentials *credentials_with_token(const struct credentials *credentials, const char *token) MUST_USE;
 
+/* The same without what proves anything: for a connection that has logged in, and may live for long. */
+struct credentials *credentials_without_values(const struct credentials *credentials) MUST_USE;
+
 /* True if they hold more than the role's name. */
 bool credentials_can_prove(const struct credentials *credentials);
 
