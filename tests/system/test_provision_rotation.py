@@ -88,6 +88,18 @@ def test_an_apply_that_is_killed_at_any_step_goes_on(world, start_pgweir):
             waiting.assert_nobody_noticed()
 
 
+def test_a_secret_file_that_is_gone_comes_back(world):
+    """Its record knows what it has said, also after a rotation."""
+    sections = world.sections(**SINGLE)
+    assert report(world.folder, sections, "apply")["status"] == 0 and report(world.folder, sections, "rotate", "hevo")["status"] == 0
+    before = secret_value(world.folder / "hevo.json")
+    (world.folder / "hevo.json").unlink()
+    checked = report(world.folder, sections, "check")
+    assert checked["status"] == 1 and any("has no value" in what for what in kinds(checked, "change"))
+    assert report(world.folder, sections, "apply")["state"] == "clean"
+    assert secret_value(world.folder / "hevo.json") == before and logs_in(world, before)
+
+
 def test_mending_that_is_killed_at_any_step_goes_on_and_nobody_notices(world, start_pgweir):
     sections = world.sections("master", **SINGLE, settings="work_mem=7MB", member_of="pg_monitor")
     assert report(world.folder, sections, "apply")["status"] == 0
