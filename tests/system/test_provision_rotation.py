@@ -60,7 +60,7 @@ def test_a_rotation_that_is_killed_at_any_step_goes_on_and_nobody_notices(world,
             assert done["status"] == 0 and done["rotated"] and logs_in(world, after), (point, done)
             assert after["password"] != before["password"]
             assert "going on" in done["progress"] or point == "after-finish"
-            clients.go_on_anew()
+        clients.go_on_anew()
     clients.assert_nobody_noticed()
     checked = report(world.folder, sections, "check")
     assert (checked["status"], kinds(checked, "change", "blocked")) == (0, []), checked
