@@ -6,7 +6,8 @@
  *  - A pending password that logs in has been set already. What was not committed is set again.
  *  - Finishing moves the stage away from the version that was current when it began; if another has moved it, that fails.
  * Until then the current version stays what it was. With one user (single) it no longer logs in once the new password is
- * set, and the pending one does; with two (alternating) it goes on logging in all the time. */
+ * set, and the pending one does; where a later step fails it is set back. With two (alternating) it goes on logging in all
+ * the time. */
 #include <string.h>
 
 #include "pgweir/clock.h"
@@ -81,7 +82,7 @@ static bool plan_password(struct work *work, const char *user, struct plan *plan
 		buf_fini(&sql);
 		return false;
 	}
-	plan_add(plan, STEP_CHANGE, "", mem_printf("role %s gets the pending password", user), buf_take_text(&sql));
+	plan_add(plan, STEP_CHANGE, "", mem_printf("role %s gets another password", user), buf_take_text(&sql));
 	plan->steps[plan->count - 1].mask_at = mask_at;
 	return true;
 }
@@ -100,17 +101,16 @@ static bool plan_set(struct work *work, const char *user, struct plan *plan, str
 	return !clone || work_plan_one(work, user, work->role, LOGIN_UNKNOWN, plan, error);
 }
 
-static bool set_once(struct work *work, const char *user, struct error *error)
+static bool set_once(struct work *work, const struct lease_value *value, struct error *error)
 {
+	const char *user = work_user_of(work, value);
 	struct plan plan = { 0 };
 
-	work_note(work, "%s: setting the password of %s", work->section->name, user);
-	work->setting = &work->pending;
+	work->setting = value;
 	bool good = plan_set(work, user, &plan, error) && work_run(work, &plan, error);
 
 	work->setting = NULL;
 	plan_fini(&plan);
-	work_crash_point(work, "after-set");
 	return good;
 }
 
@@ -120,10 +120,27 @@ static bool set_password(struct work *work, struct error *error)
 
 	if (work_try_login(work, user, work->pending.password, error) == LOGIN_GOOD)
 		return true;
-	if (!set_once(work, user, error))
+	work_note(work, "%s: setting the password of %s", work->section->name, user);
+	if (!set_once(work, &work->pending, error))
 		return false;
+	work_crash_point(work, "after-set");
 	work_judge_verifier(work, work_try_login(work, user, work->pending.password, error));
-	return !work->scram_only || set_once(work, user, error);
+	return !work->scram_only || set_once(work, &work->pending, error);
+}
+
+/* The rotation has failed, and with one user the server may have the new password already: what everybody reads must log in.
+ * Where it cannot be told which version is current everything is left as it is: pgweir's own clients find the right one. */
+static void set_back(struct work *work)
+{
+	struct error error;
+
+	if (work->section->strategy != PROVISION_STRATEGY_SINGLE || !work_read_secret(work, &error) || !work->current.password)
+		return;
+	if (work_try_login(work, work_user_of(work, &work->current), work->current.password, &error) != LOGIN_WRONG_PASSWORD)
+		return;
+	work_note(work, "%s: setting the password of the current version again", work->section->name);
+	if (!set_once(work, &work->current, &error))
+		work_note(work, "%s: the current version does not log in: %s", work->section->name, error.text);
 }
 
 /* --- Test --- */
@@ -215,6 +232,12 @@ static bool take_steps(struct work *work, struct error *error)
 	return wait_for_replicas(work, error) && finish(work, error);
 }
 
+static void give_up(struct work *work, struct error *error)
+{
+	set_back(work);
+	error_prepend(error, "the rotation is not finished, and goes on when it is run again");
+}
+
 void provision_rotate(const struct provision_run *run, const struct config_provision *section, struct provision_report *report)
 {
 	struct work work;
@@ -224,7 +247,7 @@ void provision_rotate(const struct provision_run *run, const struct config_provi
 		if (take_steps(&work, error))
 			work_succeed(&work, PROVISION_CLEAN);
 		else
-			error_prepend(error, "the rotation is not finished, and goes on when it is run again");
+			give_up(&work, error);
 	}
 	work_close(&work);
 }

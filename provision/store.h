@@ -44,7 +44,8 @@ void stored_text_fini(struct stored_text *text);
 /* A secret that does not exist, with its first version and its tags; current at once. */
 bool store_create(struct store *store, const char *version, const char *text, const char *provision, const char *role,
 	struct error *error) MUST_USE;
-/* A further version. SQLSTATE 42710 in `error`: there is one of that id with another text. */
+/* A further version. SQLSTATE 42710 in `error`: there is one of that id with another text. What is current afterwards is to
+ * be read: it may be what an earlier run has begun to store. */
 bool store_put(struct store *store, const char *version, const char *text, enum secret_stage stage, struct error *error)
 	MUST_USE;
 /* Makes a pending version the current one, if `from` is still that. */

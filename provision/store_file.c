@@ -273,11 +273,28 @@ static bool add_version(struct secret_record *record, const void *arg, struct er
 	return true;
 }
 
+/* A file that is not there, of which the record knows what it is to say: the process ended between the two, or somebody has
+ * removed it. It comes back as it was. */
+static bool bring_back(struct store *store, bool *done, struct error *error)
+{
+	struct secret_record record;
+	bool present, good = load_record(store, &record, &present, error);
+	const char *text = record.versions[SECRET_CURRENT].text;
+
+	*done = good && !present && text;
+	good = good && (!*done || replace_file(store->secret->path, text, error));
+	secret_record_fini(&record);
+	return good;
+}
+
 /* The record first: were the file at `path` written first, a crash would leave a value that nobody has tagged. */
 static bool file_put(struct store *store, const char *version, const char *text, enum secret_stage stage, struct error *error)
 {
 	const struct addition addition = { .id = version, .text = text, .stage = stage };
+	bool done = false;
 
+	if (stage == SECRET_CURRENT && (!bring_back(store, &done, error) || done))
+		return done;
 	return change_record(store, add_version, &addition, error)
 		&& (stage != SECRET_CURRENT || replace_file(store->secret->path, text, error));
 }

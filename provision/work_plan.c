@@ -74,7 +74,7 @@ static void plan_secret(const struct work *work, struct plan *plan)
 	if (work->stored.state == STORED_MISSING)
 		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s does not exist: it is created, with a new password", place), NULL);
 	if (work->stored.state == STORED_EMPTY)
-		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s has no value: it gets a new password", place), NULL);
+		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s has no value: it gets one", place), NULL);
 	if (work->stored.state == STORED_DELETED)
 		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s is scheduled for deletion: it is restored", place), NULL);
 	if (work->stored.foreign)

@@ -271,7 +271,7 @@ class Traffic:
             self.ask(user, connection)
             time.sleep(0.02)
 
-    def go_on(self, logins: int = 3) -> None:
+    def go_on(self, logins: int = 2) -> None:
         """Until so many more clients of each user have logged in and asked, or something fails."""
         before = {user: (self.logins[user], self.queries[user]) for user in self.secrets}
         wait_until(lambda: self.failed_logins or all(

@@ -113,8 +113,9 @@ def test_a_service_that_hangs_delays_neither_the_console_nor_the_end(world, serv
     proxy.stop(timeout_s=10)            # Three tries of five seconds would be more than that.
 
 
-def test_an_outage_in_the_middle_of_a_rotation_leaves_the_current_version_working(world, service):
-    sections = world.sections(secret=world.secret, user="hevo", profile="read-only", owners="migrator", strategy="alternating")
+@pytest.mark.parametrize("strategy", ["single", "alternating"])
+def test_an_outage_in_the_middle_of_a_rotation_leaves_the_current_version_working(world, service, strategy):
+    sections = world.sections(secret=world.secret, user="hevo", profile="read-only", owners="migrator", strategy=strategy)
     assert do(world, sections, "apply")["status"] == 0
     service.fault("deny", operation="UpdateSecretVersionStage")
     failed = do(world, sections, "rotate", "hevo")

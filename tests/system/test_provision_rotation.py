@@ -60,7 +60,7 @@ def test_a_rotation_that_is_killed_at_any_step_goes_on_and_nobody_notices(world,
             assert done["status"] == 0 and done["rotated"] and logs_in(world, after), (point, done)
             assert after["password"] != before["password"]
             assert "going on" in done["progress"] or point == "after-finish"
-            clients.go_on_anew()
+        clients.go_on_anew()
     clients.assert_nobody_noticed()
     checked = report(world.folder, sections, "check")
     assert (checked["status"], kinds(checked, "change", "blocked")) == (0, []), checked
@@ -86,6 +86,18 @@ def test_an_apply_that_is_killed_at_any_step_goes_on(world, start_pgweir):
             waiting.go_on()
             waiting.end()
             waiting.assert_nobody_noticed()
+
+
+def test_a_secret_file_that_is_gone_comes_back(world):
+    """Its record knows what it has said, also after a rotation."""
+    sections = world.sections(**SINGLE)
+    assert report(world.folder, sections, "apply")["status"] == 0 and report(world.folder, sections, "rotate", "hevo")["status"] == 0
+    before = secret_value(world.folder / "hevo.json")
+    (world.folder / "hevo.json").unlink()
+    checked = report(world.folder, sections, "check")
+    assert checked["status"] == 1 and any("has no value" in what for what in kinds(checked, "change"))
+    assert report(world.folder, sections, "apply")["state"] == "clean"
+    assert secret_value(world.folder / "hevo.json") == before and logs_in(world, before)
 
 
 def test_mending_that_is_killed_at_any_step_goes_on_and_nobody_notices(world, start_pgweir):

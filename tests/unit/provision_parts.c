@@ -212,6 +212,26 @@ static void promoting_is_refused_where_another_version_is_current_by_now(void **
 	store_close(&store);
 }
 
+/* The process ended after the record was written and before the file was; or somebody has removed the file. */
+static void a_file_that_is_missing_comes_back_as_the_record_has_it(void **state)
+{
+	struct store *store = store_open(&secret, NULL, &error);
+	struct stored stored;
+
+	(void)state;
+	assert_true(store_create(store, "v1", "first", "p", "role", &error));
+	assert_int_equal(unlink(path), 0);
+	assert_true(store_describe(store, &stored, &error));
+	assert_int_equal(stored.state, STORED_EMPTY);
+	stored_fini(&stored);
+	assert_true(store_put(store, "v1", "made anew", SECRET_CURRENT, &error));
+	assert_true(store_describe(store, &stored, &error));
+	assert_int_equal(stored.state, STORED_GOOD);
+	stored_fini(&stored);
+	assert_stored(store, SECRET_CURRENT, "first");
+	store_close(&store);
+}
+
 /* The process ended after the file was replaced and before the record was. */
 static void a_pending_version_whose_text_is_in_the_file_is_current(void **state)
 {
@@ -272,6 +292,7 @@ int main(void)
 		cmocka_unit_test(a_privilege_of_nothing_and_a_setting_without_a_value_are_errors),
 		cmocka_unit_test_setup_teardown(a_created_secret_is_current_private_and_tagged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(promoting_is_refused_where_another_version_is_current_by_now, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_file_that_is_missing_comes_back_as_the_record_has_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_pending_version_whose_text_is_in_the_file_is_current, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_somebody_has_written_by_hand_is_current, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_deleted_secret_can_be_restored, set_up, tear_down),
