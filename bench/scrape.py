@@ -63,6 +63,8 @@ class CountedBench(targets.Bench):
         target = self.pgweir(targets.Settings(empty_databases=pools, threads=2))
         for _ in range(scrapes):
             scrape(http_port)
+        target.process.terminate()
+        target.process.wait(300)            # callgrind writes its counts.
         self.stop([target])
         totals = {path.name[-2:]: int(re.search(r"^totals: (\d+)", path.read_text(), re.M)[1]) / 1e6
                   for path in self.folder.glob(f"{self.counts.name}-*")}
