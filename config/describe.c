@@ -14,7 +14,7 @@ static const char *const applies_texts[] = {
 	[APPLIES_RESTART] = "after a restart",
 };
 
-/* --- The reference --- */
+/* --- What a reference says of each key, whatever it is made of --- */
 
 static void describe_words(const struct setting *setting, FILE *out)
 {
@@ -38,16 +38,6 @@ static void describe_form(const struct setting *setting, FILE *out)
 	describe_words(setting, out);
 	describe_default(setting, out);
 	fprintf(out, "; applies %s%s", applies_texts[setting->applies], setting->secret ? "; never shown" : "");
-}
-
-static void describe_setting(const struct setting *setting, FILE *out)
-{
-	fprintf(out, "### %s\n\n%s\n", setting->name, setting->summary);
-	if (setting->detail)
-		fprintf(out, "%s\n", setting->detail);
-	fputc('\n', out);
-	describe_form(setting, out);
-	fputs(".\n\n", out);
 }
 
 static void visit_row(const struct section_type *type, const struct setting *setting, settings_row_cb *callback, void *arg)
@@ -83,16 +73,31 @@ const char settings_head[] =
 	"Times are a number of seconds, decimals allowed, or a number with `us`, `ms`, `s`, `min`, `h` or `d`; 0 switches a\n"
 	"timeout off. Paths are relative to the folder of the main file.\n\n";
 
+/* --- As Markdown --- */
+
+struct reference {
+	FILE *out;
+	const char *section;            /* Of the row before. */
+};
+
+static void print_row(const struct settings_row *row, void *arg)
+{
+	struct reference *reference = arg;
+	FILE *out = reference->out;
+
+	if (reference->section != row->section)
+		fprintf(out, row->section_named ? "## [%s NAME]\n\n%s\n\n" : "## [%s]\n\n%s\n\n", row->section, row->section_summary);
+	reference->section = row->section;
+	fprintf(out, "### %s\n\n%s\n%s%s\n%s.\n\n", row->key, row->summary, row->detail ? row->detail : "", row->detail ? "\n" : "",
+		row->form);
+}
+
 void settings_describe(FILE *out)
 {
-	fprintf(out, "# Settings\n\n%s", settings_head);
-	for (int kind = 0; kind < SECTION_KINDS; kind++) {
-		const struct section_type *type = &section_types[kind];
+	struct reference reference = { .out = out };
 
-		fprintf(out, type->named ? "## [%s NAME]\n\n%s\n\n" : "## [%s]\n\n%s\n\n", type->word, type->summary);
-		for (size_t i = 0; i < *type->count; i++)
-			describe_setting(&type->settings[i], out);
-	}
+	fprintf(out, "# Settings\n\n%s", settings_head);
+	settings_rows(print_row, &reference);
 }
 
 /* --- The sample --- */

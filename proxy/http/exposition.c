@@ -5,6 +5,8 @@
 
 #include "pgweir/utf8.h"
 
+enum { DIGITS_MAX = 20 };      /* Of a uint64_t. */
+
 static const char *const words[] = {
 	[METRIC_COUNTER] = "counter",
 	[METRIC_GAUGE] = "gauge",
@@ -52,22 +54,30 @@ void exposition_begin(struct exposition *to, const struct metric *metric)
 		buf_printf(&to->out, "# UNIT %s %s\n", metric->name, metric->unit);
 }
 
-/* buf_printf() would be most of the time that a thousand pools take. */
-static void put_number(struct buf *out, uint64_t value)
+static char *put_text(char *to, const char *text, size_t size)
 {
-	char digits[20];
+	memcpy(to, text, size);
+	return to + size;
+}
+
+/* Writes at most DIGITS_MAX bytes, and returns what is behind them. */
+static char *put_digits(char *to, uint64_t value)
+{
+	char digits[DIGITS_MAX];
 	size_t at = sizeof(digits);
 
 	do
 		digits[--at] = (char)('0' + value % 10);
 	while ((value /= 10) != 0);
-	buf_append(out, digits + at, sizeof(digits) - at);
+	return put_text(to, digits + at, sizeof(digits) - at);
 }
 
-static char *put_text(char *to, const char *text, size_t size)
+/* buf_printf() would be most of the time that a thousand pools take. */
+static void put_number(struct buf *out, uint64_t value)
 {
-	memcpy(to, text, size);
-	return to + size;
+	char *start = buf_reserve(out, DIGITS_MAX);
+
+	out->size += (size_t)(put_digits(start, value) - start);
 }
 
 static void put_name(struct exposition *to, const char *suffix, const char *labels, const char *more)
@@ -134,32 +144,56 @@ void exposition_count_of(struct exposition *to, const char *label, const char *v
 	buf_fini(&labels);
 }
 
-/* le="0.000064" and so on; made once, since a thousand pools ask for it ninety thousand times. */
-static const char *bound_label(unsigned bucket)
-{
-	static char labels[HISTOGRAM_BOUNDS][24];
+/* What follows le=": its digits, and what is before the count. */
+struct bound {
+	char text[24];
+	size_t size;
+};
 
-	if (!labels[bucket][0])
-		snprintf(labels[bucket], sizeof(labels[bucket]), "le=\"%u.%06u\"", (unsigned)(histogram_bound_us(bucket) / 1000000),
-			(unsigned)(histogram_bound_us(bucket) % 1000000));
-	return labels[bucket];
+/* Made once, since a thousand pools ask for it ninety thousand times. */
+static const struct bound *bound_at(unsigned bucket)
+{
+	static struct bound bounds[HISTOGRAM_BOUNDS];
+	struct bound *bound = &bounds[bucket];
+
+	if (!bound->size)
+		bound->size = (size_t)snprintf(bound->text, sizeof(bound->text), "%u.%06u\"} ",
+			(unsigned)(histogram_bound_us(bucket) / 1000000), (unsigned)(histogram_bound_us(bucket) % 1000000));
+	return bound;
 }
 
-/* Every bound, or every other one. */
-void exposition_histogram(struct exposition *to, const char *labels, const struct histogram *histogram, uint64_t sum_us)
+/* Every bound, or every other one. All lines begin alike, and there is room for them before the first is written. */
+static uint64_t put_buckets(struct exposition *to, const char *labels, const struct histogram *histogram)
 {
 	unsigned step = to->metric->type == METRIC_FINE_HISTOGRAM ? 1 : 2;
+	struct buf begin = { 0 };
 	uint64_t below = 0;
+
+	buf_printf(&begin, "%s_bucket{%s%sle=\"", to->metric->name, labels, *labels ? "," : "");
+	char *start = buf_reserve(&to->out, HISTOGRAM_BOUNDS * (begin.size + sizeof(((struct bound *)NULL)->text) + DIGITS_MAX + 1));
+	char *at = start;
 
 	for (unsigned i = 0; i < HISTOGRAM_BOUNDS; i++) {
 		below += histogram->counts[i];
 		if (i % step)
 			continue;
-		put_count(to, "_bucket", labels, bound_label(i), below);
+		const struct bound *bound = bound_at(i);
+
+		at = put_text(put_text(at, begin.bytes, begin.size), bound->text, bound->size);
+		at = put_digits(at, below);
+		*at++ = '\n';
 	}
-	below += histogram->counts[HISTOGRAM_BOUNDS];
-	put_count(to, "_bucket", labels, "le=\"+Inf\"", below);
-	put_count(to, "_count", labels, "", below);
+	to->out.size += (size_t)(at - start);
+	buf_fini(&begin);
+	return below;
+}
+
+void exposition_histogram(struct exposition *to, const char *labels, const struct histogram *histogram, uint64_t sum_us)
+{
+	uint64_t count = put_buckets(to, labels, histogram) + histogram->counts[HISTOGRAM_BOUNDS];
+
+	put_count(to, "_bucket", labels, "le=\"+Inf\"", count);
+	put_count(to, "_count", labels, "", count);
 	put_seconds(to, "_sum", labels, sum_us);
 }
 
