@@ -355,6 +355,32 @@ static void a_replica_beyond_the_limit_leaves_at_once_and_returns_when_it_has_be
 	assert_int_equal(state.barred[READS_LAG], 1);
 }
 
+/* Four looks a second at everybody, of whom nobody writes; archive_timeout switches segments every minute, behind which the primary
+ * inserts after a page header that no replica replays. */
+static void an_idle_hour_is_not_taken_for_lag(void **unused)
+{
+	enum { SECOND_US = 1000 * 1000, LOOK_US = SECOND_US / 4 };
+	const uint64_t segment = UINT64_C(16) << 20;
+	uint64_t at_us = SECOND_US;
+
+	(void)unused;
+	settle();
+	state.limits = (struct cluster_limits){ 1 * SECOND_US, 0, SECOND_US };
+	for (uint64_t look = 0; look < 3600 * 4; look++, at_us += LOOK_US) {
+		uint64_t start = segment * (2 + look / 240);
+
+		stands_at(A, OBSERVED_PRIMARY, at_us, start + 40);
+		stands_at(B, OBSERVED_REPLICA, at_us + 1, start);
+		stands_at(C, OBSERVED_REPLICA, at_us + 2, start + 40);
+	}
+	for (int reason = 0; reason < READS_COUNT; reason++)
+		assert_int_equal(state.barred[reason], 0);
+	assert_int_equal(state.hosts[B].reads, READS_ALLOWED);
+	assert_int_equal(state.hosts[B].lag_bytes, 0);
+	assert_int_equal(state.hosts[B].fresh_as_of_us, at_us - LOOK_US);
+	assert_int_equal(state.hosts[B].times_barred, 0);
+}
+
 /* Else it would come and go with every look. */
 static void a_replica_that_is_only_just_within_the_limit_does_not_return(void **unused)
 {
@@ -509,6 +535,7 @@ int main(void)
 		TEST(samples_of_a_primary_that_is_down_hold_until_there_is_another),
 		TEST(a_replica_that_has_replayed_all_gets_fresher_with_each_look_at_the_primary),
 		TEST(a_replica_beyond_the_limit_leaves_at_once_and_returns_when_it_has_been_well_for_a_while),
+		TEST(an_idle_hour_is_not_taken_for_lag),
 		TEST(a_replica_that_is_only_just_within_the_limit_does_not_return),
 		TEST(bytes_are_a_limit_of_their_own),
 		TEST(a_lost_connection_or_an_old_look_takes_the_reads_away),
