@@ -13,7 +13,7 @@ need_check=(libcmocka-dev pgbouncer:pgbouncer python3-asyncpg python3-botocore p
 want_check=(awscli node:nodejs npm:npm go:golang-go javac:default-jdk-headless clang:clang clang-format:clang-format
 	clang-tidy:clang-tidy libclang-rt-dev golang-github-lib-pq-dev libpg-query-dev libpostgresql-jdbc-java
 	prometheus-pgbouncer-exporter:prometheus-pgbouncer-exporter python3-prometheus-client promtool:prometheus
-	chromium:chromium mandoc:mandoc python3-alembic python3-django python3-jsonschema python3-yaml zsh:zsh fish:fish
+	chromium:chromium mandoc:mandoc python3-alembic python3-django python3-yaml zsh:zsh fish:fish
 	pgcli:pgcli)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
