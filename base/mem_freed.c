@@ -3,7 +3,9 @@
  * Failure story: libpq, libcurl, OpenSSL and the C library copy passwords and do not wipe them, and most offer no allocator to
  * choose. So what a thread frees that has said so is wiped here, whoever calls, and handed to the allocator that is next in
  * line, be it the C library's or one that is preloaded. Threads that have not said so, the workers above all, pay for one
- * comparison. What realloc() leaves behind is not seen here. A sanitizer has a free() of its own, and keeps it. */
+ * comparison. No library keeps a password in more than a few pages, so larger pieces, of which a page of metrics takes many,
+ * go as they are; those of our own that hold secrets are wiped by whoever frees them. What realloc() leaves behind is not seen
+ * here. A sanitizer has a free() of its own, and keeps it. */
 #include "pgweir/mem.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -31,6 +33,8 @@ bool mem_wipe_freed(void)
 
 typedef void free_function(void *memory);
 
+enum { LARGEST = 65536 };
+
 static _Thread_local bool wipes;
 
 bool mem_wipe_freed(void)
@@ -54,8 +58,10 @@ static free_function *next_free(void)
 
 void free(void *memory)         /* lint: allocators, this is one. lint: symbol-prefix, it is C's. */
 {
-	if (memory && wipes)
-		explicit_bzero(memory, malloc_usable_size(memory));
+	size_t size = memory && wipes ? malloc_usable_size(memory) : 0;
+
+	if (size && size <= LARGEST)
+		explicit_bzero(memory, size);
 	next_free()(memory);
 }
 
