@@ -121,10 +121,11 @@ def main() -> int:
         proxy.start()
         cancel_ms = sorted(cancel_of_one_of_1000_ms(proxy) for _ in range(5))[2]
         print(f"one of 1,000 queued clients is cancelled in {cancel_ms:.1f} ms (median of 5)", flush=True)
-        over, counts = threading.Event(), [Count() for _ in range(20)]
+        over, calm, counts = threading.Event(), threading.Event(), [Count() for _ in range(20)]
         threads = [threading.Thread(target=work, args=(proxy, number, count, over)) for number, count in enumerate(counts)]
-        threads.append(threading.Thread(target=disturb, args=(proxy, cluster, over)))
-        for thread in threads:
+        # The server that it restarts last dies with this thread (PR_SET_PDEATHSIG): it has to outlive the others.
+        disturber = threading.Thread(target=disturb, args=(proxy, cluster, calm))
+        for thread in [*threads, disturber]:
             thread.start()
         began, early_kib = time.monotonic(), 0
         while not over.wait(10) and time.monotonic() - began < MINUTES * 60:
@@ -137,6 +138,8 @@ def main() -> int:
         over.set()
         for thread in threads:
             thread.join(60)
+        calm.set()
+        disturber.join(60)
         wrong = [each for count in counts for each in count.wrong]
         print("\n".join(wrong[:50]))
         grown_kib = proxy.memory_kib() - early_kib if early_kib else 0
