@@ -52,6 +52,8 @@ void attempt_forget_value(struct attempt *attempt, struct server *server)
 	attempt_use(attempt, bare);
 	server_target_unref(&server->target);
 	server->target = server_target_ref(attempt->target);
+	if (server->acts_as)
+		server->acts_as = bare->acts_as;
 	credentials_unref(&bare);
 }
 

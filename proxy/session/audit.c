@@ -344,6 +344,17 @@ void audit_judge_pending(struct session *session)
 	apply(&judging, NULL);
 }
 
+/* What it has run nobody has judged: nobody may have the connection. */
+void audit_left(struct session *session)
+{
+	const struct audit *audit = session->audit;
+
+	if (session->audits && audit && (audit->unread || audit->wrote || audit->called.size)) {
+		session->backend->retire = true;
+		session->backend->retire_reason = CLOSE_SERVER_STATE_REMAINS;
+	}
+}
+
 /* --- Changes of functions --- */
 
 static bool changes_functions(const char *tag, const char *what)

@@ -89,6 +89,7 @@ void audit_load_failed(struct session *session);
 void audit_loaded(struct session *session);
 void audit_asks(struct session *session);
 void audit_learned(struct session *session, const struct state *now, uint32_t pins);
+void audit_left(struct session *session);               /* Its client goes, and keeps it no longer. */
 void audit_free(struct session *session);
 
 /* sequences.c */

@@ -195,6 +195,7 @@ static void let_go_of_backend(struct session *session, enum close_reason reason)
 
 	if (!backend)
 		return;
+	audit_left(session);
 	session->backend = NULL;
 	session->share->session_linked--;
 	if (is_servers_fault(reason))

@@ -303,6 +303,28 @@ def test_a_catalog_that_cannot_be_read_makes_every_function_doubtful(server, pro
     other.close()
 
 
+def waits_for_a_lock(cluster) -> bool:
+    return bool(cluster.primary.sql(f"SELECT 1 FROM pg_stat_activity WHERE datname = '{DATABASE}' AND wait_event_type = 'Lock'"))
+
+
+def test_who_leaves_before_its_functions_are_known_leaves_nothing_to_others(server, proxy, cluster):
+    """The question is cancelled. What the function did nobody has judged, so nobody gets the connection."""
+    server(body("f", "SET work_mem = '11MB'; SET LOCAL app.tenant = 'x';"))
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    with cluster.primary.connect(DATABASE) as holder:
+        holder.execute("BEGIN; LOCK TABLE pg_event_trigger IN ACCESS EXCLUSIVE MODE")
+        assert raw.good(client.ask("SELECT f()"))
+        wait_until(lambda: waits_for_a_lock(cluster), what="the question waits")
+        client.close()
+        wait_until(lambda: not waits_for_a_lock(cluster), what="the question is cancelled")
+    other = pgweir.raw("one")
+    assert other.value("SHOW work_mem") == "4MB"
+    assert other.value("SELECT current_setting('app.tenant', true) IS NULL") == "t"
+    assert "cleaning_failed" not in pgweir.log()
+    other.close()
+
+
 def test_execute_of_a_statement_that_sql_prepared_is_seen_through(server, proxy):
     server(body("f", "SET work_mem = '11MB';"))
     pgweir = proxy()
