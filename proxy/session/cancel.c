@@ -97,6 +97,18 @@ static struct session *find(struct worker *worker, const struct login_cancel *ca
 	return NULL;
 }
 
+/* A question of our own behind a transaction is not what the client wants to end; a cancel of it could come late, and hit
+ * what the client asks next. */
+static bool works_for_client(const struct session *session)
+{
+	const struct requests *requests = &session->backend->requests;
+
+	for (uint32_t i = 0; i < requests_count(requests); i++)
+		if (!(requests_at(requests, i)->flags & REQUEST_INJECTED))
+			return true;
+	return session->held.size > 0;
+}
+
 void session_cancel(struct session *session)
 {
 	if (session->state == SESSION_WAITING) {
@@ -104,7 +116,7 @@ void session_cancel(struct session *session)
 		session_fail_waiting(session, "57014", "canceling statement due to user request", NULL);
 		return;
 	}
-	if (session->backend && session->backend->requests.count)
+	if (session->backend && works_for_client(session))
 		pool_cancel(session->backend);
 }
 
