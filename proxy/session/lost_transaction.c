@@ -280,7 +280,7 @@ static bool answer_parse(struct session *session, const char *body, const char *
 /* SQL has its own, which are not looked at here. */
 static bool is_known(const struct session *session, const char *name)
 {
-	return session->share->settings.max_prepared_statements == 0 || session->sql_prepared || session->pins
+	return !session->tracks_statements || session->sql_prepared || session->pins
 		|| (*name && state_statement(session->settings, name));
 }
 

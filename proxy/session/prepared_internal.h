@@ -6,7 +6,7 @@
 
 static inline bool prepared_tracks(const struct session *session)
 {
-	return session->mode != POOL_MODE_SESSION && session->share->settings.max_prepared_statements > 0;
+	return session->tracks_statements;
 }
 
 static inline struct outbox *prepared_outbox(struct session *session)

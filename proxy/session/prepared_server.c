@@ -35,8 +35,10 @@ void prepared_put_parse(struct session *session, const char *name, const char *r
 void prepared_make_room(struct session *session)
 {
 	struct backend *backend = session->backend;
+	/* A reload may have brought it to nothing meanwhile. */
+	size_t most = session->share->settings.max_prepared_statements ? (size_t)session->share->settings.max_prepared_statements : 1;
 
-	while (prepared_count(&backend->prepared) >= (size_t)session->share->settings.max_prepared_statements) {
+	while (prepared_count(&backend->prepared) >= most) {
 		struct statement *oldest = statement_ref(prepared_oldest(&backend->prepared));
 		struct statement_name *name = statement_name_new("", oldest);
 

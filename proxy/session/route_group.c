@@ -65,7 +65,7 @@ static void judge_parse(struct walk *walk, const char *body, const char *end)
 {
 	const char *text = behind_text(body, end);
 	const char *types = text ? behind_text(text, end) : NULL;
-	bool pins = *body && walk->session->share->settings.max_prepared_statements == 0;
+	bool pins = *body && !walk->session->tracks_statements;
 
 	add(walk, !types || pins ? ROUTE_PIPELINE : route_judge_text(walk->session, text, (size_t)(types - text)));
 }

@@ -58,7 +58,7 @@ static unsigned judge_beginning(const struct session *session, const char *text,
 	if (modes & READS_SERIALIZABLE)
 		return ROUTE_SERIALIZABLE;
 	/* A statement whose Parse would pin the session must not pin it to a replica. */
-	return read_only && session->share->settings.max_prepared_statements > 0 ? ROUTE_READ_ONLY : ROUTE_TRANSACTION;
+	return read_only && session->tracks_statements ? ROUTE_READ_ONLY : ROUTE_TRANSACTION;
 }
 
 /* --- Texts --- */

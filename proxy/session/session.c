@@ -70,6 +70,8 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->guest = pool_guest_get(session->share, login->user);
 	session->share->session_count++;
 	session->mode = (uint8_t)(login->replication ? POOL_MODE_SESSION : session->guest->settings.mode);
+	/* Whatever a reload makes of it: a client's statements stay. */
+	session->tracks_statements = session->mode != POOL_MODE_SESSION && session->share->settings.max_prepared_statements > 0;
 	session->pins = session->mode == POOL_MODE_SESSION ? PIN_BIT(PIN_SESSION_MODE) : 0;
 	session->replication = login->replication;
 	session->secret = login->secret;

@@ -94,6 +94,20 @@ def test_reload_adds_a_database_and_disturbs_no_session(start_pgweir):
     idle.close()
 
 
+def test_a_reload_takes_no_prepared_statement_away(start_pgweir):
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client = proxy.raw("app")
+    for name in "a", "b":
+        assert raw.good(client.ask(raw.parse(f"SELECT '{name}'", name=name) + raw.sync()))
+    proxy.sections["pgweir"]["max_prepared_statements"] = 0
+    proxy.reload()
+    wait_until(lambda: {"0"} == {row["value"] for row in proxy.show("CONFIG") if row["key"] == "max_prepared_statements"},
+               what="the reload is done")
+    for name in "a", "b", "a":
+        assert raw.rows_of(client.ask(raw.bind(name=name) + raw.execute() + raw.sync())) == [[name]]
+    client.close()
+
+
 def test_reload_of_a_removed_database_lets_its_sessions_end(start_pgweir):
     proxy = start_pgweir({"database app": {}, "database gone": {"dbname": "app"}})
     client = proxy.raw("gone")
