@@ -131,6 +131,7 @@ static void look_through(struct doctor *doctor, struct config *config)
 	auth_start(loop);
 	secrets_start(loop, ignore_change, NULL);
 	secrets_configure(config);
+	secrets_publish_keys(config, true);
 	bool good = auth_configure(config, &problems);
 
 	report_problems(doctor, "authentication", &problems);

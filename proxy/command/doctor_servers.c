@@ -5,6 +5,7 @@
 #include "ask.h"
 #include "doctor.h"
 #include "pgweir/credentials.h"
+#include "pgweir/key_passphrase.h"
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
 
@@ -41,13 +42,18 @@ static const char *advice_for(const char *sqlstate)
 static struct pgclient_sync *open_host(const struct config *config, const struct config_tls *tls, const struct config_host *host,
 	const struct login *login, struct error *error)
 {
+	char *passphrase = key_passphrase_find(tls);
 	struct pgclient_options options = {
 		.host = host->host, .port = host->port, .dbname = login->dbname, .user = login->user, .password = login->password,
 		.sslmode = config_sslmode_word(tls->sslmode), .ssl_ca_file = tls->ca_file, .ssl_cert_file = tls->cert_file,
-		.ssl_key_file = tls->key_file, .application_name = config->application_name ? config->application_name : "pgweir doctor",
+		.ssl_key_file = tls->key_file, .ssl_key_passphrase = passphrase,
+		.application_name = config->application_name ? config->application_name : "pgweir doctor",
 	};
 
-	return ask_open(&options, error);
+	struct pgclient_sync *client = ask_open(&options, error);
+
+	mem_secret_free(passphrase);
+	return client;
 }
 
 /* --- Hosts --- */
