@@ -295,6 +295,22 @@ def test_a_proxy_is_used_for_the_service_and_not_for_metadata(aws, environment, 
     assert "DescribeSecret" in show(tmp_path) and aws.requests("metadata")
 
 
+@pytest.mark.parametrize("version", [2, 1])
+def test_the_machines_region_counts_where_nothing_else_says_one(aws, environment, tmp_path, version):
+    """Signatures name it: with another one the look-alike refuses them. STS is asked there, too."""
+    aws.put(ID, value(OLD))
+    aws.identity.roles[ROLE] = Role(ROLE, external_id="ext-1")
+    environment.delenv("AWS_REGION")
+    environment.delenv("AWS_DEFAULT_REGION")
+    assert "no region: set it in the [secret], or AWS_REGION" in show(tmp_path)
+    environment.delenv("AWS_EC2_METADATA_DISABLED")
+    if version == 1:
+        aws.identity.metadata_v1, aws.identity.metadata_token_status = True, 403
+    assert "username  rotated" in show(tmp_path, role_arn=ROLE, external_id="ext-1")
+    paths = [request["secret"] for request in aws.requests("metadata")]
+    assert paths == ["/latest/api/token", "/latest/meta-data/placement/region"]
+
+
 def test_what_was_current_long_ago_lets_no_client_in(aws, environment, role, start_pgweir):
     """AWSPREVIOUS stays for months; a start of pgweir is no rotation."""
     aws.clock_offset_s = -200

@@ -20,10 +20,10 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 
 
 class Rds:
-    """Takes tokens for NAME alone, over TLS alone, as the user that they were made for."""
+    """Takes tokens for one name alone, over TLS alone, as the user that they were made for."""
 
     def __init__(self, aws, certificates):
-        self.aws, self.tokens, self.refusals, self.mood = aws, [], [], None
+        self.aws, self.tokens, self.refusals, self.mood, self.name = aws, [], [], None, NAME
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.server_cert, certificates.server_key)
         self.server = raw.FakeServer(on_startup=self.log_in, tls=context)
@@ -36,7 +36,7 @@ class Rds:
             assert isinstance(backend.sock, ssl.SSLSocket), "a token in clear text"
             if self.mood == "once" and len(set(self.tokens)) == 1:
                 raise Refused("ExpiredTokenException", "the first token is not liked here")
-            self.aws.check_rds_token(token, f"{NAME}:5432", backend.startup["user"])
+            self.aws.check_rds_token(token, f"{self.name}:5432", backend.startup["user"])
         except (Refused, AssertionError) as refusal:
             self.refusals.append(str(refusal))
             backend.send(raw.error_response("28P01", 'PAM authentication failed for user "app"', "FATAL"))
@@ -90,6 +90,15 @@ def test_a_refused_token_is_made_anew_once(rds, aws, cluster, start_pgweir):
     proxy = start_pgweir(sections(rds, cluster))
     wait_until(lambda: works(proxy), 20, "the second token is taken")
     assert len(set(rds.tokens)) >= 2
+
+
+def test_the_machines_region_counts_for_a_host_whose_name_has_none(rds, aws, cluster, start_pgweir, monkeypatch):
+    rds.name = "db.internal"
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    wanted = sections(rds, cluster, iam_host="localhost=db.internal:5432")
+    proxy = start_pgweir(wanted)
+    assert ask(proxy) == "SELECT 1" and not rds.refusals
+    assert len(aws.requests("metadata")) == 2
 
 
 def works(proxy) -> bool:
