@@ -10,6 +10,7 @@ from harness import raw
 from harness.aws import ACCOUNT
 from harness.aws_identity import Role
 from harness.aws_signature import Refused
+from harness.pgweir import binary
 from harness.process import run, wait_until
 
 pytestmark = pytest.mark.ours
@@ -130,6 +131,36 @@ def test_probes_and_auth_query_have_tokens_too(rds, aws, cluster, start_pgweir):
     with pytest.raises(raw.ServerError):
         proxy.raw("app", "nobody", password="x")
     assert users_of(rds) == {"probe", "asks"} and not rds.refusals
+
+
+def test_the_doctor_logs_in_with_tokens(rds, cluster, tmp_path):
+    """As probe, as admin and to the database: each has one of its own."""
+    path = tmp_path / "pgweir.ini"
+    path.write_text(f"""
+[pgweir]
+listen_addr = 127.0.0.1
+[cluster main]
+hosts = localhost:{rds.server.port}
+probe_user = probe
+probe_secret = iam
+admin_user = master
+admin_secret = iam
+server_tls_ca_file = {cluster.certificates.ca}
+[database app]
+cluster = main
+user = app
+secret = iam
+[secret iam]
+provider = rds-iam
+iam_host = {NAME}:5432
+""")
+    said = run([binary(), "doctor", "-c", path], check=False).stdout
+    assert users_of(rds) == {"probe", "master", "app"} and len(set(rds.tokens)) == 3 and not rds.refusals, said
+    assert "admin_user master: logs in at localhost" in said and "database app as app: logs in at localhost" in said
+    assert not [token for token in rds.tokens if token in said]
+    rds.name = "another"
+    said = run([binary(), "doctor", "-c", path], check=False).stdout
+    assert "admin_user master: at localhost" in said and "PAM authentication failed" in said
 
 
 def users_of(rds) -> set:
