@@ -63,7 +63,7 @@ def test_a_key_that_does_not_open_leaves_the_former_in_use(start_pgweir, cluster
                           "secret rotated": {"provider": "file", "path": secret}})
     encrypt(cluster.certificates.server_key, key, "neither")
     write(secret, NEW)
-    wait_until(lambda: 'does not hold its passphrase' in proxy.log(), what="the log says so")
+    wait_until(lambda: "does not hold its passphrase" in proxy.log(), what="the log says so")
     assert proxy.raw("app", tls=True).value("SELECT 1") == "1"
 
 
@@ -78,6 +78,26 @@ def test_clients_are_told_to_come_again_while_there_is_no_passphrase(start_pgwei
     client.close()
     write(secret, OLD)
     wait_until(lambda: "the key has been read again" in proxy.log(), what="the passphrase is there")
+    assert proxy.raw("app", tls=True).value("SELECT 1") == "1"
+
+
+def test_a_reload_whose_secret_does_not_open_the_key_changes_nothing(start_pgweir, cluster, tmp_path):
+    """That secret is new: it has been read by the time that the key is, and is forgotten again."""
+    write(tmp_path / "right", OLD)
+    write(tmp_path / "wrong", NEW)
+    key = encrypt(cluster.certificates.server_key, tmp_path / "tls.key", OLD)
+    proxy = start_pgweir({"pgweir": towards_clients(cluster, key, client_tls_key_secret="right"),
+                          "secret right": {"provider": "file", "path": tmp_path / "right"}})
+    proxy.sections["pgweir"]["client_tls_key_secret"] = "wrong"
+    proxy.sections["secret wrong"] = {"provider": "file", "path": tmp_path / "wrong"}
+    proxy.reload()
+    wait_until(lambda: "configuration not reloaded" in proxy.log(), what="the reload is refused")
+    assert "does not hold its passphrase" in proxy.log()
+    assert [row["name"] for row in proxy.show("SECRETS")] == ["right"]
+    assert proxy.raw("app", tls=True).value("SELECT 1") == "1"
+    write(tmp_path / "wrong", OLD)
+    proxy.reload()
+    wait_until(lambda: "configuration reloaded" in proxy.log(), what="the reload is taken")
     assert proxy.raw("app", tls=True).value("SELECT 1") == "1"
 
 
