@@ -9,6 +9,7 @@
 #include "auth_state.h"
 #include "credentials_internal.h"
 #include "pgweir/clock.h"
+#include "pgweir/key_passphrase.h"
 #include "pgweir/list.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
@@ -133,6 +134,7 @@ static void connect_with(const struct credentials *credentials, const struct err
 		host_failed(source, error);
 		return;
 	}
+	char *passphrase = key_passphrase_find(&database->server_tls);
 	struct pgclient_options options = {
 		.host = host->host,
 		.port = host->port,
@@ -144,6 +146,7 @@ static void connect_with(const struct credentials *credentials, const struct err
 		.ssl_ca_file = database->server_tls.ca_file,
 		.ssl_cert_file = database->server_tls.cert_file,
 		.ssl_key_file = database->server_tls.key_file,
+		.ssl_key_passphrase = passphrase,
 		.application_name = source->config->application_name,
 		/* Nothing that a role or database has set may decide which functions and tables the query sees. */
 		.options = "-c search_path=pg_catalog",
@@ -151,6 +154,7 @@ static void connect_with(const struct credentials *credentials, const struct err
 	};
 
 	source->client = pgclient_new(source->control, &options, connection_changed, source);
+	mem_secret_free(passphrase);
 }
 
 static void connect_to_host(struct lookup_source *source)

@@ -39,7 +39,8 @@ struct pgclient {
 	struct loop *loop;
 	pgclient_cb *callback;
 	void *arg;
-	char *host, *dbname, *user, *password, *sslmode, *ca_file, *cert_file, *key_file, *application_name, *options;
+	char *host, *dbname, *user, *password, *sslmode, *ca_file, *cert_file, *key_file, *key_passphrase, *application_name;
+	char *options;
 	uint16_t port;
 	struct resolution *resolution;
 	PGconn *conn;
@@ -111,6 +112,7 @@ void pgclient_free(struct pgclient **client)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		mem_free(texts[i]);
 	mem_secret_free(gone->password);
+	mem_secret_free(gone->key_passphrase);
 	mem_free(gone);
 }
 
@@ -233,11 +235,11 @@ static PGconn *start_connection(const struct pgclient *client, const char *hosts
 {
 	char port[8];
 	const char *names[] = { "host", "hostaddr", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert",
-		"sslkey", "application_name", "options", "gssencmode", "client_encoding", "passfile", NULL };
+		"sslkey", "sslpassword", "application_name", "options", "gssencmode", "client_encoding", "passfile", NULL };
 	/* Neither Kerberos nor a password file of whoever runs us: only what the configuration says. */
 	const char *values[] = { hosts, addresses, port, client->dbname, client->user, client->password, client->sslmode,
-		client->ca_file, client->cert_file, client->key_file, client->application_name, client->options, "disable", "UTF8",
-		"/dev/null/none", NULL };
+		client->ca_file, client->cert_file, client->key_file, client->key_passphrase, client->application_name,
+		client->options, "disable", "UTF8", "/dev/null/none", NULL };
 
 	snprintf(port, sizeof(port), "%u", client->port);
 	return PQconnectStartParams(names, values, 0);
@@ -254,7 +256,8 @@ static void connect_to(struct pgclient *client, const char *hosts, const char *a
 	client->state = STATE_CONNECTING;
 	client->conn = start_connection(client, hosts, addresses);
 	mem_secret_free(client->password);
-	client->password = NULL;
+	mem_secret_free(client->key_passphrase);
+	client->password = client->key_passphrase = NULL;
 	CHECK(client->conn);
 	if (PQstatus(client->conn) == CONNECTION_BAD) {
 		pgclient_take_text(&client->failure, "08006", PQerrorMessage(client->conn));
@@ -308,6 +311,7 @@ struct pgclient *pgclient_new(struct loop *loop, const struct pgclient_options *
 		.ca_file = mem_strdup(options->ssl_ca_file),
 		.cert_file = mem_strdup(options->ssl_cert_file),
 		.key_file = mem_strdup(options->ssl_key_file),
+		.key_passphrase = mem_secret_dup(options->ssl_key_passphrase),
 		.application_name = mem_strdup(options->application_name),
 		.options = mem_strdup(options->options),
 	};

@@ -44,10 +44,10 @@ static PGconn *start_connection(const struct pgclient_options *options)
 	char port[8];
 	/* Neither Kerberos nor a password file of whoever runs us: only what the configuration says. */
 	const char *names[] = { "host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey",
-		"application_name", "options", "gssencmode", "client_encoding", "passfile", NULL };
+		"sslpassword", "application_name", "options", "gssencmode", "client_encoding", "passfile", NULL };
 	const char *values[] = { options->host, port, options->dbname, options->user, options->password, options->sslmode,
-		options->ssl_ca_file, options->ssl_cert_file, options->ssl_key_file, options->application_name, options->options,
-		"disable", "UTF8", "/dev/null/none", NULL };
+		options->ssl_ca_file, options->ssl_cert_file, options->ssl_key_file, options->ssl_key_passphrase,
+		options->application_name, options->options, "disable", "UTF8", "/dev/null/none", NULL };
 
 	snprintf(port, sizeof(port), "%u", options->port);
 	return PQconnectStartParams(names, values, 0);

@@ -67,11 +67,29 @@ void resolve_either(const struct resolution *resolution, const struct section *s
 	problems_error(resolution->problems, &later->place, "%s and %s cannot both be set", first, second);
 }
 
+static void check_key_secret(const struct resolution *resolution, const struct section *section,
+	const struct config_tls *tls, const char *prefix)
+{
+	char *key = mem_printf("%s_key_secret", prefix);
+	const struct entry *entry = section_entry(section, key);
+	const struct section *secret = entry && entry->value ? source_find(resolution->source, SECTION_SECRET, entry->value) : NULL;
+	const struct entry *provider = secret ? section_entry(secret, "provider") : NULL;
+
+	resolve_reference(resolution, section, key, SECTION_SECRET);
+	if (entry && tls->key_secret && !tls->key_file)
+		problems_error(resolution->problems, &entry->place, "%s needs %s_key_file", key, prefix);
+	if (provider && provider->value && strcmp(provider->value, "rds-iam") == 0)
+		problems_error(resolution->problems, &entry->place, "%s: provider rds-iam makes tokens, and no passphrase", key);
+	mem_free(key);
+}
+
 void resolve_check_tls(const struct resolution *resolution, const struct section *section, const struct config_tls *tls,
 	const char *prefix)
 {
 	if (section && !tls->cert_file != !tls->key_file)
 		problems_error(resolution->problems, &section->place, "%s_cert_file and %s_key_file go together", prefix, prefix);
+	if (section)
+		check_key_secret(resolution, section, tls, prefix);
 }
 
 /* --- [pgweir] --- */

@@ -92,7 +92,8 @@ const struct setting settings_secret[] = {
 	  .summary = "static: the value itself." },
 	{ .name = "region", AS_TEXT(struct config_secret, region), .inherits = "what AWS's SDKs would take",
 	  .summary = "AWS region.",
-	  .detail = "Else that of the ARN or of the RDS host, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's." },
+	  .detail = "Else that of the ARN or of the RDS host, `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's, "
+	            "that of the EC2 machine." },
 	{ .name = "json_key", AS_TEXT(struct config_secret, json_key),
 	  .summary = "Member of the JSON value that holds the password, where it has another name.",
 	  .detail = "Or that holds a URL, or an object with all of the login; `a.b` leads into objects. In a folder: the file." },

@@ -225,6 +225,10 @@ const struct setting settings_pgweir[] = {
 	  .summary = "Certificate shown to clients, with its chain." },
 	{ .name = "client_tls_key_file", AS_PATH(struct config, client_tls.key_file), .applies = APPLIES_NEW_CONNECTIONS,
 	  .summary = "Private key of client_tls_cert_file." },
+	{ .name = "client_tls_key_secret", AS_TEXT(struct config, client_tls.key_secret), .applies = APPLIES_NEW_CONNECTIONS,
+	  .summary = "Name of the [secret] with the passphrase of client_tls_key_file.",
+	  .detail = "For a key that is encrypted. A key that has got another passphrase is taken when the secret changes, and by "
+	            "RELOAD." },
 	{ .name = "client_tls_ca_file", AS_PATH(struct config, client_tls.ca_file), .applies = APPLIES_NEW_CONNECTIONS,
 	  .summary = "Certificates that sign those of clients." },
 	{ .name = "client_tls_protocols", AS_LIST(struct config, client_tls.protocols), .default_text = "secure",
@@ -251,6 +255,10 @@ const struct setting settings_pgweir[] = {
 	  .summary = "Certificate shown to servers." },
 	{ .name = "server_tls_key_file", AS_PATH(struct config, server_tls.key_file), .applies = APPLIES_NEW_CONNECTIONS,
 	  .summary = "Private key of server_tls_cert_file." },
+	{ .name = "server_tls_key_secret", AS_TEXT(struct config, server_tls.key_secret), .applies = APPLIES_NEW_CONNECTIONS,
+	  .summary = "Name of the [secret] with the passphrase of server_tls_key_file.",
+	  .detail = "For a key that is encrypted. A key that has got another passphrase is taken when the secret changes, and by "
+	            "RELOAD." },
 	{ .name = "server_tls_protocols", AS_LIST(struct config, server_tls.protocols), .default_text = "secure",
 	  .words = protocol_words, .applies = APPLIES_NEW_CONNECTIONS,
 	  .summary = "TLS versions offered to servers, comma-separated." },

@@ -12,6 +12,7 @@ void tls_copy(struct config_tls *to, const struct config_tls *from)
 		.ca_file = mem_strdup(from->ca_file),
 		.cert_file = mem_strdup(from->cert_file),
 		.key_file = mem_strdup(from->key_file),
+		.key_secret = mem_strdup(from->key_secret),
 		.ciphers = mem_strdup(from->ciphers),
 		.ciphers13 = mem_strdup(from->ciphers13),
 		.protocols = mem_strdup(from->protocols),
@@ -26,8 +27,8 @@ static bool same(const char *a, const char *b)
 bool tls_equal(const struct config_tls *a, const struct config_tls *b)
 {
 	return a->sslmode == b->sslmode && same(a->ca_file, b->ca_file) && same(a->cert_file, b->cert_file)
-		&& same(a->key_file, b->key_file) && same(a->ciphers, b->ciphers) && same(a->ciphers13, b->ciphers13)
-		&& same(a->protocols, b->protocols);
+		&& same(a->key_file, b->key_file) && same(a->key_secret, b->key_secret) && same(a->ciphers, b->ciphers)
+		&& same(a->ciphers13, b->ciphers13) && same(a->protocols, b->protocols);
 }
 
 bool tls_is_rds(const struct config_host *hosts, size_t count)

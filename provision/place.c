@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "pgweir/clock.h"
+#include "pgweir/key_passphrase.h"
 #include "pgweir/mem.h"
 #include "pgweir/secrets.h"
 #include "pgweir/tokens.h"
@@ -18,16 +19,18 @@ static struct pgclient_sync *connect_to(const struct place *place, const struct 
 	const char *user, const char *password, struct error *error)
 {
 	const struct config_tls *tls = &place->cluster->server_tls;
+	char *passphrase = key_passphrase_find(tls);
 	struct pgclient_options options = {
 		.host = host->host, .port = host->port, .dbname = dbname, .user = user, .password = password,
 		.sslmode = config_sslmode_word(tls->sslmode), .ssl_ca_file = tls->ca_file, .ssl_cert_file = tls->cert_file,
-		.ssl_key_file = tls->key_file, .application_name = "pgweir provision",
+		.ssl_key_file = tls->key_file, .ssl_key_passphrase = passphrase, .application_name = "pgweir provision",
 		/* Whatever the role has set for itself: names are looked up as they are meant. */
 		.options = "-c search_path=pg_catalog -c statement_timeout=0 -c lock_timeout=30s -c default_transaction_read_only=off",
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 	};
 	struct pgclient_sync *client = pgclient_sync_open(&options, place->stop, error);
 
+	mem_secret_free(passphrase);
 	if (!client)
 		error_prepend(error, "%s:%u as %s", host->host, host->port, user);
 	return client;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "pgweir/clock.h"
+#include "pgweir/key_passphrase.h"
 #include "pgweir/map.h"
 #include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
@@ -299,6 +300,7 @@ static void connect_with(const struct credentials *credentials, const struct err
 		failed(probe, error, true);
 		return;
 	}
+	char *passphrase = key_passphrase_find(tls);
 	struct pgclient_options options = {
 		.host = probe->host->host,
 		.port = probe->host->port,
@@ -309,12 +311,14 @@ static void connect_with(const struct credentials *credentials, const struct err
 		.ssl_ca_file = tls->ca_file,
 		.ssl_cert_file = tls->cert_file,
 		.ssl_key_file = tls->key_file,
+		.ssl_key_passphrase = passphrase,
 		.application_name = probe->config->application_name,
 		.options = "-c search_path=pg_catalog",
 		.connect_timeout_ms = timeout_ms(probe),
 	};
 
 	probe->client = pgclient_new(probe->loop, &options, connection_changed, probe);
+	mem_secret_free(passphrase);
 }
 
 static void open_connection(struct probe *probe)

@@ -3,6 +3,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "aws_region.h"
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
@@ -24,6 +25,7 @@ struct aws *aws_open(struct loop *loop)
 	aws->loop = loop;
 	aws->http = http_new(loop);
 	list_init(&aws->identities);
+	list_init(&aws->region.asks);
 	opened = aws;
 	return aws;
 }
@@ -36,6 +38,7 @@ void aws_close(struct aws **aws)
 	if (!gone || --gone->references)
 		return;
 	CHECK(list_empty(&gone->identities));
+	aws_region_fini(gone);
 	http_free(&gone->http);
 	if (opened == gone)
 		opened = NULL;

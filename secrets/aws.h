@@ -13,6 +13,12 @@ struct aws {
 	struct loop *loop;
 	struct http *http;
 	struct list identities;         /* aws_identity.c */
+	struct {
+		struct list asks;
+		struct http_call *call;
+		char *name;
+		uint64_t failed_us;     /* When it was asked for in vain; 0: never. */
+	} region;                       /* aws_region.c */
 	int64_t offset_s;               /* What AWS's clock shows more than ours. */
 };
 

@@ -3,9 +3,9 @@
  * web identity's token lives for an hour, and tools rewrite profiles. */
 #include "aws_acquire_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "aws_metadata.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 
@@ -179,25 +179,6 @@ static void refused(struct aws_acquire *acquire, const struct http_answer *answe
 		fail(acquire);
 }
 
-/* "Once" for what a service without tokens says: then without one, unless that is forbidden. */
-static bool metadata_has_no_tokens(const struct aws_acquire *acquire, const struct http_answer *answer)
-{
-	const char *forbidden = getenv("AWS_EC2_METADATA_V1_DISABLED");
-
-	return acquire->step == STEP_METADATA_TOKEN
-		&& (answer->status == 403 || answer->status == 404 || answer->status == 405)
-		&& !(forbidden && strcmp(forbidden, "true") == 0);
-}
-
-static char *one_line(const struct http_answer *answer)
-{
-	size_t size = 0;
-
-	while (size < answer->body.size && answer->body.bytes[size] >= ' ' && answer->body.bytes[size] < 127)
-		size++;
-	return mem_strndup(answer->body.size ? answer->body.bytes : "", size);
-}
-
 static void go_to(struct aws_acquire *acquire, enum acquire_step step)
 {
 	acquire->step = step;
@@ -205,13 +186,14 @@ static void go_to(struct aws_acquire *acquire, enum acquire_step step)
 	begin(acquire);
 }
 
-static void answered(struct http_answer *answer, void *arg)
+void aws_acquire_answered(struct http_answer *answer, void *arg)
 {
 	struct aws_acquire *acquire = arg;
 	const char *body = answer->body.bytes ? answer->body.bytes : "";
 
 	acquire->call = NULL;
-	if (metadata_has_no_tokens(acquire, answer)) {
+	/* Once: then without one. */
+	if (acquire->step == STEP_METADATA_TOKEN && aws_metadata_has_no_tokens(answer)) {
 		go_to(acquire, STEP_METADATA_ROLE);
 		return;
 	}
@@ -221,11 +203,11 @@ static void answered(struct http_answer *answer, void *arg)
 	}
 	switch (acquire->step) {
 	case STEP_METADATA_TOKEN:
-		acquire->metadata_token = one_line(answer);
+		acquire->metadata_token = aws_metadata_line(answer);
 		go_to(acquire, STEP_METADATA_ROLE);
 		return;
 	case STEP_METADATA_ROLE:
-		acquire->metadata_role = one_line(answer);
+		acquire->metadata_role = aws_metadata_line(answer);
 		go_to(acquire, STEP_METADATA_KEYS);
 		return;
 	case STEP_CONTAINER:
@@ -240,7 +222,7 @@ static void answered(struct http_answer *answer, void *arg)
 
 void aws_acquire_send(struct aws_acquire *acquire, const struct http_request *request)
 {
-	acquire->call = http_start(acquire->aws->http, request, answered, acquire);
+	acquire->call = http_start(acquire->aws->http, request, aws_acquire_answered, acquire);
 }
 
 char *aws_acquire_read_token(struct aws_acquire *acquire, const char *path)

@@ -6,14 +6,14 @@
 #include <unistd.h>
 
 #include "aws_acquire_internal.h"
+#include "aws_metadata.h"
+#include "aws_region.h"
 #include "aws_sign.h"
 #include "pgweir/mem.h"
 
 enum {
 	STS_TIMEOUT_MS = 10 * 1000,
 	CONTAINER_TIMEOUT_MS = 2000,
-	METADATA_TIMEOUT_MS = 1000,
-	METADATA_TIMEOUT_MAX_S = 60,
 	HEADERS_MAX = 6,
 };
 
@@ -98,6 +98,9 @@ static bool find_sts(struct aws_acquire *acquire)
 	if (acquire->sts.url)
 		return true;
 	char *region = aws_region_find(acquire->region, NULL, acquire->profiles, acquire->profile);
+
+	if (!region)
+		region = mem_strdup(aws_region_known(acquire->aws));
 	bool good = aws_place_find(&acquire->sts, AWS_STS, region, NULL, acquire->profiles, acquire->profile,
 		&acquire->error);
 
@@ -197,43 +200,13 @@ bool aws_acquire_ask_container(struct aws_acquire *acquire)
 
 /* --- EC2 --- */
 
-static const char *metadata_base(void)
-{
-	const char *endpoint = getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-	const char *mode = getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
-
-	if (endpoint && *endpoint)
-		return endpoint;
-	return mode && strcasecmp(mode, "ipv6") == 0 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
-}
-
-static uint64_t metadata_timeout_ms(void)
-{
-	const char *text = getenv("AWS_METADATA_SERVICE_TIMEOUT");
-	unsigned long seconds = text ? strtoul(text, NULL, 10) : 0;
-
-	return seconds && seconds <= METADATA_TIMEOUT_MAX_S ? seconds * 1000 : METADATA_TIMEOUT_MS;
-}
-
 bool aws_acquire_ask_metadata(struct aws_acquire *acquire)
 {
-	static const char folder[] = "latest/meta-data/iam/security-credentials/";
-	const char *base = metadata_base();
-	const char *slash = base[strlen(base) - 1] == '/' ? "" : "/";
 	const char *role = acquire->step == STEP_METADATA_KEYS ? acquire->metadata_role : "";
-	bool is_token = acquire->step == STEP_METADATA_TOKEN;
-	char *url = is_token ? mem_printf("%s%slatest/api/token", base, slash)
-		: mem_printf("%s%s%s%s", base, slash, folder, role);
-	struct headers headers = { 0 };
-	struct http_request request = {
-		.method = is_token ? "PUT" : "GET", .url = url, .timeout_ms = metadata_timeout_ms(), .direct = true,
-	};
+	char *path = mem_printf("latest/meta-data/iam/security-credentials/%s", role);
 
-	if (is_token)
-		add_header(&headers, mem_strdup("X-aws-ec2-metadata-token-ttl-seconds: 21600"));
-	else if (acquire->metadata_token)
-		add_header(&headers, mem_printf("X-aws-ec2-metadata-token: %s", acquire->metadata_token));
-	send_off(acquire, &request, &headers);
-	mem_free(url);
+	acquire->call = acquire->step == STEP_METADATA_TOKEN ? aws_metadata_ask_token(acquire->aws, aws_acquire_answered, acquire)
+		: aws_metadata_ask(acquire->aws, path, acquire->metadata_token, aws_acquire_answered, acquire);
+	mem_free(path);
 	return true;
 }

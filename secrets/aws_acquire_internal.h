@@ -43,6 +43,7 @@ bool aws_acquire_ask_container(struct aws_acquire *acquire) MUST_USE;
 bool aws_acquire_ask_metadata(struct aws_acquire *acquire) MUST_USE;
 
 /* The answer comes to aws_acquire.c. */
+void aws_acquire_answered(struct http_answer *answer, void *arg);
 void aws_acquire_send(struct aws_acquire *acquire, const struct http_request *request);
 /* A small file's text without the line's end; NULL: `acquire->error`. */
 char *aws_acquire_read_token(struct aws_acquire *acquire, const char *path) MUST_USE;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "aws_place.h"
+#include "aws_region.h"
 #include "aws_sign.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
@@ -33,7 +34,9 @@ struct aws_call {
 	struct loop_timer timer;
 	struct aws_answer answer;
 	unsigned tries;
+	struct aws_region_ask *region;
 	bool keys_renewed, clock_learned, unplaced;
+	bool nowhere;                   /* There is no region. */
 	aws_call_cb *callback;
 	void *arg;
 };
@@ -46,6 +49,7 @@ static void free_call(struct aws_call *call)
 {
 	aws_ask_cancel(&call->ask);
 	http_cancel(&call->http);
+	aws_region_cancel(&call->region);
 	loop_timer_stop(&call->timer);
 	aws_keys_unref(&call->keys);
 	aws_place_fini(&call->place);
@@ -216,16 +220,6 @@ static void ask_keys(struct aws_call *call)
 	call->ask = aws_identity_ask(call->client->identity, got_keys, call);
 }
 
-static void timer_is_up(void *arg)
-{
-	struct aws_call *call = arg;
-
-	if (call->unplaced)
-		end(call);
-	else
-		ask_keys(call);
-}
-
 /* The environment and the files of profiles are read for each call: they may change, and calls are few. */
 static bool find_place(struct aws_call *call)
 {
@@ -233,13 +227,44 @@ static bool find_place(struct aws_call *call)
 	struct aws_profiles *profiles = aws_profiles_load();
 	const char *profile = aws_profile_name(client->profile);
 	char *region = aws_region_find(client->region, client->id, profiles, profile);
+
+	if (!region)
+		region = mem_strdup(aws_region_known(client->aws));
+	call->nowhere = !region;
 	bool good = aws_place_find(&call->place, AWS_SECRETS_MANAGER, region, client->endpoint, profiles, profile,
 		&call->answer.error);
 
+	mem_free(call->ca_file);
 	call->ca_file = mem_strdup(aws_ca_file(profiles, profile));
 	mem_free(region);
 	aws_profiles_free(&profiles);
 	return good;
+}
+
+static void got_region(void *arg)
+{
+	struct aws_call *call = arg;
+
+	call->region = NULL;
+	if (find_place(call))
+		ask_keys(call);
+	else
+		end(call);
+}
+
+/* The first try, or another. Never within aws_call_start(). */
+static void timer_is_up(void *arg)
+{
+	struct aws_call *call = arg;
+
+	if (!call->unplaced) {
+		ask_keys(call);
+		return;
+	}
+	call->region = call->nowhere ? aws_region_ask(call->client->aws, got_region, call) : NULL;
+	call->unplaced = false;
+	if (!call->region)
+		end(call);
 }
 
 struct aws_call *aws_call_start(struct aws_client *client, const char *operation, const char *body, aws_call_cb *callback,

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "aws_metadata.h"
 #include "pgweir/mem.h"
 
 enum { DURATION_MIN_S = 900, DURATION_MAX_S = 43200 };
@@ -68,10 +69,8 @@ static bool take_container(struct aws_chain *chain)
 
 static bool take_metadata(struct aws_chain *chain)
 {
-	const char *off = environment("AWS_EC2_METADATA_DISABLED");
-
 	chain->first = AWS_LINK_METADATA;
-	return !off || strcasecmp(off, "true") != 0;
+	return !aws_metadata_is_disabled();
 }
 
 static void role_fini(struct aws_role *role)

@@ -7,6 +7,7 @@
 
 #include "aws.h"
 #include "aws_place.h"
+#include "aws_region.h"
 #include "aws_sign.h"
 #include "pgweir/clock.h"
 #include "pgweir/map.h"
@@ -38,6 +39,8 @@ struct token_ask {
 	bool anew;
 	struct aws_identity *identity;
 	struct aws_ask *ask;
+	struct aws_region_ask *region_ask;
+	bool nowhere;                   /* There is no region. */
 	struct loop_timer timer;
 	char *region, *key;
 	char *text;                     /* The answer, or */
@@ -89,6 +92,7 @@ static void leave(struct token_ask *ask)
 	list_remove(&ask->link);
 	loop_timer_stop(&ask->timer);
 	aws_ask_cancel(&ask->ask);
+	aws_region_cancel(&ask->region_ask);
 	aws_identity_close(&ask->identity);
 	send_home(ask);
 }
@@ -202,7 +206,16 @@ static void got_keys(struct aws_keys *keys, const struct error *error, void *arg
 
 /* --- Requests --- */
 
-/* Who and where, from the section as it is now. False: the request's error. */
+static char *find_region(const struct aws *aws, const struct config_secret *section, const char *host)
+{
+	struct aws_profiles *profiles = aws_profiles_load();
+	char *region = aws_region_find(section->region, host, profiles, aws_profile_name(section->profile));
+
+	aws_profiles_free(&profiles);
+	return region ? region : mem_strdup(aws_region_known(aws));
+}
+
+/* Who and where, from the section as it is now. False: the request's error, and nothing has changed. */
 static bool prepare(struct token_ask *ask)
 {
 	const struct config_secret *section = secrets_section(ask->secret);
@@ -212,31 +225,49 @@ static bool prepare(struct token_ask *ask)
 	struct aws_who who = {
 		.profile = section->profile, .role_arn = section->role_arn, .external_id = section->external_id,
 	};
-	struct aws_profiles *profiles = aws_profiles_load();
-	char *host = token_host(section->iam_host, ask->host, &ask->port);
+	uint16_t port = ask->port;
+	char *host = token_host(section->iam_host, ask->host, &port);
 
+	ask->region = find_region(service.aws, section, host);
+	ask->nowhere = !ask->region;
+	if (ask->nowhere) {
+		mem_free(host);
+		return error_set(&ask->error, NULL, "no region: set it in [secret %s], or AWS_REGION", ask->secret);
+	}
 	mem_free(ask->host);
 	ask->host = host;
-	ask->region = aws_region_find(section->region, host, profiles, aws_profile_name(section->profile));
-	aws_profiles_free(&profiles);
-	if (!ask->region)
-		return error_set(&ask->error, NULL, "no region: set it in [secret %s], or AWS_REGION", ask->secret);
+	ask->port = port;
 	ask->identity = aws_identity_open(service.aws, &who, ask->region);
 	ask->key = mem_printf("%s\n%s:%u\n%s", ask->secret, host, ask->port, ask->user);
 	return true;
 }
 
+static void got_region(void *arg)
+{
+	struct token_ask *ask = arg;
+
+	ask->region_ask = NULL;
+	if (prepare(ask))
+		ask->ask = aws_identity_ask(ask->identity, got_keys, ask);
+	else
+		leave(ask);
+}
+
 static void arrive(struct loop_letter *letter)
 {
 	struct token_ask *ask = CONTAINER_OF(letter, struct token_ask, letter);
+	bool prepared = service.aws && prepare(ask);
 
-	if (!service.aws || !prepare(ask)) {
+	if (!prepared && ask->nowhere)
+		ask->region_ask = aws_region_ask(service.aws, got_region, ask);
+	if (!prepared && !ask->region_ask) {
 		send_home(ask);
 		return;
 	}
 	list_push_back(&service.asks, &ask->link);
 	loop_timer_init(&ask->timer, service.control, turn_has_come, ask);
-	ask->ask = aws_identity_ask(ask->identity, got_keys, ask);
+	if (prepared)
+		ask->ask = aws_identity_ask(ask->identity, got_keys, ask);
 }
 
 static void drop(struct loop_letter *letter)
@@ -325,6 +356,22 @@ static void make_now(struct aws_keys *keys, const struct error *error, void *arg
 	loop_stop(now->loop);
 }
 
+static void region_is_told(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Waits for what EC2 says, where nothing else says it. */
+static char *wait_for_region(const struct now *now, const struct config_secret *secret)
+{
+	char *region = find_region(now->aws, secret, now->host);
+
+	if (region || !aws_region_ask(now->aws, region_is_told, now->loop))
+		return region;
+	loop_run(now->loop);
+	return find_region(now->aws, secret, now->host);
+}
+
 char *token_make_now(const struct config_secret *secret, const char *host, uint16_t port, const char *user,
 	struct error *error)
 {
@@ -332,11 +379,10 @@ char *token_make_now(const struct config_secret *secret, const char *host, uint1
 		.profile = secret->profile, .role_arn = secret->role_arn, .external_id = secret->external_id,
 	};
 	struct now now = { .loop = loop_new("token"), .port = port, .user = user, .error = error };
-	struct aws_profiles *profiles = aws_profiles_load();
 
 	now.host = token_host(secret->iam_host, host, &now.port);
-	now.region = aws_region_find(secret->region, now.host, profiles, aws_profile_name(secret->profile));
 	now.aws = aws_open(now.loop);
+	now.region = wait_for_region(&now, secret);
 	struct aws_identity *identity = aws_identity_open(now.aws, &who, now.region);
 
 	if (now.region) {
@@ -345,7 +391,6 @@ char *token_make_now(const struct config_secret *secret, const char *host, uint1
 	} else {
 		error_set(error, NULL, "no region: set it in [secret %s], or AWS_REGION", secret->name);
 	}
-	aws_profiles_free(&profiles);
 	aws_identity_close(&identity);
 	aws_close(&now.aws);
 	loop_free(&now.loop);

@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "pgweir/authenticator.h"
+#include "pgweir/lease.h"
 #include "pgweir/loop.h"
 #include "pgweir/mem.h"
 #include "pgweir/secrets.h"
@@ -112,6 +113,11 @@ static void look_at_secrets(struct doctor *doctor, const struct config *config)
 			doctor_say(doctor, DOCTOR_NOTE, where, NULL, "%s", report.warning);
 		else
 			doctor_say(doctor, DOCTOR_GOOD, where, NULL, "%s", report.on_demand ? "makes tokens" : "can be read");
+		/* The service would fetch it on the loop, which does not run here. */
+		if (report.good && secrets_is_remote(secret)) {
+			lease_publish(secret->name, &report.values, NULL);
+			report.values = (struct lease_values){ 0 };
+		}
 		secrets_report_fini(&report);
 		mem_free(where);
 	}

@@ -5,13 +5,16 @@
 #include "ask.h"
 #include "doctor.h"
 #include "pgweir/credentials.h"
+#include "pgweir/key_passphrase.h"
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
+#include "pgweir/tokens.h"
 
 enum { CLOCK_NOTE_MS = 1000, CLOCK_WRONG_MS = 30 * 1000, VERSION_OLDEST = 130000, LAG_NOTE_S = 60 };
 
 struct login {
 	const char *dbname, *user, *password;
+	const char *tokens;             /* The [secret] that makes a token for each login, or NULL. */
 };
 
 /* --- Why a server refuses --- */
@@ -41,13 +44,25 @@ static const char *advice_for(const char *sqlstate)
 static struct pgclient_sync *open_host(const struct config *config, const struct config_tls *tls, const struct config_host *host,
 	const struct login *login, struct error *error)
 {
+	const struct config_secret *tokens = login->tokens ? config_find_secret(config, login->tokens) : NULL;
+	char *token = tokens ? token_make_now(tokens, host->host, host->port, login->user, error) : NULL;
+
+	if (tokens && !token)
+		return NULL;
+	char *passphrase = key_passphrase_find(tls);
 	struct pgclient_options options = {
-		.host = host->host, .port = host->port, .dbname = login->dbname, .user = login->user, .password = login->password,
+		.host = host->host, .port = host->port, .dbname = login->dbname, .user = login->user,
+		.password = token ? token : login->password,
 		.sslmode = config_sslmode_word(tls->sslmode), .ssl_ca_file = tls->ca_file, .ssl_cert_file = tls->cert_file,
-		.ssl_key_file = tls->key_file, .application_name = config->application_name ? config->application_name : "pgweir doctor",
+		.ssl_key_file = tls->key_file, .ssl_key_passphrase = passphrase,
+		.application_name = config->application_name ? config->application_name : "pgweir doctor",
 	};
 
-	return ask_open(&options, error);
+	struct pgclient_sync *client = ask_open(&options, error);
+
+	mem_secret_free(passphrase);
+	mem_secret_free(token);
+	return client;
 }
 
 /* --- Hosts --- */
@@ -287,7 +302,10 @@ static void try_login(const struct cluster_report *report, const struct config_d
 	struct credentials *credentials = credentials_for_server(report->config, database, user, NULL);
 	const struct config_host *host = best_host(report);
 	char *where = mem_printf("database %s as %s", database->name, credentials->user);
-	struct login login = { .dbname = database->dbname, .user = credentials->user, .password = credentials->password };
+	struct login login = {
+		.dbname = database->dbname, .user = credentials->user, .password = credentials->password,
+		.tokens = credentials->on_demand ? credentials->secret : NULL,
+	};
 	struct error error = { 0 };
 	struct pgclient_sync *ask = NULL;
 
@@ -331,6 +349,33 @@ static void try_logins(const struct cluster_report *report, const struct config_
 		try_login(report, database, database->auth_user, true);
 }
 
+/* Provisioning begins with this login. */
+static void try_admin(const struct cluster_report *report)
+{
+	const struct config_cluster *cluster = report->cluster;
+	struct lease *lease = cluster->admin_secret ? lease_find(cluster->admin_secret) : NULL;
+	const struct lease_value *value = lease ? &lease->value : NULL;
+	bool said_by_secret = value && value->username;
+	const struct config_host *host = best_host(report);
+	struct login login = {
+		.dbname = "postgres", .user = said_by_secret ? value->username : cluster->admin_user,
+		.password = value ? value->password : cluster->admin_password,
+		.tokens = lease && lease->on_demand ? cluster->admin_secret : NULL,
+	};
+	char *where = mem_printf("cluster %s, admin_user %s", cluster->name, login.user ? login.user : "");
+	struct error error = { 0 };
+	struct pgclient_sync *ask = login.user ? open_host(report->config, &cluster->server_tls, host, &login, &error) : NULL;
+
+	if (ask)
+		doctor_say(report->doctor, DOCTOR_GOOD, where, NULL, "logs in at %s:%u", host->host, host->port);
+	else if (login.user)
+		doctor_say(report->doctor, DOCTOR_WRONG, where, advice_for(error.sqlstate), "at %s:%u: %s", host->host, host->port,
+			error.text);
+	pgclient_sync_close(&ask);
+	lease_unref(&lease);
+	mem_free(where);
+}
+
 /* --- The whole --- */
 
 static void choose_login(struct cluster_report *report)
@@ -347,6 +392,7 @@ static void choose_login(struct cluster_report *report)
 		.dbname = cluster->probe_dbname,
 		.user = cluster->probe_user ? cluster->probe_user : value ? value->username : NULL,
 		.password = value ? value->password : cluster->probe_password,
+		.tokens = report->lease && report->lease->on_demand ? cluster->probe_secret : NULL,
 	};
 }
 
@@ -364,8 +410,9 @@ static struct credentials *borrow_login(struct cluster_report *report)
 			const char *user = j < config->user_count ? config->users[j].name : database->user;
 			struct credentials *credentials = user ? credentials_for_server(config, database, user, NULL) : NULL;
 
-			if (credentials && credentials->password) {
-				report->login = (struct login){ database->dbname, credentials->user, credentials->password };
+			if (credentials && (credentials->password || credentials->on_demand)) {
+				report->login = (struct login){ database->dbname, credentials->user, credentials->password,
+					credentials->on_demand ? credentials->secret : NULL };
 				return credentials;
 			}
 			credentials_unref(&credentials);
@@ -390,6 +437,7 @@ static void look_at_cluster(struct doctor *doctor, const struct config *config, 
 		look_at_host(&report, &cluster->hosts[i], &report.hosts[i]);
 	judge_roles(&report, where);
 	judge_limits(&report, where);
+	try_admin(&report);
 	for (size_t i = 0; i < config->database_count; i++)
 		if (config->databases[i].cluster == cluster)
 			try_logins(&report, &config->databases[i]);

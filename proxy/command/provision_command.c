@@ -239,6 +239,7 @@ bool provision_command_run(const struct provision_command *command)
 	bool good = true;
 
 	secrets_json_prepare();
+	secrets_publish_keys(command->config, true);
 	json_t *all = json_array();
 
 	if (command->name_count)
@@ -250,5 +251,6 @@ bool provision_command_run(const struct provision_command *command)
 		putchar('\n');
 	}
 	json_decref(all);
+	lease_forget_all();
 	return good;
 }

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "pgweir/key_passphrase.h"
 #include "pgweir/loop.h"
+#include "pgweir/mem.h"
 #include "pgweir/pgclient.h"
 #include "pgweir/secrets.h"
 #include "pgweir/tokens.h"
@@ -91,15 +93,17 @@ static bool try_host(const struct config *config, const struct config_database *
 	};
 	const struct config_tls *tls = &database->server_tls;
 	const char *dbname = database->dbname ? database->dbname : value->dbname ? value->dbname : "postgres";
+	char *passphrase = key_passphrase_find(tls);
 	struct login login = { .loop = loop_new("secret test") };
 	struct pgclient_options options = {
 		.host = host->host, .port = host->port, .dbname = dbname, .user = user, .password = value->password,
 		.sslmode = sslmodes[tls->sslmode], .ssl_ca_file = tls->ca_file, .ssl_cert_file = tls->cert_file,
-		.ssl_key_file = tls->key_file, .application_name = config->application_name,
+		.ssl_key_file = tls->key_file, .ssl_key_passphrase = passphrase, .application_name = config->application_name,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 	};
 	struct pgclient *client = pgclient_new(login.loop, &options, logged_in, &login);
 
+	mem_secret_free(passphrase);
 	loop_run(login.loop);
 	pgclient_free(&client);
 	loop_free(&login.loop);
@@ -187,11 +191,13 @@ bool secret_command_test(const struct config *config, const struct config_secret
 {
 	struct secrets_report report;
 
+	secrets_publish_keys(config, true);
 	secrets_read(secret, &report);
 	if (!report.good)
 		print_report(secret, &report);
 	bool good = report.good && try_all(config, secret, &report);
 
+	lease_forget_all();
 	secrets_report_fini(&report);
 	return good;
 }

@@ -1,14 +1,18 @@
 /* The files that a configuration names, looked at as a start does.
  *
  * Failure story: where a file is missing nothing is said about those it belongs to but that. It may be where pgweir will
- * run, and this may be somewhere else. */
+ * run, and this may be somewhere else. The same goes for keys whose passphrase comes over the network: their secret is not
+ * read, and they are not looked at. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "pgweir/authenticator.h"
 #include "pgweir/control.h"
+#include "pgweir/key_passphrase.h"
+#include "pgweir/lease.h"
 #include "pgweir/mem.h"
+#include "pgweir/secrets.h"
 #include "pgweir/server.h"
 
 static bool is_there(const char *path, struct config_problems *problems)
@@ -56,7 +60,7 @@ static bool check_servers(const struct config *config, struct config_problems *p
 	for (size_t i = 0; i < config->database_count; i++) {
 		const struct config_tls *tls = &config->databases[i].server_tls;
 
-		if (tls->sslmode == SSLMODE_DISABLE || problems->warning_count > warnings || !tls_is_there(tls, problems)
+		if (tls->sslmode == SSLMODE_DISABLE || key_passphrase_is_awaited(tls) || problems->warning_count > warnings || !tls_is_there(tls, problems)
 		    || server_tls_check(tls, &error) || strcmp(error.text, last.text) == 0)
 			continue;
 		last = error;
@@ -69,9 +73,11 @@ static bool check_servers(const struct config *config, struct config_problems *p
 
 bool control_check(const struct config *config, struct config_problems *problems)
 {
+	secrets_publish_keys(config, false);
 	bool users = check_users(config, problems);
 	bool clients = check_clients(config, problems);
 	bool servers = check_servers(config, problems);
 
+	lease_forget_all();
 	return users && clients && servers;
 }

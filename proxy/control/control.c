@@ -91,6 +91,14 @@ static void publish_topology(struct topology *topology)
 	workers_publish_topology(topology);
 }
 
+static void take_back(void)
+{
+	if (!control.config)
+		return;
+	use_logging(control.config);
+	secrets_configure(control.config);
+}
+
 /* Everything that can refuse a snapshot is asked before anything uses it. */
 static bool publish(struct config *config, struct config_problems *problems)
 {
@@ -99,12 +107,16 @@ static bool publish(struct config *config, struct config_problems *problems)
 	bool users = auth_check(config, problems), clients = login_check(config, problems);
 
 	config->generation = ++control.generation;
-	if (!users || !clients || !login_configure(config, problems) || !auth_configure(config, problems))
+	if (!users || !clients)
 		return false;
-	server_tls_reload();
 	use_logging(config);
-	/* Before the first login that needs one. */
+	/* Before the first login that needs one, and before the keys whose passphrases they hold. */
 	secrets_configure(config);
+	if (!login_configure(config, problems) || !auth_configure(config, problems)) {
+		take_back();
+		return false;
+	}
+	server_tls_reload();
 	if (control.config)
 		config_changes(control.config, config, note_change, NULL);
 	routing_configure(config);
@@ -160,6 +172,7 @@ static void secrets_changed(void *arg)
 	workers_wake(UINT64_MAX, pool_worker_adopt_secrets, NULL);
 	routing_renew();
 	auth_secrets_changed();
+	login_secrets_changed();
 	/* Not from within: it may be a snapshot's secrets that are being read. */
 	loop_timer_start(&control.move, 0);
 }

@@ -44,7 +44,7 @@ struct login {
 	struct loop_timer timer;        /* client_login_timeout; later the time for reading the error. */
 	struct buf in;                  /* Of the message being read. No more than that one is ever read. */
 	struct config *config;          /* References, taken at accept. */
-	struct tls_context *tls;        /* NULL: TLS is off. */
+	struct tls_context *tls;        /* NULL: TLS is off, or its key awaits a passphrase. */
 	struct sockaddr_storage address;
 	uint64_t accepted_us;
 	unsigned asked;                 /* LOGIN_ASKED_… bits: what may not be asked again. */

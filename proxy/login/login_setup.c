@@ -1,15 +1,19 @@
 /* The snapshot and the TLS context that new logins start with.
  *
- * Failure story: a certificate that cannot be read is a problem of the reload; logins go on with what they had. */
+ * Failure story: a certificate that cannot be read is a problem of the reload; logins go on with what they had. While the
+ * secret with the key's passphrase has no value there is no context, and whoever asks for TLS is told to come again. */
 #include <pthread.h>
 
 #include "login_internal.h"
+#include "pgweir/key_passphrase.h"
+#include "pgweir/log.h"
 #include "pgweir/mem.h"
 
 static struct {
 	pthread_mutex_t mutex;
 	struct config *config;
-	struct tls_context *tls;        /* NULL: TLS is off. */
+	struct tls_context *tls;        /* NULL: TLS is off, or its key awaits a passphrase. */
+	uint64_t passphrase_version;    /* That `tls` was made with, or tried anew with. */
 } setup = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 static bool add_problem(struct config_problems *problems, const char *text)
@@ -31,6 +35,8 @@ static bool make_context(const struct config_tls *tls, struct tls_context **cont
 	/* Without it any certificate would do. */
 	if (tls->sslmode >= SSLMODE_VERIFY_CA && !tls->ca_file)
 		return add_problem(problems, "client_tls_sslmode: verify-ca and verify-full need client_tls_ca_file");
+	if (key_passphrase_is_awaited(tls))
+		return true;
 	*context = tls_context_server_new(tls, &error);
 	if (*context)
 		return true;
@@ -49,6 +55,7 @@ bool login_check(const struct config *config, struct config_problems *problems)
 
 bool login_configure(struct config *config, struct config_problems *problems)
 {
+	uint64_t version = key_passphrase_version(&config->client_tls);
 	struct tls_context *context;
 
 	if (!make_context(&config->client_tls, &context, problems))
@@ -59,10 +66,36 @@ bool login_configure(struct config *config, struct config_problems *problems)
 
 	setup.config = config_ref(config);
 	setup.tls = context;
+	setup.passphrase_version = version;
 	pthread_mutex_unlock(&setup.mutex);
 	config_unref(&old_config);
 	tls_context_unref(&old_tls);
 	return true;
+}
+
+void login_secrets_changed(void)
+{
+	struct tls_context *context;
+	struct error error;
+	/* Nobody but this thread changes them. */
+	const struct config_tls *tls = setup.config ? &setup.config->client_tls : NULL;
+	uint64_t version = tls ? key_passphrase_version(tls) : 0;
+
+	if (!tls || tls->sslmode == SSLMODE_DISABLE || version == setup.passphrase_version)
+		return;
+	setup.passphrase_version = version;
+	context = tls_context_server_new(tls, &error);
+	if (!context) {
+		log_error("client_tls: the key cannot be taken into use", LOG_TEXT("reason", error.text));
+		return;
+	}
+	pthread_mutex_lock(&setup.mutex);
+	struct tls_context *old = setup.tls;
+
+	setup.tls = context;
+	pthread_mutex_unlock(&setup.mutex);
+	tls_context_unref(&old);
+	log_notable("client_tls: the key has been read again, since its secret has changed");
 }
 
 bool login_setup_current(struct config **config, struct tls_context **tls)

@@ -61,6 +61,9 @@ static enum login_move on_ssl_request(struct login *login)
 
 	if (login->asked & LOGIN_ASKED_SSL)
 		return on_unsupported(login);
+	/* "N" would have clients that only prefer TLS send everything in the clear. */
+	if (!login->tls && !login_is_local(login) && login->config->client_tls.sslmode != SSLMODE_DISABLE)
+		return login_failf(login, "57P03", "TLS is not ready: the secret with the passphrase of the private key has no value");
 	enum login_move move = answer_request(login, LOGIN_ASKED_SSL, accepted ? 'S' : 'N');
 
 	if (move != LOGIN_NEXT || !accepted)

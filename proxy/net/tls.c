@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
+#include "pgweir/key_passphrase.h"
 #include "pgweir/mem.h"
 #include "tls_internal.h"
 
@@ -33,14 +34,64 @@ static bool set_protocols(SSL_CTX *ctx, const char *protocols, struct error *err
 	return true;
 }
 
+/* What the key's file asks for, and what there is to answer. */
+struct key_request {
+	const char *passphrase;
+	bool asked;
+};
+
+/* Without it OpenSSL would ask at the terminal. */
+static int give_passphrase(char *to, int size, int writing, void *arg)
+{
+	struct key_request *request = arg;
+	size_t wanted = request->passphrase ? strlen(request->passphrase) : 0;
+
+	(void)writing;
+	request->asked = true;
+	if (!request->passphrase || wanted > (size_t)size)
+		return -1;
+	memcpy(to, request->passphrase, wanted);
+	return (int)wanted;
+}
+
+static bool key_failed(const struct config_tls *config, const struct key_request *request, struct error *error)
+{
+	if (!request->asked)
+		return ssl_failed(error, "cannot load private key", config->key_file);
+	ERR_clear_error();
+	if (!config->key_secret)
+		return error_set(error, "58000", "private key %s is encrypted: name the [secret] with its passphrase in the "
+			"key_secret beside key_file", config->key_file);
+	if (key_passphrase_is_awaited(config))
+		return error_set(error, "57P03", "private key %s is encrypted, and secret \"%s\" has no value yet", config->key_file,
+			config->key_secret);
+	return error_set(error, "58000", "private key %s is encrypted, and secret \"%s\" does not hold its passphrase",
+		config->key_file, config->key_secret);
+}
+
+static bool load_key(SSL_CTX *ctx, const struct config_tls *config, struct error *error)
+{
+	char *passphrase = key_passphrase_find(config);
+	struct key_request request = { .passphrase = passphrase };
+
+	SSL_CTX_set_default_passwd_cb(ctx, give_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, &request);
+	bool good = SSL_CTX_use_PrivateKey_file(ctx, config->key_file, SSL_FILETYPE_PEM) == 1;
+
+	SSL_CTX_set_default_passwd_cb(ctx, NULL);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+	mem_secret_free(passphrase);
+	return good || key_failed(config, &request, error);
+}
+
 static bool load_files(SSL_CTX *ctx, const struct config_tls *config, struct error *error)
 {
 	if (config->ca_file && !SSL_CTX_load_verify_locations(ctx, config->ca_file, NULL))
 		return ssl_failed(error, "cannot load CA file", config->ca_file);
 	if (config->cert_file && !SSL_CTX_use_certificate_chain_file(ctx, config->cert_file))
 		return ssl_failed(error, "cannot load certificate", config->cert_file);
-	if (config->key_file && SSL_CTX_use_PrivateKey_file(ctx, config->key_file, SSL_FILETYPE_PEM) != 1)
-		return ssl_failed(error, "cannot load private key", config->key_file);
+	if (config->key_file && !load_key(ctx, config, error))
+		return false;
 	if (config->cert_file && config->key_file && !SSL_CTX_check_private_key(ctx))
 		return ssl_failed(error, "private key does not fit the certificate", config->key_file);
 	return true;

@@ -136,7 +136,8 @@ class Load:
 
     `password` is what they know, or what tells it; it may change meanwhile."""
 
-    def __init__(self, proxy, user: str, password, stay: int = 2, come: int = 1):
+    def __init__(self, proxy, user: str, password, stay: int = 2, come: int = 1, dbname: str = "app"):
+        self.dbname = dbname
         self.proxy, self.user, self.password = proxy, user, password
         self.ended, self.failures, self.queries, self.logins = False, [], itertools.count(), 0
         self.threads = [threading.Thread(target=self.run, args=(work,)) for work in [self.stay] * stay + [self.come_and_go] * come]
@@ -168,7 +169,7 @@ class Load:
 
     def connect(self):
         password = self.password() if callable(self.password) else self.password
-        return psycopg.connect(host=self.proxy.host, port=self.proxy.port, dbname="app", user=self.user, password=password,
+        return psycopg.connect(host=self.proxy.host, port=self.proxy.port, dbname=self.dbname, user=self.user, password=password,
                                autocommit=True)
 
     def ask(self, connection) -> None:
@@ -187,8 +188,8 @@ class Load:
             self.logins += 1
 
     def opened(self) -> int:
-        """Server connections so far, as the log tells with log_level = debug."""
-        return self.proxy.log().count("server connection opened")
+        """Server connections of the database so far, as the log tells with log_level = debug."""
+        return self.proxy.log().count(f"server connection opened database={self.dbname} ")
 
     def more(self, logins: int = 4, servers: int = 0) -> None:
         """Until that many more clients have logged in, and that many server connections."""

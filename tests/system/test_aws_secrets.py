@@ -295,6 +295,40 @@ def test_a_proxy_is_used_for_the_service_and_not_for_metadata(aws, environment, 
     assert "DescribeSecret" in show(tmp_path) and aws.requests("metadata")
 
 
+@pytest.mark.parametrize("version", [2, 1])
+def test_the_machines_region_counts_where_nothing_else_says_one(aws, environment, tmp_path, version):
+    """Signatures name it: with another one the look-alike refuses them. STS is asked there, too."""
+    aws.put(ID, value(OLD))
+    aws.identity.roles[ROLE] = Role(ROLE, external_id="ext-1")
+    environment.delenv("AWS_REGION")
+    environment.delenv("AWS_DEFAULT_REGION")
+    assert "no region: set it in the [secret], or AWS_REGION" in show(tmp_path)
+    environment.delenv("AWS_EC2_METADATA_DISABLED")
+    if version == 1:
+        aws.identity.metadata_v1, aws.identity.metadata_token_status = True, 403
+    assert "username  rotated" in show(tmp_path, role_arn=ROLE, external_id="ext-1")
+    paths = [request["secret"] for request in aws.requests("metadata")]
+    assert paths == ["/latest/api/token", "/latest/meta-data/placement/region"]
+
+
+def test_the_doctor_logs_in_with_what_the_service_says(aws, environment, cluster, role, tmp_path):
+    aws.put(ID, value(OLD))
+    path = tmp_path / "pgweir.ini"
+    path.write_text(f"[pgweir]\nlisten_addr = 127.0.0.1\n[cluster main]\nhosts = {cluster.primary.host}:{cluster.primary.port}\n"
+                    "probe_user = rotated\nprobe_secret = s\nadmin_user = rotated\nadmin_secret = s\n[database app]\ncluster = main\n"
+                    f"[user rotated]\nsecret = s\n[secret s]\nprovider = aws-secrets-manager\nid = {ID}\n")
+
+    def diagnose() -> str:
+        return subprocess.run([binary(), "doctor", "-c", path], capture_output=True, text=True, timeout=60, check=False).stdout
+
+    said = diagnose()
+    assert "rotated is no member of pg_monitor" in said
+    assert "admin_user rotated: logs in at" in said and "database app as rotated: logs in at" in said
+    cluster.primary.sql(f"ALTER ROLE rotated PASSWORD '{NEW}'")
+    said = diagnose()
+    assert "logs in at" not in said and said.count("password authentication failed") >= 3, said
+
+
 def test_what_was_current_long_ago_lets_no_client_in(aws, environment, role, start_pgweir):
     """AWSPREVIOUS stays for months; a start of pgweir is no rotation."""
     aws.clock_offset_s = -200

@@ -10,6 +10,7 @@ from harness import raw
 from harness.aws import ACCOUNT
 from harness.aws_identity import Role
 from harness.aws_signature import Refused
+from harness.pgweir import binary
 from harness.process import run, wait_until
 
 pytestmark = pytest.mark.ours
@@ -20,10 +21,10 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 
 
 class Rds:
-    """Takes tokens for NAME alone, over TLS alone, as the user that they were made for."""
+    """Takes tokens for one name alone, over TLS alone, as the user that they were made for."""
 
     def __init__(self, aws, certificates):
-        self.aws, self.tokens, self.refusals, self.mood = aws, [], [], None
+        self.aws, self.tokens, self.refusals, self.mood, self.name = aws, [], [], None, NAME
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.server_cert, certificates.server_key)
         self.server = raw.FakeServer(on_startup=self.log_in, tls=context)
@@ -36,7 +37,7 @@ class Rds:
             assert isinstance(backend.sock, ssl.SSLSocket), "a token in clear text"
             if self.mood == "once" and len(set(self.tokens)) == 1:
                 raise Refused("ExpiredTokenException", "the first token is not liked here")
-            self.aws.check_rds_token(token, f"{NAME}:5432", backend.startup["user"])
+            self.aws.check_rds_token(token, f"{self.name}:5432", backend.startup["user"])
         except (Refused, AssertionError) as refusal:
             self.refusals.append(str(refusal))
             backend.send(raw.error_response("28P01", 'PAM authentication failed for user "app"', "FATAL"))
@@ -92,6 +93,15 @@ def test_a_refused_token_is_made_anew_once(rds, aws, cluster, start_pgweir):
     assert len(set(rds.tokens)) >= 2
 
 
+def test_the_machines_region_counts_for_a_host_whose_name_has_none(rds, aws, cluster, start_pgweir, monkeypatch):
+    rds.name = "db.internal"
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    wanted = sections(rds, cluster, iam_host="localhost=db.internal:5432")
+    proxy = start_pgweir(wanted)
+    assert ask(proxy) == "SELECT 1" and not rds.refusals
+    assert len(aws.requests("metadata")) == 2
+
+
 def works(proxy) -> bool:
     try:
         return ask(proxy) == "SELECT 1"
@@ -121,6 +131,36 @@ def test_probes_and_auth_query_have_tokens_too(rds, aws, cluster, start_pgweir):
     with pytest.raises(raw.ServerError):
         proxy.raw("app", "nobody", password="x")
     assert users_of(rds) == {"probe", "asks"} and not rds.refusals
+
+
+def test_the_doctor_logs_in_with_tokens(rds, cluster, tmp_path):
+    """As probe, as admin and to the database: each has one of its own."""
+    path = tmp_path / "pgweir.ini"
+    path.write_text(f"""
+[pgweir]
+listen_addr = 127.0.0.1
+[cluster main]
+hosts = localhost:{rds.server.port}
+probe_user = probe
+probe_secret = iam
+admin_user = master
+admin_secret = iam
+server_tls_ca_file = {cluster.certificates.ca}
+[database app]
+cluster = main
+user = app
+secret = iam
+[secret iam]
+provider = rds-iam
+iam_host = {NAME}:5432
+""")
+    said = run([binary(), "doctor", "-c", path], check=False).stdout
+    assert users_of(rds) == {"probe", "master", "app"} and len(set(rds.tokens)) == 3 and not rds.refusals, said
+    assert "admin_user master: logs in at localhost" in said and "database app as app: logs in at localhost" in said
+    assert not [token for token in rds.tokens if token in said]
+    rds.name = "another"
+    said = run([binary(), "doctor", "-c", path], check=False).stdout
+    assert "admin_user master: at localhost" in said and "PAM authentication failed" in said
 
 
 def users_of(rds) -> set:

@@ -11,12 +11,12 @@
 
 static struct {
 	char folder[64];
-	char paths[3][128];
+	char paths[4][128];
 	EVP_PKEY *ca_key;
 	X509 *ca;
 } certs;
 
-static const char *const names[] = { "ca.crt", "server.crt", "server.key" };
+static const char *const names[] = { "ca.crt", "server.crt", "server.key", "encrypted.key" };
 
 static X509 *make(const char *common_name, EVP_PKEY *key, EVP_PKEY *signer, X509 *issuer)
 {
@@ -41,7 +41,7 @@ static X509 *make(const char *common_name, EVP_PKEY *key, EVP_PKEY *signer, X509
 	return certificate;
 }
 
-static void write_pem(size_t at, X509 *certificate, EVP_PKEY *key)
+static void write_pem(size_t at, X509 *certificate, EVP_PKEY *key, const char *passphrase)
 {
 	FILE *file = fopen(certs.paths[at], "w");
 
@@ -49,7 +49,7 @@ static void write_pem(size_t at, X509 *certificate, EVP_PKEY *key)
 	if (certificate)
 		CHECK(PEM_write_X509(file, certificate));
 	if (key)
-		CHECK(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL));
+		CHECK(PEM_write_PrivateKey(file, key, passphrase ? EVP_aes_128_cbc() : NULL, NULL, 0, NULL, (void *)(uintptr_t)passphrase));
 	fclose(file);
 }
 
@@ -75,9 +75,10 @@ static void make_all(void)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *certificate = make("localhost", key, certs.ca_key, certs.ca);
 
-	write_pem(0, certs.ca, NULL);
-	write_pem(1, certificate, NULL);
-	write_pem(2, NULL, key);
+	write_pem(0, certs.ca, NULL, NULL);
+	write_pem(1, certificate, NULL, NULL);
+	write_pem(2, NULL, key, NULL);
+	write_pem(3, NULL, key, CERTS_PASSPHRASE);
 	X509_free(certificate);
 	EVP_PKEY_free(key);
 	atexit(clean_up);

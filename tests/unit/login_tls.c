@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "login_certs.h"
+#include "pgweir/lease.h"
+#include "pgweir/mem.h"
 
 static bool request_tls(struct client *client, const char *name)
 {
@@ -228,6 +230,67 @@ static void a_client_between_two_reloads_keeps_what_it_began_with(void **state)
 	expect_session(&client, "alice");
 }
 
+static void say_passphrase(const char *passphrase)
+{
+	struct lease_values values = { .current = { .password = mem_secret_dup(passphrase) } };
+
+	assert_true(lease_publish("key", &values, NULL));
+	login_secrets_changed();
+}
+
+static void serve_encrypted_key(void)
+{
+	login_fixture_tls(SSLMODE_PREFER);
+	fixture_config.client_tls.key_file = (char *)(uintptr_t)certs_file("encrypted.key");
+	fixture_config.client_tls.key_secret = (char *)(uintptr_t)"key";
+	assert_true(login_fixture_configure());
+}
+
+static void an_encrypted_key_without_a_secret_is_a_problem(void **state)
+{
+	(void)state;
+	login_fixture_tls(SSLMODE_REQUIRE);
+	fixture_config.client_tls.key_file = (char *)(uintptr_t)certs_file("encrypted.key");
+	assert_false(login_fixture_configure());
+	assert_non_null(strstr(fixture_problem, "is encrypted"));
+}
+
+static void a_key_opens_once_its_secret_has_a_value(void **state)
+{
+	(void)state;
+	serve_encrypted_key();
+	struct client client = client_tcp();
+
+	client_send_request(&client, CODE_SSL);
+	client_expect_fatal(&client, "57P03", "TLS is not ready: the secret with the passphrase of the private key has no value");
+	client_close(&client);
+	say_passphrase(CERTS_PASSPHRASE);
+	client = client_tcp();
+	assert_true(request_tls(&client, NULL));
+	expect_session(&client, "alice");
+	lease_forget_all();
+}
+
+/* File and secret change one after the other. */
+static void a_key_opens_with_the_value_before_too(void **state)
+{
+	(void)state;
+	say_passphrase(CERTS_PASSPHRASE);
+	say_passphrase("another");
+	serve_encrypted_key();
+	struct client client = client_tcp();
+
+	assert_true(request_tls(&client, NULL));
+	expect_session(&client, "alice");
+	say_passphrase("a third");
+	assert_false(login_fixture_configure());
+	assert_non_null(strstr(fixture_problem, "does not hold its passphrase"));
+	client = client_tcp();
+	assert_true(request_tls(&client, NULL));
+	expect_session(&client, "alice");
+	lease_forget_all();
+}
+
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, login_fixture_setup, login_fixture_teardown)
 
 int main(void)
@@ -246,6 +309,9 @@ int main(void)
 		SERVED(verify_full_wants_the_certificate_of_the_user),
 		SERVED(a_certificate_that_cannot_be_read_changes_nothing),
 		SERVED(incomplete_tls_settings_are_problems),
+		SERVED(an_encrypted_key_without_a_secret_is_a_problem),
+		SERVED(a_key_opens_once_its_secret_has_a_value),
+		SERVED(a_key_opens_with_the_value_before_too),
 		SERVED(a_client_between_two_reloads_keeps_what_it_began_with),
 	};
 

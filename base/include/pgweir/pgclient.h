@@ -24,6 +24,7 @@ struct pgclient_options {
 	const char *dbname, *user, *password;
 	const char *sslmode;                    /* libpq's words. NULL: libpq's default. */
 	const char *ssl_ca_file, *ssl_cert_file, *ssl_key_file;
+	const char *ssl_key_passphrase;
 	const char *application_name;
 	const char *options;                    /* "-c name=value …" for the session. */
 	uint64_t connect_timeout_ms;            /* 0: as long as the kernel takes. */

@@ -50,6 +50,7 @@ enum { CONFIG_INHERIT = -1, CONFIG_AUTO = -1, CONFIG_PEER_ID_MAX = 16383 };
 struct config_tls {
 	enum sslmode sslmode;
 	char *ca_file, *cert_file, *key_file;     /* Each may be NULL. */
+	char *key_secret;                          /* The [secret] with the passphrase of key_file, or NULL. */
 	char *ciphers, *ciphers13;                 /* NULL: OpenSSL's defaults. */
 	char *protocols;                           /* PgBouncer's form, e.g. "tlsv1.2,tlsv1.3"; default "secure". */
 };

@@ -68,6 +68,9 @@ void secrets_read(const struct config_secret *secret, struct secrets_report *rep
 /* The same, but it gives up soon after `stop` (may be NULL) becomes true. */
 void secrets_read_until(const struct config_secret *secret, const atomic_bool *stop, struct secrets_report *report);
 void secrets_report_fini(struct secrets_report *report);
+/* Reads the secrets with passphrases of private keys, and publishes them to this process; lease_forget_all() ends that. Those
+ * that are remote only if `remote_too`. */
+void secrets_publish_keys(const struct config *config, bool remote_too);
 /* A text in any of the shapes that a secret may have. `value` is filled on true only. */
 bool secrets_parse(const char *text, size_t size, struct lease_value *value, struct error *error);
 /* Before anybody else's first use of jansson: its memory is wiped from then on, and json_dumps() gives such memory. */

@@ -73,6 +73,9 @@ bool login_check(const struct config *config, struct config_problems *problems) 
  * and the former state stays. Control thread. */
 bool login_configure(struct config *config, struct config_problems *problems) MUST_USE;
 
+/* Some secret has another value: it may be the passphrase of the key of client_tls. Control thread. */
+void login_secrets_changed(void);
+
 /* While draining new clients are refused with 57P03 (cannot connect now), cancels still work. */
 void login_refuse(bool refuse);
 
