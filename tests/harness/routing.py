@@ -5,6 +5,7 @@ import pytest
 
 from . import raw
 from .clusters import PROBE, address
+from .pgweir import Pgweir
 from .process import wait_until
 
 
@@ -24,8 +25,28 @@ def ready(proxy):
     """Both replicas get reads, and what functions there are is known."""
     wait_until(lambda: sum(row["fresh_as_of_age_ms"] is not None and row["role"] == "replica" for row in proxy.show("HOSTS")) == 2,
                20, "the replicas are measured")
+    with reader(proxy):
+        pass
+
+
+@contextlib.contextmanager
+def routed(settings: dict):
+    """A proxy that sends reads to replicas."""
+    started = Pgweir(settings)
+    started.start()
+    try:
+        ready(started)
+        yield started
+    finally:
+        started.stop()
+
+
+@contextlib.contextmanager
+def reader(proxy):
+    """A client whose reads go to a replica."""
     client = proxy.raw("app")
     wait_until(lambda: where(client) == "replica", 20, "a read goes to a replica")
+    yield client
     client.close()
 
 

@@ -4,31 +4,22 @@ import contextlib
 import pytest
 
 from harness import raw
-from harness.pgweir import Pgweir
-from harness.process import wait_until
-from harness.routing import paused, place, ready, routes, sections, where, written  # noqa: F401 (place is a fixture)
+from harness.routing import paused, place, reader, routed, routes, sections, where, written  # noqa: F401 (place is a fixture)
 
 pytestmark = pytest.mark.ours
 
 
 @pytest.fixture(scope="module")
 def proxy(place):
-    started = Pgweir(sections(place, {"read_your_writes": "off"}))
-    started.start()
-    try:
-        ready(started)
+    with routed(sections(place, {"read_your_writes": "off"})) as started:
         yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture
 def client(proxy):
     """On a replica, were it to read."""
-    made = proxy.raw("app")
-    wait_until(lambda: where(made) == "replica", 20, "a read goes to a replica")
-    yield made
-    made.close()
+    with reader(proxy) as made:
+        yield made
 
 
 def servers(place):

@@ -3,21 +3,15 @@ import psycopg
 import pytest
 
 from harness import raw
-from harness.pgweir import Pgweir
-from harness.routing import place, ready, sections, where  # noqa: F401 (place is a fixture)
+from harness.routing import place, routed, sections, where  # noqa: F401 (place is a fixture)
 
 pytestmark = pytest.mark.ours
 
 
 @pytest.fixture(scope="module")
 def proxy(place):
-    started = Pgweir(sections(place, {"read_your_writes": "session"}))
-    started.start()
-    try:
-        ready(started)
+    with routed(sections(place, {"read_your_writes": "session"})) as started:
         yield started
-    finally:
-        started.stop()
 
 
 def begun(proxy, database="app", **parameters) -> raw.Client:

@@ -5,10 +5,9 @@ import pytest
 
 from harness import raw
 from harness.clusters import command, row
-from harness.pgweir import Pgweir
 from harness.postgres import PASSWORDS
 from harness.process import wait_until
-from harness.routing import place, ready, routes, sections, where, written  # noqa: F401 (place is a fixture)
+from harness.routing import place, reader, routed, routes, sections, where, written  # noqa: F401 (place is a fixture)
 
 pytestmark = pytest.mark.ours
 
@@ -37,23 +36,16 @@ def effects(place):
 def proxy(effects):
     settings = sections(effects, {"read_your_writes": "off"})
     settings["database preferring"] = {"cluster": "main", "dbname": "app", "routing": "prefer-replica", "read_your_writes": "off"}
-    started = Pgweir(settings)
-    started.start()
-    try:
-        ready(started)
+    with routed(settings) as started:
         preferring = started.raw("preferring")
         wait_until(lambda: where(preferring) == "replica", 20, "the names are known")
         yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture
 def client(proxy):
-    made = proxy.raw("app")
-    wait_until(lambda: where(made) == "replica", 20, "a read goes to a replica")
-    yield made
-    made.close()
+    with reader(proxy) as made:
+        yield made
 
 
 # --- What a replica says ---
