@@ -48,15 +48,14 @@ static const struct act {
 	act_cb *run;
 	bool differences_fail;          /* Exit status 1 where something is not as declared. */
 	bool changes;                   /* What is listed is what is left to do. */
-	bool wants_names;
 	bool brief;                     /* Without the plan. */
 } acts[] = {
 	{ .word = "plan", .run = act_plan },
 	{ .word = "apply", .run = act_apply, .differences_fail = true, .changes = true },
 	{ .word = "check", .run = act_plan, .differences_fail = true },
 	{ .word = "show", .run = act_plan, .brief = true },
-	{ .word = "rotate", .run = act_rotate, .changes = true, .wants_names = true },
-	{ .word = "drop", .run = act_drop, .differences_fail = true, .changes = true, .wants_names = true },
+	{ .word = "rotate", .run = act_rotate, .changes = true },
+	{ .word = "drop", .run = act_drop, .differences_fail = true, .changes = true },
 };
 
 static const struct act *find_act(const char *word)
@@ -65,16 +64,6 @@ static const struct act *find_act(const char *word)
 		if (strcmp(acts[i].word, word) == 0)
 			return &acts[i];
 	return NULL;
-}
-
-bool provision_command_knows(const char *act)
-{
-	return find_act(act);
-}
-
-bool provision_command_wants_names(const char *act)
-{
-	return find_act(act)->wants_names;
 }
 
 /* --- For people --- */

@@ -16,9 +16,6 @@ struct provision_command {
 	const char *reassign_to, *crash_at;     /* Each may be NULL. */
 };
 
-bool provision_command_knows(const char *act);
-/* What changes passwords or drops users wants to hear whose. */
-bool provision_command_wants_names(const char *act);
 /* False: something failed, or is not as declared. */
 bool provision_command_run(const struct provision_command *command);
 

@@ -31,24 +31,20 @@ static void ignore_request(void *owner, const struct request *request)
 	(void)request;
 }
 
-/* A failed query of our own: the connection is not what we think it is. It may be one that was on its way when the client
- * left, and that we have cancelled with what the client had asked: a question changes nothing, and what was to be set as a
- * whole is not set, which a reset makes sure of. One of the former client's may fail as it likes. */
+/* A failed query of our own: the connection is not what we think it is. But for a question that was on its way when the client
+ * left, and that we have cancelled with what the client had asked: it changes nothing, and what it was about is in `touched`.
+ * One of the former client's may fail as it likes. */
 static bool note_error(void *owner, const struct request *request, const char *body, size_t size)
 {
 	struct backend *backend = owner;
-	bool harmless = request->flags & (REQUEST_READ | REQUEST_TRY);
+	bool question = request->flags & REQUEST_READ && !(request->flags & REQUEST_LISTEN);
 
 	(void)body;
 	(void)size;
-	if (!(request->flags & REQUEST_INJECTED) || harmless)
-		return true;
-	if (request->flags & REQUEST_SETUP && !(request->flags & REQUEST_LISTEN) && *backend->share->settings.reset_query) {
-		backend->touched = true;
-		return true;
+	if (request->flags & REQUEST_INJECTED && !question) {
+		backend->retire = true;
+		backend->retire_reason = CLOSE_SERVER_CLEANING_FAILED;
 	}
-	backend->retire = true;
-	backend->retire_reason = CLOSE_SERVER_CLEANING_FAILED;
 	return true;
 }
 

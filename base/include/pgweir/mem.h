@@ -28,8 +28,8 @@ void mem_free(void *memory);
 
 uint64_t mem_resident_bytes(void);       /* Of the process, as the kernel counts them; 0: it does not say. */
 
-/* From now on, what this thread frees is wiped first, in every library: for threads that log in, which leave passwords in
- * libraries that wipe nothing. False: this build cannot, since a sanitizer has its own free(). */
+/* From now on, what this thread frees is wiped first, in every library, but for pieces of more than 64 KiB: for threads that
+ * log in, which leave passwords in libraries that wipe nothing. False: this build cannot, since a sanitizer has its own free(). */
 bool mem_wipe_freed(void);
 void mem_wipe(void *memory, size_t size);
 char *mem_secret_dup(const char *text) MUST_USE;                          /* NULL stays NULL. */
