@@ -294,6 +294,7 @@ static void signalled(evutil_socket_t number, short what, void *arg)
 			signal_acts[i].act();
 }
 
+/* From the first moment, so that whoever finds the pidfile or the port may send one; it is acted on once the loop runs. */
 static void watch_signals(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -354,6 +355,7 @@ static bool start(struct config *config)
 	prctl(PR_SET_DUMPABLE, 0);
 	(void)mem_wipe_freed();
 	control.loop = loop_new("control");
+	watch_signals();
 	control.started_us = clock_now_us();
 	drain_init(control.loop);
 	notify_start(control.loop);
@@ -397,6 +399,7 @@ static void stop(void)
 	control.pages->close();
 	drain_fini();
 	notify_stop();
+	unwatch_signals();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);
 	config_unref(&control.config);
@@ -410,13 +413,11 @@ int control_run(struct config *config, const struct control_console *console, co
 	bool started = start(config);
 
 	if (started) {
-		watch_signals();
 		log_notable("pgweir is ready", LOG_TEXT("version", PGWEIR_VERSION), LOG_TEXT("listen_addr", config->listen_addr),
 			LOG_INT("listen_port", config->listen_port), LOG_INT("workers", workers_count()));
 		notify_ready();
 		loop_run(control.loop);
 		log_info("pgweir stops");
-		unwatch_signals();
 	}
 	stop();
 	config_unref(&config);

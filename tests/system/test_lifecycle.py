@@ -1,5 +1,7 @@
 """The process: start, reload, drain, scarcity, many clients, replicas."""
+import os
 import pathlib
+import re
 import resource
 import signal
 import socket
@@ -12,7 +14,7 @@ from harness import pgweir as pgweir_module
 from harness import raw
 from harness.plugin import database, tls_settings
 from harness.postgres import PASSWORDS, bin_folder
-from harness.process import run, wait_until
+from harness.process import accepts, run, wait_until
 
 pytestmark = pytest.mark.ours
 
@@ -69,6 +71,24 @@ def test_clients_are_still_accepted_during_drain_delay(start_pgweir):
     proxy.process.send_signal(signal.SIGTERM)
     assert proxy.raw("app").value("SELECT 1") == "1"
     assert proxy.process.wait(15) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_that_comes_while_pgweir_starts_is_not_its_end(start_pgweir, tmp_path, number):
+    """The start is held up where it writes its pidfile, before it listens: nobody reads that yet."""
+    pidfile = tmp_path / "pid"
+    os.mkfifo(pidfile)
+    proxy = start_pgweir({"pgweir": {"pidfile": str(pidfile), "drain_delay": "0"}}, wait=False)
+    status = pathlib.Path(f"/proc/{proxy.process.pid}/status")
+    wait_until(lambda: int(re.search(r"SigCgt:\s*(\w+)", status.read_text())[1], 16) >> (number - 1) & 1, what="the signal is watched")
+    proxy.process.send_signal(number)
+    with pidfile.open() as reader:
+        assert int(reader.read()) == proxy.process.pid
+    if number == signal.SIGTERM:
+        assert proxy.process.wait(15) == 0
+    else:
+        wait_until(lambda: accepts(proxy.host, proxy.port))
+        assert proxy.raw("app").value("SELECT 1") == "1"
 
 
 def test_reload_adds_a_database_and_disturbs_no_session(start_pgweir):
