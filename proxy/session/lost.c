@@ -34,10 +34,11 @@ void lost_note_run(struct session *session, const struct sql_run *run)
 
 	lost_note_transaction(session, run);
 	session->sent_effects |= effects | RUNS;
+	/* Which of the ends it is only matters where a session can outlive its server. */
 	if (effects & SCAN_UNKNOWN)
 		session->may_commit = true;
-	else if (effects & SCAN_ENDS)
-		session->may_commit |= !is_rollback(run->text, run->size);
+	else if (effects & SCAN_ENDS && !session->may_commit)
+		session->may_commit = !pool_can_fail_over(session->share) || !is_rollback(run->text, run->size);
 }
 
 /* --- Whether --- */

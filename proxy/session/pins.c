@@ -111,7 +111,8 @@ static bool starts_with_word(const char *tag, const char *word)
 {
 	size_t size = strlen(word);
 
-	return strncmp(tag, word, size) == 0 && (tag[size] == ' ' || tag[size] == '\0');
+	/* Most differ in the first letter already. */
+	return *tag == *word && strncmp(tag, word, size) == 0 && (tag[size] == ' ' || tag[size] == '\0');
 }
 
 void session_note_tag(struct session *session, const char *tag)
@@ -126,7 +127,7 @@ void session_note_tag(struct session *session, const char *tag)
 	if ((tag[0] == 'U' && tag[1] == 'P') || (tag[0] == 'S' && tag[1] == 'E' && tag[2] == 'L') || tag[0] == 'B')
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
-		if (strcmp(tag, tags[i].tag) == 0) {
+		if (*tag == *tags[i].tag && strcmp(tag, tags[i].tag) == 0) {
 			tags[i].note(session);
 			return;
 		}
