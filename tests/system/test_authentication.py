@@ -246,12 +246,18 @@ def test_the_proxy_protocol_header_may_arrive_in_pieces(start_pgweir):
 @pytest.mark.ours
 def test_a_connection_without_the_expected_header_is_refused(start_pgweir):
     proxy = start_pgweir({"pgweir": {"proxy_protocol": 1}})
-    for beginning in (raw.startup({"user": "app", "database": "app"}) + bytes(16), b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n",
-                      b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c" + bytes(12)):
+    signature = b"\r\n\r\n\0\r\nQUIT\n"
+    for beginning, reason in ((raw.startup({"user": "app", "database": "app"}) + bytes(16), "no PROXY protocol version 2 header"),
+                              (b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n", "no PROXY protocol version 2 header"),
+                              (signature + b"\x31\x11\0\x0c" + bytes(12), "of an unknown version or command"),
+                              (signature + b"\x21\x11\xff\xff" + bytes(5000), "is too long"),
+                              (signature + b"\x21\x21\0\x0c" + bytes(12), "is too short for its address")):
+        before = proxy.log().count(reason)
         client = raw.Client(proxy.host, proxy.port)
         client.send(beginning)
         client.half_close()
         assert raw.types(client.read_to_end()) in ("", "E")
+        wait_until(lambda: proxy.log().count(reason) == before + 1, 5, f"the log says {reason}")
 
 
 @pytest.mark.ours
