@@ -146,6 +146,22 @@ def test_auth_query_finds_a_user_made_a_moment_ago(auth_query_proxy, cluster):
     wait_until(works, 5, "the new user is let in")
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("query,reason", [
+    ("SELECT 1/0, 'x' WHERE $1 = $1", "division by zero"), ("SELECT $1::text", "must return two columns"),
+    ("SELECT u, p FROM (VALUES ('other', 'other-secret'), ('app', 'app-secret')) AS v (u, p) WHERE $1 <> ''", "returned 2 rows"),
+    ("SELECT $1::text, repeat('x', 9000)", "password of more than"),
+    ("SELECT $1::text, 'app-secret' WHERE pg_terminate_backend(pg_backend_pid())", "terminating connection")],
+    ids=["fails", "one column", "two rows", "long", "ends"])
+def test_an_auth_query_that_does_not_answer_lets_nobody_in(start_pgweir, query, reason):
+    """What is wrong is for the log; a stranger does not hear whom we have asked, and as whom."""
+    proxy = start_pgweir({"pgweir": {"auth_user": "authq", "auth_query": query}}, users={"authq": PASSWORDS["authq"]})
+    with pytest.raises(raw.ServerError) as caught:
+        proxy.raw("app")
+    assert caught.value.sqlstate == "58000" and caught.value.fields["M"] == 'could not look up user "app"'
+    assert reason in proxy.log()
+
+
 def test_auth_query_respects_valid_until(auth_query_proxy):
     """CVE-2025-2291."""
     refused(auth_query_proxy, user="expired")
