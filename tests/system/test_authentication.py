@@ -90,6 +90,23 @@ def test_cert_authentication_takes_the_name_from_the_certificate(start_pgweir, c
         proxy.connect("app", "certuser", sslcert="/nonexistent")
 
 
+@pytest.mark.ours
+def test_a_map_says_for_whom_else_a_certificate_speaks(start_pgweir, cluster, tmp_path):
+    certificates = cluster.certificates
+    (tmp_path / "ident.conf").write_text("people certuser other\npeople /^(cert)user$ \\1ified\n")
+    (tmp_path / "hba.conf").write_text("hostssl all all 127.0.0.1/32 cert map=people\n")
+    proxy = start_pgweir({"pgweir": {"auth_type": "hba", "auth_hba_file": tmp_path / "hba.conf", "auth_ident_file": tmp_path / "ident.conf",
+                                     **tls_settings(cluster), "client_tls_ca_file": certificates.ca}})
+    files = {"sslcert": certificates.client_cert, "sslkey": certificates.client_key}
+    with proxy.connect("app", "other", **files) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("other",)
+    for user in ("certuser", "app"):            # With a map only what it says counts.
+        with pytest.raises(psycopg.OperationalError, match="certificate authentication failed"):
+            proxy.connect("app", user, **files)
+    with pytest.raises(psycopg.OperationalError, match="valid client certificate"):
+        proxy.connect("app", "other", sslcert="/nonexistent")
+
+
 HBA = """
 # first match wins
 host     other     app   127.0.0.1/32  reject

@@ -286,6 +286,7 @@ def test_waiting_too_long_ends_with_a_clear_error(start_pgweir, cluster):
 @pytest.mark.pooler
 @pytest.mark.parametrize("setting,sql", [
     ("query_timeout", "SELECT pg_sleep(30)"),
+    ("transaction_timeout", "SELECT pg_sleep(30)"),
     ("idle_transaction_timeout", None),
     ("client_idle_timeout", None),
 ])
