@@ -258,9 +258,9 @@ static void lookup_answered(const struct lookup_answer *answer, void *arg)
 
 	authenticator->lookup = NULL;
 	if (answer->outcome == LOOKUP_FAILED) {
-		authenticator->error = answer->error;
-		error_prepend(&authenticator->error, "could not look up user \"%s\"", authenticator->user);
-		step = authenticator_deny(authenticator, NULL);
+		/* Where we have asked, as whom, and what the server said is not for strangers: it is in the log. */
+		error_set(&authenticator->error, answer->error.sqlstate, "could not look up user \"%s\"", authenticator->user);
+		step = authenticator_deny(authenticator, answer->error.text);
 	} else {
 		take_secrets(authenticator, answer);
 		step = authenticator->phase == PHASE_LOOKUP ? begin_method(authenticator) : judge_anew(authenticator);

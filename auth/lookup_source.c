@@ -16,7 +16,7 @@
 #include "pgweir/pgclient.h"
 #include "pgweir/secret_login.h"
 
-enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 5000, FAILURE_HOLDS_MS = 1000, TRIES_MAX = 2 };
+enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 5000, FAILURE_HOLDS_MS = 1000, TRIES_MAX = 2, SECRET_MAX = 8192 };
 
 /* An expired password lets nobody in, as on the server. */
 static const char default_query[] = "SELECT usename, CASE WHEN valuntil IS NULL OR valuntil > now() THEN passwd END "
@@ -70,17 +70,30 @@ static void fail_all(void *arg)
 
 /* --- Asking --- */
 
+/* Which of several rows the user means is not for us to guess: the first may be somebody else's. */
+static bool find_secret(const struct pgclient_result *result, const char **secret, struct error *error)
+{
+	size_t rows = pgclient_rows(result);
+
+	if (pgclient_columns(result) < 2)
+		return error_set(error, "58000", "auth_query must return two columns: user and password");
+	if (rows > 1)
+		return error_set(error, "58000", "auth_query returned %zu rows for one user", rows);
+	*secret = rows ? pgclient_value(result, 0, 1) : NULL;
+	if (*secret && strlen(*secret) > SECRET_MAX)
+		return error_set(error, "58000", "auth_query returned a password of more than %d bytes", SECRET_MAX);
+	return true;
+}
+
 static void take_rows(struct question *question, const struct pgclient_result *result)
 {
 	struct error error;
+	const char *secret;
 
-	if (pgclient_columns(result) < 2) {
-		error_set(&error, "58000", "auth_query must return two columns: user and password");
+	if (!find_secret(result, &secret, &error)) {
 		answer(question, LOOKUP_FAILED, NULL, &error);
 		return;
 	}
-	const char *secret = pgclient_rows(result) ? pgclient_value(result, 0, 1) : NULL;
-
 	answer(question, secret && secret[0] ? LOOKUP_FOUND : LOOKUP_UNKNOWN, secret, NULL);
 }
 

@@ -69,9 +69,10 @@ static enum server_auth_step protocol_error(struct exchange *exchange, const cha
 static enum server_auth_step no_secret(struct server_auth *server_auth, struct exchange *exchange, const char *method)
 {
 	const struct credentials *credentials = server_auth->credentials;
-	const char *have = credentials->md5 ? "an md5 hash is" : credentials->has_scram_keys ? "SCRAM keys are" : "nothing is";
+	const char *have = credentials->md5 ? "only an md5 hash is known"
+		: credentials->has_scram_keys ? "only SCRAM keys are known" : "no password is known";
 
-	error_set(exchange->error, "28P01", "the server asks for %s authentication of user \"%s\", for which only %s known",
+	error_set(exchange->error, "28P01", "the server asks for %s authentication of user \"%s\", for which %s",
 		method, credentials->user, have);
 	return SERVER_AUTH_FAILED;
 }

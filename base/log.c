@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,11 +20,12 @@
 static const struct {
 	const char *text;
 	const char *json;
+	int priority;           /* syslog's. */
 } levels[] = {
-	[LOG_LEVEL_DEBUG] = { "DEBUG", "debug" },
-	[LOG_LEVEL_INFO] = { "LOG", "info" },
-	[LOG_LEVEL_WARNING] = { "WARNING", "warning" },
-	[LOG_LEVEL_ERROR] = { "ERROR", "error" },
+	[LOG_LEVEL_DEBUG] = { "DEBUG", "debug", 7 },
+	[LOG_LEVEL_INFO] = { "LOG", "info", 6 },
+	[LOG_LEVEL_WARNING] = { "WARNING", "warning", 4 },
+	[LOG_LEVEL_ERROR] = { "ERROR", "error", 3 },
 };
 
 enum { LINE_USUAL = 256 };
@@ -30,6 +33,7 @@ enum { LINE_USUAL = 256 };
 static _Atomic int threshold = LOG_LEVEL_INFO;
 static _Atomic int log_format_now = LOG_FORMAT_TEXT;
 static _Atomic int log_fd = STDERR_FILENO;
+static _Atomic bool to_journal;
 static _Atomic uint64_t lines_lost;
 static _Atomic bool last_line_torn;
 
@@ -53,13 +57,20 @@ void log_set_format(enum log_format format)
 	atomic_store(&log_format_now, (int)format);
 }
 
-/* The new destination takes over the old one's descriptor number, so that no thread ever writes to a closed one. */
-int log_open(const char *path)
+/* systemd says in JOURNAL_STREAM which device and inode the journal's socket has. */
+static bool stderr_is_journal(void)
 {
-	int now = atomic_load(&log_fd);
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat found;
 
-	if (!path && now == STDERR_FILENO)
-		return 0;
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &found) == 0
+		&& found.st_dev == device && found.st_ino == inode;
+}
+
+/* The new destination takes over the old one's descriptor number, so that no thread ever writes to a closed one. */
+static int redirect(const char *path, int now)
+{
 	int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -71,6 +82,16 @@ int log_open(const char *path)
 	int failed = dup3(fd, now, O_CLOEXEC) < 0 ? errno : 0;
 
 	close(fd);
+	return failed;
+}
+
+int log_open(const char *path)
+{
+	int now = atomic_load(&log_fd);
+	int failed = path || now != STDERR_FILENO ? redirect(path, now) : 0;
+
+	if (failed == 0)
+		atomic_store(&to_journal, !path && stderr_is_journal());
 	return failed;
 }
 
@@ -125,9 +146,11 @@ void log_put_fields(struct buf *line, const struct log_field *fields, const char
 	}
 }
 
-static void append_text_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
+static void append_text_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields, bool pid)
 {
-	buf_printf(line, "[%d] %s ", (int)getpid(), levels[level].text);
+	if (pid)
+		buf_printf(line, "[%d] ", (int)getpid());
+	buf_printf(line, "%s ", levels[level].text);
 	buf_append_text(line, event);
 	log_put_fields(line, fields, NULL);
 	buf_append_char(line, '\n');
@@ -179,12 +202,17 @@ static bool emit(const struct buf *line)
 static void format_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
 {
 	bool json = atomic_load_explicit(&log_format_now, memory_order_relaxed) == LOG_FORMAT_JSON;
+	bool journal = atomic_load_explicit(&to_journal, memory_order_relaxed);
 
-	append_time(line, json);
+	/* The journal takes the priority off again, and has a time and a pid of its own. */
+	if (journal)
+		buf_printf(line, "<%d>", levels[level].priority);
+	if (json || !journal)
+		append_time(line, json);
 	if (json)
 		append_json_line(line, level, event, fields);
 	else
-		append_text_line(line, level, event, fields);
+		append_text_line(line, level, event, fields, !journal);
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)

@@ -1,13 +1,14 @@
 /* The life of a login: accepted on any thread, carried to a login thread, driven by its phases, freed here.
  *
  * Failure story: a client that says nothing, or goes away, costs a descriptor and less than a kilobyte until
- * client_login_timeout; how many of them there may be is bounded. login_stop() ends the logins on the threads where they live
- * and waits for that, so that nothing of this library runs afterwards. */
+ * client_login_timeout; how many of them there may be is bounded, and the oldest of them give way to newcomers. login_stop()
+ * ends the logins on the threads where they live and waits for that, so that nothing of this library runs afterwards. */
 #include "login_internal.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "pgweir/clock.h"
@@ -17,7 +18,12 @@
 #include "pgweir/server.h"
 #include "pgweir/socket.h"
 
-enum { LOGINS_SPARE = 1000 };           /* Logins under way beyond max_client_conn: cancels come this way too. */
+enum {
+	LOGINS_SPARE = 1000,            /* Logins under way beyond max_client_conn: cancels come this way too. */
+	LOGINS_OVER = 256,              /* Beyond that, on their way to have others make room. */
+	SILENT_AFTER_US = 1000000,
+	SILENT_SOUGHT = 16,             /* Among as many of the oldest. */
+};
 
 /* The logins of one login thread. */
 struct login_home {
@@ -113,6 +119,54 @@ static void on_timeout(void *arg)
 		login_continue(login, login_fail(login, &error));
 }
 
+/* Whoever floods the listener shall not flood the log as well. */
+static void log_flood(void)
+{
+	static _Atomic uint64_t last_ms;
+	uint64_t now = clock_now_ms(), last = atomic_load(&last_ms);
+
+	if (now - last >= 1000 && atomic_compare_exchange_strong(&last_ms, &last, now))
+		log_warning("too many logins under way", LOG_INT("logins", login_count()));
+}
+
+static bool has_room(const struct config *config, unsigned spare)
+{
+	if (config->max_client_conn <= 0 || login_count() <= (unsigned)config->max_client_conn + spare)
+		return true;
+	log_flood();
+	return false;
+}
+
+/* It is the client's turn, and there is nothing of it that we have not read. */
+static bool is_silent(const struct login *login)
+{
+	char byte;
+
+	return login->phase != LOGIN_PHASE_AUTH_WAITING && clock_now_us() - login->accepted_us >= SILENT_AFTER_US
+		&& recv(login->conn.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+/* Else a thousand connections that say nothing would keep every newcomer out until client_login_timeout. */
+static bool make_room(struct login_home *home)
+{
+	struct error error;
+	unsigned seen = 0;
+
+	error_set(&error, "53300", "too many logins are under way, and this one waits for its client");
+	LIST_FOREACH(link, next, &home->logins) {
+		struct login *login = LIST_MEMBER(link, struct login, link);
+
+		if (is_silent(login)) {
+			login_say(login, &error);
+			login_free(&login);
+			return true;
+		}
+		if (++seen == SILENT_SOUGHT)
+			break;
+	}
+	return false;
+}
+
 static void begin(struct loop_letter *letter)
 {
 	struct login *login = CONTAINER_OF(letter, struct login, letter);
@@ -120,6 +174,10 @@ static void begin(struct loop_letter *letter)
 
 	list_push_back(&home->logins, &login->link);
 	loop_timer_init(&login->timer, home->loop, on_timeout, login);
+	if (!has_room(login->config, LOGINS_SPARE) && !make_room(home)) {
+		login_free(&login);
+		return;
+	}
 	if (login->config->client_login_timeout_ms)
 		loop_timer_start(&login->timer, login->config->client_login_timeout_ms);
 	socket_tune(login->conn.fd, login->config);
@@ -159,24 +217,6 @@ static bool send_home(struct login *login)
 	return running;
 }
 
-/* Whoever floods the listener shall not flood the log as well. */
-static void log_flood(void)
-{
-	static _Atomic uint64_t last_ms;
-	uint64_t now = clock_now_ms(), last = atomic_load(&last_ms);
-
-	if (now - last >= 1000 && atomic_compare_exchange_strong(&last_ms, &last, now))
-		log_warning("too many logins under way", LOG_INT("logins", login_count()));
-}
-
-static bool has_room(const struct config *config)
-{
-	if (config->max_client_conn <= 0 || login_count() <= (unsigned)config->max_client_conn + LOGINS_SPARE)
-		return true;
-	log_flood();
-	return false;
-}
-
 void login_accept(int fd, const struct sockaddr_storage *peer)
 {
 	struct login *login = NEW(struct login);
@@ -186,7 +226,8 @@ void login_accept(int fd, const struct sockaddr_storage *peer)
 	conn_init(&login->conn, fd);
 	login->address = *peer;
 	login->accepted_us = clock_now_us();
-	bool good = login_setup_current(&login->config, &login->tls) && has_room(login->config);
+	bool good = login_setup_current(&login->config, &login->tls)
+		&& has_room(login->config, LOGINS_SPARE + LOGINS_OVER);
 
 	if (good) {
 		login->phase = login->config->proxy_protocol && !login_is_local(login) ? LOGIN_PHASE_PROXY_HEADER

@@ -47,14 +47,29 @@ static bool is_not_replicating_the_console(struct login *login, struct error *er
 	return true;
 }
 
-static bool has_place(struct login *login, struct error *error)
+static unsigned place_limit(const struct login *login)
 {
 	const struct startup_request *request = login->request;
 	unsigned limit = login->config->max_client_conn > 0 ? (unsigned)login->config->max_client_conn : 0;
 
 	if (limit && login_is_admin_database(request->database) && config_list_has(login->config->admin_users, request->user))
 		limit += ADMIN_RESERVE;
-	login->slot = client_slot_new(limit);
+	return limit;
+}
+
+/* Saves both sides the authentication. No place is taken yet: strangers who go no further would keep users out. */
+static bool may_find_place(struct login *login, struct error *error)
+{
+	unsigned limit = place_limit(login);
+
+	if (!limit || client_slot_count() < limit)
+		return true;
+	return error_set(error, "53300", "sorry, too many clients already");
+}
+
+static bool has_place(struct login *login, struct error *error)
+{
+	login->slot = client_slot_new(place_limit(login));
 	return login->slot || error_set(error, "53300", "sorry, too many clients already");
 }
 
@@ -131,10 +146,11 @@ static login_rule *const request_rules[] = {
 	has_tls_if_required,
 	has_certificate_of_user,
 	is_not_replicating_the_console,
-	has_place,
+	may_find_place,
 };
 
 static login_rule *const user_rules[] = {
+	has_place,
 	may_use_console,
 	has_existing_database,
 	is_within_limits,

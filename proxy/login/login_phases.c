@@ -18,6 +18,14 @@ enum {
 	TLS_HANDSHAKE_RECORD = 0x16,    /* No startup packet begins so: its length would be above any limit. */
 };
 
+/* What is wrong with a header, by enum wire_proxy_kind. A header that asks for too much has a balancer of good will behind it. */
+static const char *const proxy_header_faults[] = {
+	[WIRE_PROXY_MISSING] = "no PROXY protocol version 2 header",
+	[WIRE_PROXY_UNKNOWN] = "PROXY protocol header of an unknown version or command",
+	[WIRE_PROXY_TOO_LONG] = "PROXY protocol header is too long",
+	[WIRE_PROXY_TOO_SHORT] = "PROXY protocol header is too short for its address",
+};
+
 static enum login_move on_proxy_header(struct login *login)
 {
 	struct sockaddr_storage client;
@@ -31,8 +39,8 @@ static enum login_move on_proxy_header(struct login *login)
 			return move;
 		kind = wire_proxy_header(login->in.bytes, login->in.size, &header_size, &client);
 	} while (kind == WIRE_PROXY_INCOMPLETE);
-	if (kind == WIRE_PROXY_BAD)
-		return login_failf(login, "08P01", "no PROXY protocol version 2 header");
+	if (proxy_header_faults[kind])
+		return login_failf(login, "08P01", "%s", proxy_header_faults[kind]);
 	if (kind == WIRE_PROXY_ADDRESS)
 		login->address = client;
 	login_forget_input(login);

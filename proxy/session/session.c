@@ -362,7 +362,7 @@ static bool can_unlink(const struct session *session)
 		&& !conn_blocked(&session->backend->server->conn);
 }
 
-static bool breaks_statement_mode(const struct session *session)
+bool session_breaks_statement_mode(const struct session *session)
 {
 	return session->mode == POOL_MODE_STATEMENT && session->backend->status != 'I' && session->backend->requests.count == 0;
 }
@@ -457,7 +457,7 @@ void session_after_server(struct session *session)
 	} else if (session->state == SESSION_FINISHING) {
 		if (backend->requests.count == 0 || !backend_will_end(backend))
 			session_close(session, session->terminated ? CLOSE_CLIENT_TERMINATED : CLOSE_CLIENT_GONE, NULL);
-	} else if (breaks_statement_mode(session)) {
+	} else if (session_breaks_statement_mode(session)) {
 		session_close(session, CLOSE_CLIENT_STATEMENT_MODE, NULL);
 	} else if (audit_is_due(session)) {
 		audit_load(session);

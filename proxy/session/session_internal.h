@@ -37,6 +37,7 @@ void session_event(unsigned what, void *arg);
 void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint);
 bool session_inside_message(const struct session *session);      /* Of the server's, which its client has the start of. */
 void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
+bool session_breaks_statement_mode(const struct session *session);      /* Of pool_mode = statement, and in a transaction. */
 void session_after_client(struct session *session);
 void session_ready_to_read(struct session *session);
 

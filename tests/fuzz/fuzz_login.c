@@ -31,7 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	const char *key;
 	uint32_t pid;
 
-	if (size && wire_proxy_header(packet, size, &header_size, &client) >= WIRE_PROXY_LOCAL)
+	enum wire_proxy_kind proxied = size ? wire_proxy_header(packet, size, &header_size, &client) : WIRE_PROXY_INCOMPLETE;
+
+	if (proxied == WIRE_PROXY_LOCAL || proxied == WIRE_PROXY_ADDRESS)
 		CHECK(header_size <= size);
 	switch (wire_startup_kind(packet, size, &packet_size)) {
 	case WIRE_STARTUP_SESSION:

@@ -90,6 +90,23 @@ def test_cert_authentication_takes_the_name_from_the_certificate(start_pgweir, c
         proxy.connect("app", "certuser", sslcert="/nonexistent")
 
 
+@pytest.mark.ours
+def test_a_map_says_for_whom_else_a_certificate_speaks(start_pgweir, cluster, tmp_path):
+    certificates = cluster.certificates
+    (tmp_path / "ident.conf").write_text("people certuser other\npeople /^(cert)user$ \\1ified\n")
+    (tmp_path / "hba.conf").write_text("hostssl all all 127.0.0.1/32 cert map=people\n")
+    proxy = start_pgweir({"pgweir": {"auth_type": "hba", "auth_hba_file": tmp_path / "hba.conf", "auth_ident_file": tmp_path / "ident.conf",
+                                     **tls_settings(cluster), "client_tls_ca_file": certificates.ca}})
+    files = {"sslcert": certificates.client_cert, "sslkey": certificates.client_key}
+    with proxy.connect("app", "other", **files) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("other",)
+    for user in ("certuser", "app"):            # With a map only what it says counts.
+        with pytest.raises(psycopg.OperationalError, match="certificate authentication failed"):
+            proxy.connect("app", user, **files)
+    with pytest.raises(psycopg.OperationalError, match="valid client certificate"):
+        proxy.connect("app", "other", sslcert="/nonexistent")
+
+
 HBA = """
 # first match wins
 host     other     app   127.0.0.1/32  reject
@@ -144,6 +161,22 @@ def test_auth_query_finds_a_user_made_a_moment_ago(auth_query_proxy, cluster):
             return False
 
     wait_until(works, 5, "the new user is let in")
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("query,reason", [
+    ("SELECT 1/0, 'x' WHERE $1 = $1", "division by zero"), ("SELECT $1::text", "must return two columns"),
+    ("SELECT u, p FROM (VALUES ('other', 'other-secret'), ('app', 'app-secret')) AS v (u, p) WHERE $1 <> ''", "returned 2 rows"),
+    ("SELECT $1::text, repeat('x', 9000)", "password of more than"),
+    ("SELECT $1::text, 'app-secret' WHERE pg_terminate_backend(pg_backend_pid())", "terminating connection")],
+    ids=["fails", "one column", "two rows", "long", "ends"])
+def test_an_auth_query_that_does_not_answer_lets_nobody_in(start_pgweir, query, reason):
+    """What is wrong is for the log; a stranger does not hear whom we have asked, and as whom."""
+    proxy = start_pgweir({"pgweir": {"auth_user": "authq", "auth_query": query}}, users={"authq": PASSWORDS["authq"]})
+    with pytest.raises(raw.ServerError) as caught:
+        proxy.raw("app")
+    assert caught.value.sqlstate == "58000" and caught.value.fields["M"] == 'could not look up user "app"'
+    assert reason in proxy.log()
 
 
 def test_auth_query_respects_valid_until(auth_query_proxy):
@@ -246,12 +279,18 @@ def test_the_proxy_protocol_header_may_arrive_in_pieces(start_pgweir):
 @pytest.mark.ours
 def test_a_connection_without_the_expected_header_is_refused(start_pgweir):
     proxy = start_pgweir({"pgweir": {"proxy_protocol": 1}})
-    for beginning in (raw.startup({"user": "app", "database": "app"}) + bytes(16), b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n",
-                      b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c" + bytes(12)):
+    signature = b"\r\n\r\n\0\r\nQUIT\n"
+    for beginning, reason in ((raw.startup({"user": "app", "database": "app"}) + bytes(16), "no PROXY protocol version 2 header"),
+                              (b"PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n", "no PROXY protocol version 2 header"),
+                              (signature + b"\x31\x11\0\x0c" + bytes(12), "of an unknown version or command"),
+                              (signature + b"\x21\x11\xff\xff" + bytes(5000), "is too long"),
+                              (signature + b"\x21\x21\0\x0c" + bytes(12), "is too short for its address")):
+        before = proxy.log().count(reason)
         client = raw.Client(proxy.host, proxy.port)
         client.send(beginning)
         client.half_close()
         assert raw.types(client.read_to_end()) in ("", "E")
+        wait_until(lambda: proxy.log().count(reason) == before + 1, 5, f"the log says {reason}")
 
 
 @pytest.mark.ours

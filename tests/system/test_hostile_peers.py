@@ -1,4 +1,5 @@
 """Whatever an outside party sends gets a clear error or a closed connection, and nobody else notices."""
+import contextlib
 import os
 import random
 import socket
@@ -151,6 +152,31 @@ def test_a_login_that_a_client_makes_fail_or_stall_is_waited_for_by_that_client_
 def test_many_silent_connections_disturb_nobody(pgweir, bystander):
     silent = [socket.create_connection((pgweir.host, pgweir.port)) for _ in range(150 if not hasattr(pgweir, "process") else 2000)]
     assert bystander.value("SELECT 1") == "1"
+    for each in silent:
+        each.close()
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("said", [b"", raw.startup({"user": "app", "database": "app"})], ids=["nothing", "hello"])
+def test_who_does_not_log_in_keeps_no_newcomer_out(start_pgweir, said):
+    """There is room for max_client_conn and a thousand. These have client_login_timeout, a minute, to say more."""
+    proxy = start_pgweir({"pgweir": {"max_client_conn": 5}})
+    kept = proxy.raw("app")
+    silent = []
+    for _ in range(1400):
+        silent.append(socket.create_connection((proxy.host, proxy.port)))
+        with contextlib.suppress(OSError):          # It may have been turned away already.
+            silent[-1].sendall(said)
+
+    def logs_in():
+        try:
+            proxy.raw("app", timeout_s=5).close()
+            return True
+        except (raw.Closed, TimeoutError, OSError):
+            return False
+
+    wait_until(logs_in, 20, "somebody who is not silent logs in")
+    assert kept.value("SELECT 'unaffected'") == "unaffected"
     for each in silent:
         each.close()
 

@@ -100,6 +100,7 @@ def test_reload_adds_a_database_and_disturbs_no_session(start_pgweir):
         proxy.raw("added")
     proxy.sections["database added"] = {**proxy.sections["database app"], "dbname": "app"}
     proxy.users["newcomer"] = "x"
+    proxy.sections["pgweir"]["listen_backlog"] = 77
     proxy.reload()
 
     def added():
@@ -110,6 +111,7 @@ def test_reload_adds_a_database_and_disturbs_no_session(start_pgweir):
 
     wait_until(added, what="the new database is served")
     assert inside.value("SELECT pg_backend_pid()") == pid and idle.value("SELECT 1") == "1"
+    assert "takes effect after a restart section=pgweir key=listen_backlog" in proxy.log()
     inside.close()
     idle.close()
 
@@ -233,6 +235,7 @@ def test_a_port_in_use_is_said_clearly(start_pgweir):
 
 def test_accept_is_paused_when_descriptors_run_out_and_resumed_after(start_pgweir):
     proxy = start_pgweir({"pgweir": {"max_client_conn": 40, "default_pool_size": 2, "threads": 1}}, open_files=80)
+    assert "the limit of open files is lower than max_client_conn and the pools may need limit=80" in proxy.log()
     kept = proxy.raw("app")
     crowd = []
     for _ in range(120):
@@ -356,16 +359,28 @@ def test_clients_that_come_and_go_under_load_leave_nothing_behind(start_pgweir):
     wait_until(lambda: proxy.pool("app")["sv_active"] == 0, what="no server connection is held")
 
 
-def test_caps_per_database_and_user_hold_over_all_pools(start_pgweir):
-    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "default_pool_size": 5, "query_wait_timeout": 20},
-                          "database app": {"max_db_connections": 2}})
-    clients = [proxy.raw("app", user) for user in ("app", "other") * 3]
+@pytest.mark.parametrize("sections,logins", [
+    ({"database app": {"max_db_connections": 2}}, [("app", "app"), ("app", "other")]),
+    ({"pgweir": {"max_user_connections": 2}, "database app": {}, "database more": {"dbname": "other"}}, [("app", "app"), ("more", "app")])],
+    ids=["database", "user"])
+def test_caps_per_database_and_user_hold_over_all_pools(start_pgweir, sections, logins):
+    proxy = start_pgweir({**sections, "pgweir": {"pool_mode": "transaction", "default_pool_size": 5, "query_wait_timeout": 20,
+                                                 **sections.get("pgweir", {})}})
+    clients = [proxy.raw(*login) for login in logins * 3]
     for client in clients:
         client.send(raw.query("SELECT pg_sleep(0.1)"))
     for client in clients:
         assert raw.good(client.read_until_ready())
-    servers = [row for row in proxy.show("SERVERS") if row["database"] == "app"]
-    assert len(servers) <= 2
+    assert 1 <= len(proxy.show("SERVERS")) <= 2
+
+
+@pytest.mark.threaded
+def test_clients_are_spread_over_the_workers(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"threads": 4, "pool_mode": "transaction"}})
+    clients = [proxy.raw("app") for _ in range(12)]
+    assert [row["clients"] for row in proxy.show("THREADS")] == [3] * 4
+    for client in clients:
+        client.close()
 
 
 def test_server_connections_age_out(start_pgweir):

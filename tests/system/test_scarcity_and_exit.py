@@ -1,4 +1,5 @@
 """Pools that are too small, servers that do not answer, and the end in the middle of it all: nobody hangs, nothing leaks."""
+import itertools
 import signal
 import socket
 import subprocess
@@ -36,6 +37,60 @@ def test_clients_of_session_mode_with_settings_of_their_own_take_turns_on_a_pool
         thread.join()
     assert not failed, failed[:3]
     assert said == [True] * 24
+
+
+def test_the_reserve_serves_who_has_waited_for_long(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "default_pool_size": 1, "reserve_pool_size": 1,
+                                     "reserve_pool_timeout": "300ms", "query_wait_timeout": 20}})
+    holder, patient, third = (proxy.raw("app") for _ in range(3))
+    holder.ask("BEGIN")
+    assert raw.good(patient.ask("BEGIN"))
+    third.send(raw.query("SELECT 'third'"))
+    wait_until(lambda: proxy.pool("app")["maxwait"] >= 1, 10, "the third has waited, too")
+    assert (proxy.pool("app")["sv_active"], proxy.pool("app")["cl_waiting"]) == (2, 1)      # The reserve has an end.
+    holder.ask("COMMIT")
+    assert raw.rows_of(third.read_until_ready()) == [["third"]]
+    patient.close()
+
+
+def test_server_connections_are_opened_side_by_side(start_pgweir):
+    """One goes ahead, since all may be refused; then the server answers none before it has seen three more."""
+    three, numbers = threading.Barrier(3), itertools.count()
+
+    def on_startup(_backend):
+        if next(numbers) >= 2:
+            three.wait(20)
+
+    with raw.FakeServer(on_startup=on_startup) as server:
+        proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_tls_sslmode": "disable", "auth_type": "trust"},
+                              "database app": {"host": server.host, "port": server.port, "pool_size": 5}})
+        proxy.raw("app").ask("SELECT 1")
+        logins = [threading.Thread(target=lambda: said.append(proxy.raw("app").ask("BEGIN")[-1].body)) for _ in range(5)]
+        said = []
+        for login in logins:
+            login.start()
+        for login in logins:
+            login.join()
+        assert said == [b"T"] * 5
+
+
+def test_without_descriptors_for_servers_clients_wait_and_hear_why(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "query_wait_timeout": 1, "server_login_retry": 1}},
+                         open_files=64)
+    holder, unlucky = proxy.raw("app"), proxy.raw("app")
+    holder.ask("BEGIN")
+    crowd = [socket.socket() for _ in range(100)]
+    for each in crowd:
+        each.setblocking(False)
+        each.connect_ex((proxy.host, proxy.port))
+    wait_until(lambda: "accepting paused" in proxy.log(), 20)
+    error = raw.error_of(unlucky.ask("SELECT 1"))
+    assert error["C"] == "08001" and "Too many open files" in error["M"]
+    assert holder.value("SELECT 'unaffected'") == "unaffected"
+    for each in crowd:
+        each.close()
+    wait_until(lambda: raw.good(unlucky.ask("SELECT 1")), 20, "it is served again")
+    holder.close()
 
 
 @pytest.fixture

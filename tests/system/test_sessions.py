@@ -149,10 +149,19 @@ def test_a_client_logs_in_while_every_server_connection_is_taken(pgweir):
 def test_statement_mode_refuses_transactions(pgweir):
     client = pgweir.raw("statement")
     assert client.value("SELECT 1") == "1"
-    replies = client.send(raw.query("BEGIN")) or client.read_to_end()
-    assert "E" in raw.types(replies)
+    client.send(raw.query("BEGIN"))
+    replies = client.read_to_end()
+    assert raw.types(replies) == "CE"           # It never hears that it may go on in a transaction.
+    assert raw.error_of(replies)["S"] == "FATAL" and "pool_mode" in raw.error_of(replies)["M"]
     client.close()
-    assert pgweir.raw("statement").value("SELECT 2") == "2"
+    client = pgweir.raw("statement")
+    client.send(raw.extended("BEGIN"))
+    assert raw.types(client.read_to_end()) == "12nCE"
+    client.close()
+    client = pgweir.raw("statement")
+    assert raw.types(client.ask("SELECT 2; SELECT 3")) == "TDCTDCZ"
+    assert raw.types(client.ask("BEGIN; SELECT 4; COMMIT")) == "CTDCCZ"
+    client.close()
 
 
 @MODES
@@ -277,6 +286,7 @@ def test_waiting_too_long_ends_with_a_clear_error(start_pgweir, cluster):
 @pytest.mark.pooler
 @pytest.mark.parametrize("setting,sql", [
     ("query_timeout", "SELECT pg_sleep(30)"),
+    ("transaction_timeout", "SELECT pg_sleep(30)"),
     ("idle_transaction_timeout", None),
     ("client_idle_timeout", None),
 ])

@@ -279,13 +279,14 @@ static void a_role_dropped_meanwhile_is_refused_when_its_proof_fails(void **stat
 	assert_int_equal(log_in("alice", "eraser"), AUTH_DENIED);
 }
 
-static void a_failing_query_is_told_with_the_servers_reason(void **state)
+/* The servers' reasons are for the log: who asks has not proved who it is. */
+static void a_failing_query_is_told_without_the_servers_reason(void **state)
 {
 	(void)state;
 	struct error error = failure_of("error");
 
 	assert_string_equal(error.sqlstate, "58000");
-	assert_string_equal(error.text, "could not look up user \"error\": auth_query: permission denied for table pg_authid");
+	assert_string_equal(error.text, "could not look up user \"error\"");
 }
 
 static void a_server_that_refuses_us_is_told_and_not_besieged(void **state)
@@ -295,8 +296,7 @@ static void a_server_that_refuses_us_is_told_and_not_besieged(void **state)
 	struct error error = failure_of("alice");
 
 	assert_string_equal(error.sqlstate, "08006");
-	assert_non_null(strstr(error.text, "could not look up user \"alice\": "));
-	assert_non_null(strstr(error.text, "password authentication failed for user \"lookup\""));
+	assert_string_equal(error.text, "could not look up user \"alice\"");
 	failure_of("alice");
 	failure_of("bob");
 	assert_int_equal(fake_server_logins(), 1);
@@ -468,7 +468,7 @@ int main(void)
 		TEST(while_the_server_fails_what_it_said_lately_counts),
 		TEST(many_logins_of_known_users_spare_the_server),
 		TEST(a_role_dropped_meanwhile_is_refused_when_its_proof_fails),
-		TEST(a_failing_query_is_told_with_the_servers_reason),
+		TEST(a_failing_query_is_told_without_the_servers_reason),
 		TEST(a_server_that_refuses_us_is_told_and_not_besieged),
 		TEST(the_next_host_is_tried_when_one_is_down),
 		TEST(a_connection_lost_meanwhile_is_made_anew),

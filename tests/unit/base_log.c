@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pgweir/buf.h"
@@ -172,6 +174,42 @@ static void lines_below_the_threshold_are_not_written(void **state)
 	assert_non_null(strstr(text, "ERROR seen"));
 }
 
+/* As systemd connects it: the journal's own socket has the device and inode that JOURNAL_STREAM names. */
+static void lines_to_the_journal_begin_with_their_priority(void **state)
+{
+	struct stat found;
+	int fd = open(path, O_WRONLY | O_APPEND), former = dup(STDERR_FILENO);
+
+	(void)state;
+	assert_int_equal(fstat(fd, &found), 0);
+	char *stream = mem_printf("%llu:%llu", (unsigned long long)found.st_dev, (unsigned long long)found.st_ino);
+
+	setenv("JOURNAL_STREAM", stream, 1);
+	assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	assert_int_equal(log_open(NULL), 0);
+	log_info("one");
+	log_warning("two", LOG_INT("n", 2));
+	log_set_format(LOG_FORMAT_JSON);
+	log_error("three");
+	assert_int_equal(log_open("/nonexistent/log"), ENOENT);
+	log_set_format(LOG_FORMAT_TEXT);
+	log_info("still there");
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	assert_int_equal(log_open(NULL), 0);
+	log_info("elsewhere");
+	unsetenv("JOURNAL_STREAM");
+	assert_int_equal(dup2(former, STDERR_FILENO), STDERR_FILENO);
+	close(former);
+	close(fd);
+	mem_free(stream);
+	char *expected = mem_printf("<6>LOG one\n<4>WARNING two n=2\n"
+		"<3>{\"time\":\"1970-01-01T00:00:01.234Z\",\"level\":\"error\",\"pid\":%d,\"event\":\"three\"}\n"
+		"<6>LOG still there\n1970-01-01 00:00:01.234 UTC [%d] LOG elsewhere\n", (int)getpid(), (int)getpid());
+
+	assert_string_equal(written(), expected);
+	mem_free(expected);
+}
+
 static void an_unwritable_path_is_an_errno_and_changes_nothing(void **state)
 {
 	(void)state;
@@ -309,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_in_utf8_stay_readable, start, stop),
 		cmocka_unit_test_setup_teardown(control_characters_beyond_ascii_are_escaped, start, stop),
 		cmocka_unit_test_setup_teardown(lines_below_the_threshold_are_not_written, start, stop),
+		cmocka_unit_test_setup_teardown(lines_to_the_journal_begin_with_their_priority, start, stop),
 		cmocka_unit_test_setup_teardown(an_unwritable_path_is_an_errno_and_changes_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(opening_again_follows_a_rotated_file, start, stop),
 		cmocka_unit_test_setup_teardown(lost_lines_are_counted_and_told_once, start, stop),

@@ -63,6 +63,34 @@ static void silent_connections_take_nobodys_place(void **state)
 	login_fixture_settle(0);
 }
 
+/* Else whoever can connect could keep all users out without a password. */
+static void who_has_not_proved_who_it_is_takes_nobodys_place(void **state)
+{
+	struct buf body = { 0 };
+	struct client client;
+
+	(void)state;
+	fixture_config.max_client_conn = 1;
+	assert_true(login_fixture_configure());
+	fake_auth = FAKE_AUTH_PASSWORD;
+	struct client first = start("alice", "app"), second = start("alice", "app");
+
+	assert_int_equal(client_message(&first, &body), 'R');
+	assert_int_equal(client_message(&second, &body), 'R');
+	fake_auth = FAKE_AUTH_TRUST;
+	struct login_session *session = come_in(&client, "bob", "app");
+
+	client_answer(&second, fake_auth_password);
+	client_expect_fatal(&second, "53300", "sorry, too many clients already");
+	leave(&client, session);
+	client_answer(&first, fake_auth_password);
+	session = login_fixture_session();
+	assert_string_equal(session->user, "alice");
+	leave(&first, session);
+	client_close(&second);
+	buf_fini(&body);
+}
+
 static void administrators_get_in_beyond_the_limit(void **state)
 {
 	struct client one, two;
@@ -330,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SERVED(max_client_conn_is_the_most_there_can_be),
 		SERVED(silent_connections_take_nobodys_place),
+		SERVED(who_has_not_proved_who_it_is_takes_nobodys_place),
 		SERVED(administrators_get_in_beyond_the_limit),
 		SERVED(a_database_has_a_limit_of_its_own),
 		SERVED(a_user_has_a_limit_of_its_own),

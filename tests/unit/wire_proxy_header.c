@@ -148,17 +148,23 @@ static void an_address_that_does_not_fit_its_header_is_bad(void **state)
 		put_header(&out, PROXY, rows[i].family, rows[i].length);
 		for (unsigned j = 0; j < rows[i].length; j++)
 			buf_append_char(&out, 'x');
-		assert_int_equal(kind_of(&out, out.size), WIRE_PROXY_BAD);
+		assert_int_equal(kind_of(&out, out.size), WIRE_PROXY_TOO_SHORT);
 		buf_fini(&out);
 	}
 }
 
-static void other_versions_commands_and_lengths_are_bad(void **state)
+static void other_versions_commands_and_lengths_are_told_apart(void **state)
 {
 	static const struct {
 		int command;
 		uint16_t length;
-	} rows[] = { { 0x11, 12 }, { 0x31, 12 }, { 0x22, 12 }, { 0x2f, 12 }, { PROXY, 4097 }, { PROXY, 0xffff } };
+		enum wire_proxy_kind kind;
+	} rows[] = {
+		{ 0x11, 12, WIRE_PROXY_UNKNOWN }, { 0x31, 12, WIRE_PROXY_UNKNOWN }, { 0x22, 12, WIRE_PROXY_UNKNOWN },
+		{ 0x2f, 12, WIRE_PROXY_UNKNOWN }, { 0x31, 0xffff, WIRE_PROXY_UNKNOWN },
+		{ PROXY, 4096, WIRE_PROXY_INCOMPLETE }, { PROXY, 4097, WIRE_PROXY_TOO_LONG }, { PROXY, 0xffff, WIRE_PROXY_TOO_LONG },
+		{ LOCAL, 4097, WIRE_PROXY_TOO_LONG },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -166,7 +172,7 @@ static void other_versions_commands_and_lengths_are_bad(void **state)
 
 		put_header(&out, rows[i].command, TCP4, rows[i].length);
 		put_tcp4(&out);
-		assert_int_equal(kind_of(&out, out.size), WIRE_PROXY_BAD);
+		assert_int_equal(kind_of(&out, out.size), rows[i].kind);
 		buf_fini(&out);
 	}
 }
@@ -179,12 +185,12 @@ static void a_byte_off_the_signature_is_bad_at_once(void **state)
 	put_header(&out, PROXY, TCP4, 12);
 	for (size_t i = 0; i < 12; i++) {
 		out.bytes[i] ^= 1;
-		assert_int_equal(kind_of(&out, i + 1), WIRE_PROXY_BAD);
+		assert_int_equal(kind_of(&out, i + 1), WIRE_PROXY_MISSING);
 		out.bytes[i] ^= 1;
 	}
 	buf_fini(&out);
 	buf_append_text(&out, "PROXY TCP4 192.0.2.1 192.0.2.2 56324 5432\r\n");
-	assert_int_equal(kind_of(&out, out.size), WIRE_PROXY_BAD);
+	assert_int_equal(kind_of(&out, out.size), WIRE_PROXY_MISSING);
 	buf_fini(&out);
 }
 
@@ -197,7 +203,7 @@ int main(void)
 		cmocka_unit_test(what_follows_the_header_is_left_alone),
 		cmocka_unit_test(local_and_unknown_families_keep_the_sockets_address),
 		cmocka_unit_test(an_address_that_does_not_fit_its_header_is_bad),
-		cmocka_unit_test(other_versions_commands_and_lengths_are_bad),
+		cmocka_unit_test(other_versions_commands_and_lengths_are_told_apart),
 		cmocka_unit_test(a_byte_off_the_signature_is_bad_at_once),
 	};
 

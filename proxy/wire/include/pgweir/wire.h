@@ -108,8 +108,11 @@ bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, stru
 
 /* --- PROXY protocol v2 --- */
 
-enum wire_proxy_kind { WIRE_PROXY_INCOMPLETE, WIRE_PROXY_BAD, WIRE_PROXY_LOCAL, WIRE_PROXY_ADDRESS };
-
+enum wire_proxy_kind {
+	WIRE_PROXY_INCOMPLETE, WIRE_PROXY_LOCAL, WIRE_PROXY_ADDRESS,
+	/* No such header; of an unknown version or command; longer than we take; without room for its address. */
+	WIRE_PROXY_MISSING, WIRE_PROXY_UNKNOWN, WIRE_PROXY_TOO_LONG, WIRE_PROXY_TOO_SHORT,
+};
 struct sockaddr_storage;
 /* Reads a header; `*header_size` bytes are to be dropped. WIRE_PROXY_ADDRESS fills in the client's address. */
 enum wire_proxy_kind wire_proxy_header(const char *bytes, size_t size, size_t *header_size, struct sockaddr_storage *client);
