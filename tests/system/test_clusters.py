@@ -151,7 +151,7 @@ def test_what_is_listened_to_is_heard_from_the_new_primary(start_pgweir, own):
 
 @pytest.mark.parametrize("more", [{"probe_password": "wrong"}, {"probe_user": "nobody_by_that_name"}])
 def test_where_probes_are_refused_connections_find_the_primary_as_before(start_pgweir, cluster, replicas, more):
-    proxy = start_pgweir(sections(*replicas, cluster.primary, **more))
+    proxy = start_pgweir(sections(*replicas, cluster.primary, probe_interval="20s", **more))     # Each has so long to refuse.
     assert proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"
     wait_until(lambda: row(proxy)["state"] == "unobserved", 10, "every host has refused")
     refused = [line for line in proxy.log().splitlines() if "cannot probe host" in line and "28P01" in line]
