@@ -95,10 +95,10 @@ def test_a_reset_in_a_batch_that_goes_on_does_not_cut_it(pgweir):
     client.close()
 
 
-def test_a_query_that_others_wait_behind_can_be_cancelled(pgweir):
+def test_a_query_that_others_wait_behind_can_be_cancelled(pgweir, cluster):
     client = pgweir.raw("one", work_mem="9MB")
     client.send(query("RESET work_mem; SELECT pg_sleep(60)") + query("SELECT 'on'"))
-    wait_until(lambda: pgweir.pool("one")["sv_active"] == 1, what="it runs")
+    wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE 'RESET work_mem%'"), what="it sleeps")
     canceller = raw.Client(pgweir.host, pgweir.port)
     canceller.send(raw.cancel_request(client.pid, client.key))
     canceller.close()
