@@ -294,14 +294,26 @@ static void signalled(evutil_socket_t number, short what, void *arg)
 			signal_acts[i].act();
 }
 
-/* From the first moment, so that whoever finds the pidfile or the port may send one; it is acted on once the loop runs. */
+static void come_too_late(int number)
+{
+	(void)number;
+}
+
+/* From the first moment, so that whoever finds the pidfile or the port may send one; it is acted on once the loop runs. And
+ * to the last: libevent puts back what it found, and a second SIGTERM at the very end must not spoil the exit status. */
 static void watch_signals(void)
 {
+	sigset_t all, before;
+
 	signal(SIGPIPE, SIG_IGN);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	for (size_t i = 0; i < ARRAY_LEN(signal_acts); i++) {
+		signal(signal_acts[i].number, come_too_late);
 		control.signals[i] = evsignal_new(loop_base(control.loop), signal_acts[i].number, signalled, NULL);
 		event_add(control.signals[i], NULL);
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void unwatch_signals(void)

@@ -22,7 +22,7 @@ STARTUP = {"application_name": "began as", "extra_float_digits": "2", "DateStyle
 
 def connector(host: str, port: int, database: str, user: str, startup: dict):
     def connect():
-        client = raw.Client(host, port, timeout_s=5)
+        client = raw.Client(host, port, timeout_s=60)
         client.login(user, database, PASSWORDS[user], **startup)
         return client
 

@@ -102,7 +102,7 @@ STATE = {
 
 def connector(target, database):
     def connect(**parameters):
-        client = raw.Client(target.host, target.port, timeout_s=8)
+        client = raw.Client(target.host, target.port, timeout_s=60)
         client.login("app", target.database(database), PASSWORDS["app"], **parameters)
         return client
 

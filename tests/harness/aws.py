@@ -43,6 +43,7 @@ import urllib.parse
 from . import aws_signature
 from .aws_identity import STS_CODES, Identity, Role, StsFault
 from .aws_secrets import CURRENT, PENDING, Fault, SecretsManager, new_token
+from .process import free_port
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 KEY, SECRET = "AKIDLOOKALIKE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYLOOKALIKE"
@@ -75,8 +76,7 @@ class Aws:
         self.stopped = threading.Event()
         self.identity, self.secrets_manager = Identity(self.clock), SecretsManager(self.clock)
         self.identity.add_key(KEY, SECRET, ACCOUNT)
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Handler,), {"aws": self}))
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", port or free_port()), type("Bound", (Handler,), {"aws": self}))
         self.host, self.port = "127.0.0.1", self.server.server_address[1]
         self.url = f"http{'s' if cert else ''}://{self.host}:{self.port}"
         if cert:
@@ -99,7 +99,8 @@ class Aws:
 
     def environment(self) -> dict[str, str]:
         return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
-                "AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "AWS_EC2_METADATA_DISABLED": "true"}
+                "AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_METADATA_SERVICE_TIMEOUT": "30"}     # Of a machine that is busy with other tests.
 
     # --- Secrets, without HTTP ---
 
@@ -186,6 +187,11 @@ class Aws:
 class Reply:
     def __init__(self, status: int, body: bytes | str, kind: str = "text/plain", error: str | None = None):
         self.status, self.body, self.kind, self.error = status, body.encode() if isinstance(body, str) else body, kind, error
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128            # Of five, the sixth that comes at once would be heard a second later.
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -44,7 +44,7 @@ class Browser:
 
     def receive(self) -> dict:
         while b"\0" not in self.buffer:
-            ready, _, _ = select.select([self.come], [], [], 30)
+            ready, _, _ = select.select([self.come], [], [], 120)
             chunk = os.read(self.come, 1 << 20) if ready else b""
             assert chunk, "the browser says nothing any more"
             self.buffer += chunk

@@ -13,7 +13,7 @@ def address(server) -> str:
 def sections(*servers, **more) -> dict:
     """[cluster main] of these servers, or addresses, and a database `app` in it."""
     hosts = ", ".join(server if isinstance(server, str) else address(server) for server in servers)
-    return {"pgweir": {"pool_mode": "transaction", "server_login_retry": "1s", "query_wait_timeout": "25s"},
+    return {"pgweir": {"pool_mode": "transaction", "server_login_retry": "1s", "query_wait_timeout": "100s"},
             "cluster main": {"hosts": hosts, **PROBE, **more},
             "database app": {"cluster": "main"}}
 

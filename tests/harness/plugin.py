@@ -11,7 +11,7 @@ from .pgbouncer import PgBouncer
 from .pgweir import Pgweir, sanitized
 from .postgres import Cluster
 
-TEST_TIMEOUT_S = int(os.environ.get("PGWEIR_TEST_TIMEOUT_S", "90"))
+TEST_TIMEOUT_S = int(os.environ.get("PGWEIR_TEST_TIMEOUT_S", "240"))
 
 MARKS = {
     "pooler": "applies to a pooler, not to a direct connection",

@@ -175,7 +175,7 @@ def stream_changes(host: str, port: int, user: str, password: str, world: World)
             got += more
     finally:
         receiver.terminate()
-        receiver.communicate(timeout=30)
+        receiver.communicate(timeout=60)
 
 
 def reference_case(world: World, admin: str, start_pgweir, folder: pathlib.Path, secret: dict | None = None,

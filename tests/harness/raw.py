@@ -12,6 +12,8 @@ import ssl
 import struct
 import threading
 
+from .process import listen
+
 PROTOCOL_3_0 = 3 << 16
 PROTOCOL_3_2 = 3 << 16 | 2
 CANCEL_REQUEST, SSL_REQUEST, GSSENC_REQUEST = 80877102, 80877103, 80877104
@@ -189,7 +191,7 @@ def error_response(sqlstate: str, text: str, severity: str = "ERROR") -> bytes:
 class Stream:
     """A socket that yields whole messages."""
 
-    def __init__(self, sock: socket.socket, timeout_s: float = 20):
+    def __init__(self, sock: socket.socket, timeout_s: float = 60):
         sock.settimeout(timeout_s)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -238,7 +240,7 @@ class Stream:
 class Client(Stream):
     """A frontend. Nothing is sent but what a test asks for."""
 
-    def __init__(self, host: str, port: int, *, timeout_s: float = 20, before: bytes = b""):
+    def __init__(self, host: str, port: int, *, timeout_s: float = 60, before: bytes = b""):
         if host.startswith("/"):
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(f"{host}/.s.PGSQL.{port}")
@@ -506,7 +508,7 @@ class FakeServer:
         self.backends: list[Backend] = []
         self.seen: list[Message] = []           # Of all connections, in order.
         self.cancels: list[tuple[int, bytes]] = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = listen()
         self.host, self.port = self.listener.getsockname()
         threading.Thread(target=self._accept, daemon=True).start()
 

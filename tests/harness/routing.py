@@ -11,7 +11,7 @@ from .process import wait_until
 
 def sections(cluster, database=None, **more) -> dict:
     servers = [cluster.primary, *cluster.replicas]
-    return {"pgweir": {"pool_mode": "transaction", "threads": 2, "server_login_retry": "1s", "query_wait_timeout": "25s"},
+    return {"pgweir": {"pool_mode": "transaction", "threads": 2, "server_login_retry": "1s", "query_wait_timeout": "100s"},
             "cluster main": {"hosts": ", ".join(address(server) for server in servers), **PROBE, **more},
             "database app": {"cluster": "main", "routing": "auto", **(database or {})}}
 

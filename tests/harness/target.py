@@ -31,7 +31,7 @@ class Target:
         """For libpq; TLS unless `sslmode` says otherwise."""
         password = PASSWORDS.get(user) if password is None else password
         words = {"host": self.host, "port": self.port, "dbname": self.database(database), "user": user,
-                 "password": password, "sslmode": "require", "connect_timeout": 10, **more}
+                 "password": password, "sslmode": "require", "connect_timeout": 60, **more}
         return psycopg.conninfo.make_conninfo(**{name: value for name, value in words.items() if value is not None})
 
     def connect(self, database: str = "app", user: str = "app", *, autocommit: bool = True, **more) -> psycopg.Connection:
@@ -44,7 +44,7 @@ class Target:
         return self.keep(connection)
 
     def raw(self, database: str = "app", user: str = "app", *, tls: bool = False, password: str | None = None,
-            version: int = raw.PROTOCOL_3_0, timeout_s: float = 20, **parameters) -> raw.Client:
+            version: int = raw.PROTOCOL_3_0, timeout_s: float = 60, **parameters) -> raw.Client:
         """A raw client, logged in."""
         client = self.keep(raw.Client(self.host, self.port, timeout_s=timeout_s))
         if tls:

@@ -13,7 +13,7 @@ class Web:
 
     def get(self, path: str, method: str = "GET", **headers) -> tuple[int, dict, bytes]:
         """Status, headers and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, headers=headers)
             answer = connection.getresponse()

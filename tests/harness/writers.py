@@ -46,7 +46,7 @@ def end_writers(started: list[Writer]) -> None:
     for writer in started:
         writer.over.set()
     for writer in started:
-        writer.join(30)
+        writer.join(60)
     assert not [writer.name for writer in started if writer.connection.closed], "a client's connection was dropped"
 
 

@@ -151,7 +151,7 @@ def test_pause_waits_for_transactions_and_resume_lets_clients_go_on(proxy, clust
     idle.send(raw.query("SELECT 'held'"))
     assert inside.value("SELECT 2") == "2" and pausing.is_alive()
     inside.ask("COMMIT")
-    pausing.join(10)
+    pausing.join(60)
     assert not pausing.is_alive()
     wait_until(lambda: not cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE datname = 'app' AND usename = 'app' AND application_name = ''"
                                                " AND backend_type = 'client backend' AND pid IN (SELECT pid FROM pg_stat_activity WHERE client_port::text = ANY(%s))",
@@ -230,7 +230,7 @@ def test_wait_close_returns_when_the_old_server_connections_are_gone(proxy):
     time.sleep(0.2)
     assert waiting.is_alive()
     client.ask("COMMIT")
-    waiting.join(10)
+    waiting.join(60)
     assert not waiting.is_alive()
 
 
@@ -265,7 +265,7 @@ def test_shutdown_ends_at_once(proxy):
     client = proxy.raw("app")
     with contextlib.suppress(psycopg2.Error):
         execute(proxy, "SHUTDOWN")
-    assert proxy.process.wait(15) == 0
+    assert proxy.process.wait(60) == 0
     assert raw.error_of(client.read_to_end())["C"] == "57P01"
 
 
@@ -278,7 +278,7 @@ def test_shutdown_wait_for_servers_lets_transactions_end(proxy):
     assert inside.value("SELECT 1") == "1"
     inside.ask("COMMIT")
     idle.read_to_end()
-    assert proxy.process.wait(15) == 0
+    assert proxy.process.wait(60) == 0
 
 
 @pytest.mark.ours
@@ -292,7 +292,7 @@ def test_shutdown_wait_for_clients_waits_until_they_leave(proxy):
         proxy.raw("app")
     client.send(raw.terminate())
     client.close()
-    assert proxy.process.wait(15) == 0
+    assert proxy.process.wait(60) == 0
 
 
 def test_show_pools_counts_clients_and_servers(proxy):

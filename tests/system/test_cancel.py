@@ -48,7 +48,7 @@ def test_libpq_cancels_its_running_query(pgweir, cluster, mode):
     thread.start()
     wait_until(lambda: is_running(cluster, "libpq cancel"))
     connection.cancel()
-    thread.join(10)
+    thread.join(60)
     assert failure and failure[0].sqlstate == "57014"
     assert connection.execute("SELECT 1").fetchone() == (1,)
     connection.close()

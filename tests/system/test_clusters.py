@@ -5,7 +5,7 @@ import time
 import psycopg
 import pytest
 
-from harness.clusters import address, host, own, row, sections  # noqa: F401 (own is a fixture)
+from harness.clusters import address, command, host, own, row, sections  # noqa: F401 (own is a fixture)
 from harness.postgres import PASSWORD
 from harness.process import wait_until
 from harness.writers import keys_on, make_table, writers
@@ -19,7 +19,7 @@ def test_the_primary_is_found_wherever_it_stands_in_the_list(start_pgweir, clust
     servers.insert(place, cluster.primary)
     proxy = start_pgweir(sections(*servers))
     assert proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"
-    found = row(proxy)
+    found = wait_until(lambda: (found := row(proxy))["state"] == "served" and found, 10, "every host has been looked at")
     assert (found["primary"], found["state"], found["timeline"], found["hosts"]) == (address(cluster.primary), "served", 1, 3)
     wait_until(lambda: row(proxy)["replicas_up"] == 2, 10, "both replicas are seen")
     assert host(proxy, cluster.primary)["role"] == "primary"
@@ -46,8 +46,13 @@ def test_an_idle_primary_behind_a_segment_switch_has_replicas_that_are_current(s
     proxy = start_pgweir(sections(own.primary, *own.replicas))
     wait_until(lambda: host(proxy, own.replicas[0])["lag_bytes"] == 0, 20, "the replica is measured and has caught up")
     own.primary.sql("CHECKPOINT")
-    own.primary.sql("SELECT pg_switch_wal()")
-    wait_until(lambda: own.primary.sql("SELECT pg_current_wal_insert_lsn()")[0][0].endswith("000028"), 10, "nothing is written")
+
+    def at_the_beginning_of_a_segment():
+        """Again each time that the server has written something of its own meanwhile."""
+        own.primary.sql("SELECT pg_switch_wal()")
+        return own.primary.sql("SELECT pg_current_wal_insert_lsn()")[0][0].endswith("000028")
+
+    wait_until(at_the_beginning_of_a_segment, 10, "nothing is written")
     wait_until(lambda: host(proxy, own.replicas[0])["lag_bytes"] == 0, 20, "no byte is owed")
 
 
@@ -81,16 +86,16 @@ def test_writes_wait_for_the_promotion_and_go_on_there(start_pgweir, own):
 
 
 def test_without_a_primary_the_error_says_so(start_pgweir, own):
-    settings = sections(own.primary, *own.replicas)
-    settings["pgweir"]["query_wait_timeout"] = "1s"
-    proxy = start_pgweir(settings)
+    proxy = start_pgweir(sections(own.primary, *own.replicas))
     client = psycopg.connect(proxy.conninfo("app", "app", sslmode="prefer"), autocommit=True)
     client.execute("SELECT 1")
     wait_until(lambda: proxy.pool("app")["sv_active"] == 0, 10, "the client holds no server connection")
     own.primary.stop(signal.SIGQUIT)
     wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
+    command(proxy, "SET query_wait_timeout = 1")
     with pytest.raises(psycopg.errors.CannotConnectNow) as caught:
         client.execute("SELECT 1")
+    command(proxy, "SET query_wait_timeout = 100")
     assert 'no primary is known in cluster "main"' in str(caught.value)
     own.primary.start()
     wait_until(lambda: row(proxy)["state"] == "served", 20, "the primary is back")
@@ -146,9 +151,9 @@ def test_what_is_listened_to_is_heard_from_the_new_primary(start_pgweir, own):
 
 @pytest.mark.parametrize("more", [{"probe_password": "wrong"}, {"probe_user": "nobody_by_that_name"}])
 def test_where_probes_are_refused_connections_find_the_primary_as_before(start_pgweir, cluster, replicas, more):
-    proxy = start_pgweir(sections(*replicas, cluster.primary, **more))
+    proxy = start_pgweir(sections(*replicas, cluster.primary, probe_interval="20s", **more))     # Each has so long to refuse.
     assert proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"
-    assert row(proxy)["state"] == "unobserved"
+    wait_until(lambda: row(proxy)["state"] == "unobserved", 10, "every host has refused")
     refused = [line for line in proxy.log().splitlines() if "cannot probe host" in line and "28P01" in line]
     assert len(refused) == 3 and all("password authentication failed" in line and "LOCATION" not in line for line in refused)
     assert "28P01" not in host(proxy, cluster.primary)["last_error"] and "password" in host(proxy, cluster.primary)["last_error"]
@@ -171,7 +176,7 @@ def test_a_reload_goes_on_watching_what_has_not_changed(start_pgweir, cluster, r
     proxy = start_pgweir(sections(cluster.primary, *replicas))
     client = proxy.raw("app")
     assert client.value("SELECT 1") == "1"
-    since = row(proxy)["since"]
+    since = wait_until(lambda: (found := row(proxy))["state"] == "served" and found, 10, "every host has been looked at")["since"]
     proxy.reload()
     wait_until(lambda: "configuration reloaded" in proxy.log(), 10, "the reload is done")
     assert row(proxy)["state"] == "served" and row(proxy)["since"] == since

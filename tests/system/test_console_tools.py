@@ -29,7 +29,7 @@ def scrape(target, folder: pathlib.Path) -> dict[str, float]:
     def answer():
         assert process.poll() is None, log.seek(0) or log.read()
         try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+            return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60).read().decode()
         except OSError:
             return ""
 

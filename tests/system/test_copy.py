@@ -78,23 +78,27 @@ def test_a_reader_that_stops_reading_makes_the_server_wait(pgweir, cluster):
 
 
 def test_a_server_that_stops_reading_makes_the_client_wait(pgweir, cluster):
+    """Its trigger waits for a lock that the test has."""
     cluster.primary.sql("DROP TABLE IF EXISTS held; CREATE TABLE held (line text); GRANT ALL ON held TO app; "
-                        "CREATE OR REPLACE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2); RETURN NULL; END$$; "
-                        "CREATE TRIGGER doze BEFORE INSERT ON held FOR EACH ROW WHEN (NEW.line = 'stop') EXECUTE FUNCTION doze()", "app")
-    client = pgweir.raw("app", timeout_s=0.5)
+                        "CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock(4715); RETURN NULL; END$$; "
+                        "CREATE TRIGGER wait BEFORE INSERT ON held FOR EACH ROW WHEN (NEW.line = 'stop') EXECUTE FUNCTION wait()", "app")
+    client = pgweir.raw("app")
     client.ask("SELECT 1")
     before_kib = memory_kib(pgweir)
-    client.send(raw.query("COPY held FROM STDIN"))
-    client.read_until("G")
-    client.send(raw.copy_data(b"stop\n"))
-    sent_mib = 0
-    with pytest.raises(TimeoutError):
-        while sent_mib < 200:
-            client.send(raw.copy_data(CHUNK) * 16)
-            sent_mib += 1
-    assert sent_mib < 100
-    assert_flat(pgweir, before_kib)
-    client.close()                      # In the middle of a message: the COPY must fail, not hang.
+    with cluster.primary.connect("app") as holder:
+        holder.execute("SELECT pg_advisory_lock(4715)")
+        client.send(raw.query("COPY held FROM STDIN"))
+        client.read_until("G")
+        client.send(raw.copy_data(b"stop\n"))
+        client.sock.settimeout(0.5)
+        sent_mib = 0
+        with pytest.raises(TimeoutError):
+            while sent_mib < 200:
+                client.send(raw.copy_data(CHUNK) * 16)
+                sent_mib += 1
+        assert sent_mib < 100
+        assert_flat(pgweir, before_kib)
+        client.close()                  # In the middle of a message: the COPY must fail, not hang.
     wait_until(lambda: not cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY held%' AND state = 'active'"),
                30, "the COPY is gone")
 

@@ -50,7 +50,7 @@ def script(page: str, port: int) -> str:
         parts.append(re.sub(r"\b6432\b", str(port), text))
         parts.append(f"if [ -e pgweir.ini ]; then sed -i 's/^listen_port = 6432$/listen_port = {port}\\ndrain_timeout = 0/' pgweir.ini; fi")
         if "&\n" in text:
-            parts.append(f"for i in $(seq 200); do (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null && break; sleep 0.05; done")
+            parts.append(f"for i in $(seq 1200); do (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null && break; sleep 0.05; done")
     if page == "README":
         parts.append(READ_BY_A_REPLICA.replace("6432", str(port)))
     return "\n".join(parts)
@@ -71,7 +71,7 @@ def test_what_a_page_says_works(cluster, replicas, tmp_path, page):
         process = subprocess.Popen(["bash", "-c", script(page, free_port())], cwd=folder, env=environment, stdout=log, stderr=log,
                                    preexec_fn=die_with_parent(signal.SIGKILL))
         try:
-            status = process.wait(60)
+            status = process.wait(200)
         finally:
             end(process)
         log.seek(0)

@@ -86,7 +86,7 @@ def test_an_idle_transaction_is_failed_until_its_rollback(proxy, place):
     assert error_of(client.ask("SET pgweir.route = primary")) == "25P02"
     assert error_of(client.ask(raw.function_call(1598))) == "25P02"
     assert error_of(client.ask(f"ROLLBACK;{' ' * 100_000}SELECT 1")) == "25P02" and client.status == "E"
-    assert proxy.pool("app")["sv_active"] == 0          # No server connection is kept for that.
+    wait_until(lambda: proxy.pool("app")["sv_active"] == 0, what="no server connection is kept for that")
     assert tag_of(client.ask("/* so be it */ rollback work;")) == "ROLLBACK" and client.status == "I"
     assert client.value("SHOW application_name") == "kept"
     assert rows(place, "idle") == 0

@@ -10,7 +10,7 @@ import pytest
 
 from harness.pgweir import Pgweir, binary
 from harness.postgres import PASSWORDS
-from harness.process import free_port, remove_folder, wait_until
+from harness.process import free_port, listen, remove_folder, wait_until
 from harness.web import Web
 
 pytestmark = pytest.mark.ours
@@ -144,8 +144,7 @@ def test_hosts_and_secrets_have_metrics(start_web, cluster, replicas, tmp_path):
         "database app": {"cluster": "main"}, "secret good": {"provider": "static", "value": "x"},
         "secret bad": {"provider": "file", "path": missing}})
     proxy.raw("app").ask("SELECT 1")
-    wait_until(lambda: len(web.metrics().get("pgweir_host_lag_seconds", {})) == 2, 20, "both replicas are measured")
-    now = web.metrics()
+    now = wait_until(lambda: len((now := web.metrics()).get("pgweir_host_lag_seconds", {})) == 2 and now, 20, "both replicas are measured")
     assert set(now["pgweir_host_lag_seconds"]) == {("main", host) for host in hosts[1:]}
     assert [now["pgweir_host_state"]["main", host, "primary"] for host in hosts] == [1, 0, 0]
     assert [now["pgweir_host_state"]["main", host, "replica"] for host in hosts] == [0, 1, 1]
@@ -168,7 +167,7 @@ def test_draining_is_not_ready_but_alive(start_web):
     assert [each.status("/healthz") for each in (web, health)] == [200, 200]
     assert web.metrics()["pgweir_draining"][()] == 1
     proxy.process.send_signal(signal.SIGTERM)
-    assert proxy.process.wait(20) == 0
+    assert proxy.process.wait(60) == 0
 
 
 def test_a_database_makes_it_unready_only_for_who_asks_for_it(start_web):
@@ -259,11 +258,11 @@ def healthy(web) -> bool:
 
 
 def test_a_port_that_is_taken_is_said_at_the_start(start_pgweir):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with listen() as taken:
         for key in ("http_listen", "health_listen"):
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             proxy = start_pgweir({"pgweir": {key: address}}, wait=False)
-            assert proxy.process.wait(20) == 1
+            assert proxy.process.wait(60) == 1
             assert f'reason="{key}: cannot listen on {address}: Address already in use"' in proxy.log()
             Pgweir.running.discard(proxy)
             proxy.process = None

@@ -94,4 +94,5 @@ def test_a_query_that_fails_is_named(start_pgweir, cluster, replicas):
     proxy = start_pgweir(sections(cluster.primary, *replicas, topology_query="SELECT * FROM there_is_none"))
     wait_until(lambda: "cannot ask for the nodes of a cluster" in proxy.log(), 20, "it is logged")
     assert "there_is_none" in proxy.log() and "sqlstate=42P01" in proxy.log()
-    assert row(proxy)["state"] == "served" and proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"
+    wait_until(lambda: row(proxy)["state"] == "served", 20, "every host has been looked at")
+    assert proxy.raw("app").value("SELECT pg_is_in_recovery()") == "f"

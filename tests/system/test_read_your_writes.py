@@ -34,6 +34,6 @@ ENOUGH = {"session": lambda tally: tally.writes > 300 and tally.on_replica > 100
 def test_reads_show_what_they_must_while_replicas_fall_behind(proxy, place, mode):
     """And with `off` they do not: else this test could not fail."""
     checker.wait_until_replicas_serve(proxy, mode)
-    tally = checker.Check(proxy, place, mode, SESSIONS).run(40, until=ENOUGH[mode])
+    tally = checker.Check(proxy, place, mode, SESSIONS).run(160, until=ENOUGH[mode])
     print(f"\n{mode}: {tally}")
     assert ENOUGH[mode](tally) and not checker.faults(mode, tally)

@@ -207,11 +207,12 @@ def test_a_pause_of_the_cluster_holds_reads_on_replicas_too(proxy, client, effec
         reader.send(raw.query("SELECT where_am_i()"))
         wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, 20, "a new read waits")
         assert raw.types(client.ask("COMMIT")) == "CZ"
-        console.join(20)
+        console.join(60)
         assert not console.is_alive()
-        assert on_replicas(effects, "true") == 0 and proxy.pool("app")["cl_waiting"] == 1
+        wait_until(lambda: on_replicas(effects, "true") == 0, 20, "nobody is left there")
+        assert proxy.pool("app")["cl_waiting"] == 1
     finally:
         command(proxy, "RESUME CLUSTER main")
-        console.join(20)
+        console.join(60)
     assert raw.rows_of(reader.read_until_ready()) == [["true"]]
     assert where(client) == "replica"

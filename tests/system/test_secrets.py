@@ -89,7 +89,7 @@ def test_clients_wait_while_the_server_takes_neither_value(start_pgweir, cluster
     client.start()
     wait_until(lambda: "server login failed" in proxy.log(), 15, "the server refuses both")
     alter(cluster, NEW)
-    client.join(30)
+    client.join(60)
     assert answers == ["1"]
 
 
@@ -211,6 +211,7 @@ def test_while_the_password_is_refused_open_connections_do_not_age(start_pgweir,
     proxy = start_pgweir(wanted)
     holds, waits = proxy.raw("app", role, password=OLD), proxy.raw("app", role, password=OLD)
     holds.value("SELECT 1")
+    wait_until(lambda: proxy.pool("app", role)["sv_active"] == 0, 15, "questions of the proxy's own are answered")
     holds.value("BEGIN")
     pid = holds.value("SELECT pg_backend_pid()")
     alter(cluster, NEW)
@@ -337,11 +338,13 @@ def port_of(client) -> str:
 def test_a_secret_may_say_where_the_database_is(start_pgweir, cluster, replicas, role, tmp_path):
     """Its host, port and dbname, as soon as there is a value, and when they change."""
     path = tmp_path / "secret"
-    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "query_wait_timeout": "1s"},
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"},
                           "database known": {"host": cluster.primary.host, "port": cluster.primary.port, "dbname": "app"},
                           "database app": {"secret": "rotated", "host": None}, "secret rotated": {"provider": "file", "path": path}})
+    console(proxy, "SET query_wait_timeout = 1")
     with pytest.raises(raw.ServerError):
         proxy.raw("app", "app").value("SELECT 1")
+    console(proxy, "SET query_wait_timeout = 100")
     wait_for = [cluster.primary, replicas[0]]
     wait_until(lambda: replicas[0].sql("SELECT count(*) FROM pg_roles WHERE rolname = 'rotated'") == [(1,)], 15, "it has the role")
     for node in wait_for:

@@ -47,7 +47,7 @@ def test_a_number_limits_all_pools_of_the_host_together(start_pgweir, cluster):
 @pytest.mark.threaded
 @pytest.mark.parametrize("threads", [1, 4])
 def test_what_has_been_idle_longest_makes_room(start_pgweir, cluster, threads):
-    proxy = start_pgweir({"pgweir": {"max_server_conn": 2, "threads": threads, "query_wait_timeout": 10},
+    proxy = start_pgweir({"pgweir": {"max_server_conn": 2, "threads": threads, "query_wait_timeout": 100},
                           **pools(cluster), "database three": database(cluster, dbname="other")})
     one, two = proxy.raw("one"), proxy.raw("two")
     for name, client in ("one", one), ("two", two), ("one", one):                    # Two has been idle for longer.

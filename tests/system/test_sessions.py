@@ -141,7 +141,7 @@ def test_a_client_logs_in_while_every_server_connection_is_taken(pgweir):
     holder = pgweir.raw("one")
     holder.ask("BEGIN")
     for _ in range(4):                          # More than there are workers.
-        assert pgweir.raw("one", timeout_s=5).status == "I"
+        assert pgweir.raw("one", timeout_s=60).status == "I"
     holder.ask("COMMIT")
 
 
@@ -241,7 +241,7 @@ def nobody_is_served(proxy) -> bool:
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
 def test_idle_clients_survive_a_server_restart(start_pgweir, cluster, signum):
     proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_login_retry": 1}, "database app": {"pool_size": 5}})
-    clients = [proxy.raw("app", timeout_s=40) for _ in range(10)]
+    clients = [proxy.raw("app", timeout_s=60) for _ in range(10)]
     for client in clients:
         assert client.value("SELECT 1") == "1"
     wait_until(lambda: nobody_is_served(proxy), what="questions of the proxy's own are answered")
@@ -271,9 +271,10 @@ def test_a_query_waits_while_the_server_is_down(start_pgweir, cluster):
 
 @pytest.mark.pooler
 def test_waiting_too_long_ends_with_a_clear_error(start_pgweir, cluster):
-    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "query_wait_timeout": 1}, "database app": {"pool_size": 1}})
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "database app": {"pool_size": 1}})
     holder, waiter = proxy.raw("app"), proxy.raw("app")
     holder.ask("BEGIN")
+    proxy.admin().cursor().execute("SET query_wait_timeout = 1")
     waiter.send(raw.query("SELECT 1"))
     replies = waiter.read_to_end() if proxy.__class__.__name__ == "PgBouncer" else waiter.read_until("E")
     error = raw.error_of(replies)
@@ -291,15 +292,17 @@ def test_waiting_too_long_ends_with_a_clear_error(start_pgweir, cluster):
     ("client_idle_timeout", None),
 ])
 def test_timeouts_end_what_they_name(start_pgweir, cluster, setting, sql):
-    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", setting: 1}, "database app": {"pool_size": 1}})
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "database app": {"pool_size": 1}})
     client = proxy.raw("app")
     if setting != "client_idle_timeout":
         client.ask("BEGIN")
+    proxy.admin().cursor().execute(f"SET {setting} = 1")
     if sql:
         client.send(raw.query(sql))
     error = raw.error_of(client.read_until("E"))
     assert error["M"] and error["C"] != "XX000"
     client.close()
+    proxy.admin().cursor().execute(f"SET {setting} = 0")
     assert proxy.raw("app").value("SELECT 1") == "1"
 
 

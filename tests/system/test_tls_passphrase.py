@@ -138,7 +138,7 @@ def test_check_opens_the_key(cluster, tmp_path, body, said):
                     f"[secret right]\nprovider = static\nvalue = {OLD}\n[secret wrong]\nprovider = static\nvalue = {NEW}\n"
                     "[secret tokens]\nprovider = rds-iam\n")
     # Without a terminal of its own: nothing may ask there.
-    result = subprocess.run([binary(), "check", "-c", path], capture_output=True, text=True, timeout=30, start_new_session=True)
+    result = subprocess.run([binary(), "check", "-c", path], capture_output=True, text=True, timeout=120, start_new_session=True)
     assert result.returncode == (1 if said else 0), result.stderr
     assert (said or "") in result.stderr
     assert OLD not in result.stdout + result.stderr

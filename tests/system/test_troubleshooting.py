@@ -39,7 +39,7 @@ def asked(proxy, database: str, *texts: str) -> tuple[str, str]:
 def test_clients_that_cannot_connect(start_pgweir, cluster):
     certificates = cluster.certificates
     proxy = start_pgweir({
-        "pgweir": {"pool_mode": "transaction", "query_wait_timeout": "1s", "max_client_conn": 6},
+        "pgweir": {"pool_mode": "transaction", "max_client_conn": 6},
         "database app": {"pool_size": 1}, "database wrong": {"dbname": "app", "user": "app", "password": "not this one"},
         "database few": {"dbname": "app", "max_db_client_connections": 1}})
     assert login(proxy, "nowhere") == ("3D000", 'database "nowhere" does not exist')
@@ -55,6 +55,7 @@ def test_clients_that_cannot_connect(start_pgweir, cluster):
     few.close()
     holder = proxy.raw("app")
     holder.ask("BEGIN")
+    proxy.admin().cursor().execute("SET query_wait_timeout = 1")
     state, text = asked(proxy, "app", "SELECT 1")
     assert state == "53300" and text in PAGE
     with pytest.raises(ServerError, match="53300: sorry, too many clients already"):
@@ -71,6 +72,7 @@ def test_queries_that_wait(start_pgweir):
     holder, waiting = proxy.raw("app"), proxy.raw("app")
     holder.ask("SET application_name = 'the one'")
     holder.ask("SELECT pg_advisory_lock_shared(4714)")
+    wait_until(lambda: proxy.pins() == {"advisory_lock": 1}, 10, "it pins")
     waiting.send(query("SELECT 1"))
     pool = wait_until(lambda: (row := proxy.pool("app"))["cl_waiting"] == 1 and row, 10, "it waits")
     assert pool["sv_active"] == pool["pool_size"] == 1
@@ -99,8 +101,10 @@ def test_errors_of_pgweirs_own(start_pgweir):
     for state, (key, *texts) in ERRORS.items():
         assert asked(proxy, key, *texts)[0] == state, key
         assert re.search(f"^\\|.*{state}.*\\|.*{key}", section, re.M), key
+    console = proxy.admin().cursor()
+    console.execute("SET client_idle_timeout = 0")
     victim = proxy.raw("app")
-    proxy.admin().cursor().execute("KILL app")
+    console.execute("KILL app")
     assert victim.read_to_end()[-1].fields()["C"] == "57P01" and "57P01" in section
 
 

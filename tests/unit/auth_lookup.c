@@ -26,7 +26,7 @@ static uint64_t now_us;
 static int set_up(void **state)
 {
 	(void)state;
-	alarm(30);
+	alarm(240);
 	log_set_level(LOG_LEVEL_ERROR);
 	now_us = 100 * SECOND_US;
 	clock_fake(now_us);

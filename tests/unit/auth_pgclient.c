@@ -23,7 +23,7 @@ static int set_up(void **state)
 	fake_server_start();
 	story = (struct story){ .loop = loop_new("test") };
 	*state = &story;
-	alarm(30);
+	alarm(240);
 	return 0;
 }
 
@@ -83,7 +83,7 @@ static void open_at(struct story *story, const char *host, uint16_t port, uint64
 
 static void open_client(struct story *story)
 {
-	open_at(story, fake_server_host(), fake_server_port(), 5000);
+	open_at(story, fake_server_host(), fake_server_port(), 60000);
 }
 
 static void ask(struct story *story, const char *user, uint64_t timeout_ms)

@@ -356,7 +356,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(threads_do_not_tear_each_others_lines, start, stop),
 	};
 
-	alarm(60);
+	alarm(240);
 	int fd = mkstemp(path);
 	if (fd < 0)
 		return 1;

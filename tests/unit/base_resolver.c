@@ -195,6 +195,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_loop_may_end_while_names_are_looked_up, start, stop),
 	};
 
-	alarm(60);
+	alarm(240);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,6 @@ int main(void)
 		cmocka_unit_test(a_letter_posted_before_stop_is_delivered),
 	};
 
-	alarm(60);
+	alarm(240);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

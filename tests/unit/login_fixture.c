@@ -14,7 +14,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/server.h"
 
-enum { PATIENCE_S = 5 };
+enum { PATIENCE_S = 60 };
 
 static struct config_database databases[] = {
 	{ .name = (char[]){ "app" }, .max_db_client_connections = CONFIG_INHERIT },

@@ -246,7 +246,7 @@ static void new_clients_are_refused_while_draining(void **state)
 
 static void short_timeout(void)
 {
-	fixture_config.client_login_timeout_ms = 80;
+	fixture_config.client_login_timeout_ms = 400;
 	assert_true(login_fixture_configure());
 }
 
@@ -296,7 +296,7 @@ static void a_handshake_that_stalls_is_closed(void **state)
 	char answer;
 
 	(void)state;
-	fixture_config.client_login_timeout_ms = 80;
+	fixture_config.client_login_timeout_ms = 400;
 	login_fixture_tls(SSLMODE_REQUIRE);
 	struct client client = client_tcp();
 

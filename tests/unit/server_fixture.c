@@ -15,7 +15,7 @@
 
 #include "pgweir/thread.h"
 
-enum { CONNECTIONS_MAX = 64, PATIENCE_S = 20 };
+enum { CONNECTIONS_MAX = 64, PATIENCE_S = 60 };
 
 const char fake_key[4] = "\1\2\xff" "k";
 

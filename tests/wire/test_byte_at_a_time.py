@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from harness import raw
+from harness.process import listen
 from harness.postgres import PASSWORDS
 from harness.raw import (bind, close_portal, close_statement, copy_data, copy_done, copy_fail, describe_portal, describe_statement,
                          execute, flush, function_call, parse, query, sync)
@@ -170,7 +171,7 @@ def test_a_server_that_dies_in_the_middle_of_any_message_gives_an_error_or_nothi
 @pytest.mark.ours
 def test_a_login_whose_every_message_comes_by_bytes_works_with_scram(start_pgweir, cluster):
     """A relay in front of the real server that passes on one byte at a time."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen()
 
     def relay(source, target):
         try:
