@@ -7,7 +7,7 @@
 
 #include "pgweir/mem.h"
 
-enum { BUF_FIRST_CAPACITY = 64 };
+enum { BUF_FIRST_CAPACITY = 64, BUF_ZEROED_MAX = 65536 };
 
 void buf_fini(struct buf *buf)
 {
@@ -22,10 +22,11 @@ void buf_fini_secret(struct buf *buf)
 	buf_fini(buf);
 }
 
-/* Not realloc(): that would leave the bytes behind in memory that is free again, and they may be a secret's. */
+/* Not realloc(): that would leave the bytes behind in memory that is free again, and they may be a secret's. Zeroing what
+ * is large would take longer than filling it. */
 static void move_to(struct buf *buf, size_t capacity)
 {
-	char *bytes = mem_alloc(capacity);
+	char *bytes = capacity > BUF_ZEROED_MAX ? mem_alloc_unset(capacity) : mem_alloc(capacity);
 
 	if (buf->bytes) {
 		memcpy(bytes, buf->bytes, buf->size);

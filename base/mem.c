@@ -21,6 +21,11 @@ void *mem_alloc(size_t size)
 	return checked(calloc(1, size ? size : 1));
 }
 
+void *mem_alloc_unset(size_t size)
+{
+	return checked(malloc(size ? size : 1));
+}
+
 void *mem_alloc_array(size_t count, size_t size)
 {
 	return checked(calloc(count ? count : 1, size ? size : 1));

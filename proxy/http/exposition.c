@@ -5,7 +5,10 @@
 
 #include "pgweir/utf8.h"
 
-enum { DIGITS_MAX = 20 };      /* Of a uint64_t. */
+enum {
+	DIGITS_MAX = 20,                /* Of a uint64_t. */
+	NUMBER_MAX = DIGITS_MAX + 7,    /* With a fraction. */
+};
 
 static const char *const words[] = {
 	[METRIC_COUNTER] = "counter",
@@ -48,6 +51,7 @@ void exposition_begin(struct exposition *to, const struct metric *metric)
 	const char *total = metric->type == METRIC_COUNTER && !to->open ? "_total" : "";
 
 	to->metric = metric;
+	to->name_size = strlen(metric->name);
 	buf_printf(&to->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", metric->name, total, metric->help, metric->name, total,
 		words[metric->type]);
 	if (to->open && metric->unit)
@@ -72,21 +76,14 @@ static char *put_digits(char *to, uint64_t value)
 	return put_text(to, digits + at, sizeof(digits) - at);
 }
 
-/* buf_printf() would be most of the time that a thousand pools take. */
-static void put_number(struct buf *out, uint64_t value)
+/* The beginning of a line, and where its number goes: there is room for it and the end. A thousand pools have a hundred
+ * thousand lines, which is why they are not printed with a format. */
+static char *begin_line(struct exposition *to, const char *suffix, const char *labels, const char *more)
 {
-	char *start = buf_reserve(out, DIGITS_MAX);
+	size_t suffix_size = strlen(suffix), labels_size = strlen(labels), more_size = strlen(more);
+	char *at = buf_reserve(&to->out, to->name_size + suffix_size + labels_size + more_size + NUMBER_MAX + 8);
 
-	out->size += (size_t)(put_digits(start, value) - start);
-}
-
-static void put_name(struct exposition *to, const char *suffix, const char *labels, const char *more)
-{
-	size_t name_size = strlen(to->metric->name), suffix_size = strlen(suffix);
-	size_t labels_size = strlen(labels), more_size = strlen(more);
-	char *start = buf_reserve(&to->out, name_size + suffix_size + labels_size + more_size + 4);
-	char *at = put_text(put_text(start, to->metric->name, name_size), suffix, suffix_size);
-
+	at = put_text(put_text(at, to->metric->name, to->name_size), suffix, suffix_size);
 	if (labels_size || more_size) {
 		*at++ = '{';
 		at = put_text(at, labels, labels_size);
@@ -96,7 +93,13 @@ static void put_name(struct exposition *to, const char *suffix, const char *labe
 		*at++ = '}';
 	}
 	*at++ = ' ';
-	to->out.size += (size_t)(at - start);
+	return at;
+}
+
+static void end_line(struct exposition *to, char *at)
+{
+	*at++ = '\n';
+	to->out.size = (size_t)(at - to->out.bytes);
 }
 
 static const char *suffix_of(const struct metric *metric)
@@ -106,9 +109,7 @@ static const char *suffix_of(const struct metric *metric)
 
 static void put_count(struct exposition *to, const char *suffix, const char *labels, const char *more, uint64_t value)
 {
-	put_name(to, suffix, labels, more);
-	put_number(&to->out, value);
-	buf_append_char(&to->out, '\n');
+	end_line(to, put_digits(begin_line(to, suffix, labels, more), value));
 }
 
 void exposition_count(struct exposition *to, const char *labels, uint64_t value)
@@ -116,17 +117,20 @@ void exposition_count(struct exposition *to, const char *labels, uint64_t value)
 	put_count(to, suffix_of(to->metric), labels, "", value);
 }
 
+void exposition_count_with(struct exposition *to, const char *labels, const char *more, uint64_t value)
+{
+	put_count(to, suffix_of(to->metric), labels, more, value);
+}
+
 static void put_seconds(struct exposition *to, const char *suffix, const char *labels, uint64_t us)
 {
-	char fraction[8] = ".000000";
+	char fraction[] = ".000000";
+	char *at = put_digits(begin_line(to, suffix, labels, ""), us / 1000000);
 
-	put_name(to, suffix, labels, "");
-	put_number(&to->out, us / 1000000);
 	us %= 1000000;
 	for (int i = 6; i > 0; i--, us /= 10)
 		fraction[i] = (char)('0' + us % 10);
-	buf_append(&to->out, fraction, 7);
-	buf_append_char(&to->out, '\n');
+	end_line(to, put_text(at, fraction, sizeof(fraction) - 1));
 }
 
 void exposition_seconds(struct exposition *to, const char *labels, uint64_t us)
@@ -162,16 +166,26 @@ static const struct bound *bound_at(unsigned bucket)
 	return bound;
 }
 
-/* Every bound, or every other one. All lines begin alike, and there is room for them before the first is written. */
+/* What is before a bound; returns its end. */
+static char *put_bucket_begin(char *at, const struct exposition *to, const char *labels, size_t labels_size)
+{
+	at = put_text(put_text(at, to->metric->name, to->name_size), "_bucket{", 8);
+	at = put_text(at, labels, labels_size);
+	if (labels_size)
+		*at++ = ',';
+	return put_text(at, "le=\"", 4);
+}
+
+/* Every bound, or every other one. All lines begin as the first, and there is room for them before it is written. */
 static uint64_t put_buckets(struct exposition *to, const char *labels, const struct histogram *histogram)
 {
 	unsigned step = to->metric->type == METRIC_FINE_HISTOGRAM ? 1 : 2;
-	struct buf begin = { 0 };
+	size_t labels_size = strlen(labels);
 	uint64_t below = 0;
-
-	buf_printf(&begin, "%s_bucket{%s%sle=\"", to->metric->name, labels, *labels ? "," : "");
-	char *start = buf_reserve(&to->out, HISTOGRAM_BOUNDS * (begin.size + sizeof(((struct bound *)NULL)->text) + DIGITS_MAX + 1));
-	char *at = start;
+	const char *first = buf_reserve(&to->out,
+		HISTOGRAM_BOUNDS * (to->name_size + labels_size + sizeof(((struct bound *)NULL)->text) + DIGITS_MAX + 16));
+	char *at = put_bucket_begin(to->out.bytes + to->out.size, to, labels, labels_size);
+	size_t begin_size = (size_t)(at - first);
 
 	for (unsigned i = 0; i < HISTOGRAM_BOUNDS; i++) {
 		below += histogram->counts[i];
@@ -179,12 +193,13 @@ static uint64_t put_buckets(struct exposition *to, const char *labels, const str
 			continue;
 		const struct bound *bound = bound_at(i);
 
-		at = put_text(put_text(at, begin.bytes, begin.size), bound->text, bound->size);
+		if (i)
+			at = put_text(at, first, begin_size);
+		at = put_text(at, bound->text, bound->size);
 		at = put_digits(at, below);
 		*at++ = '\n';
 	}
-	to->out.size += (size_t)(at - start);
-	buf_fini(&begin);
+	to->out.size = (size_t)(at - to->out.bytes);
 	return below;
 }
 

@@ -33,6 +33,7 @@ struct exposition {
 	bool open;                      /* OpenMetrics. */
 	const struct observation *seen;
 	const struct metric *metric;
+	size_t name_size;               /* Of the metric. */
 };
 
 const char *metric_type_word(enum metric_type type);
@@ -45,6 +46,8 @@ void exposition_begin(struct exposition *to, const struct metric *metric);      
 void exposition_count(struct exposition *to, const char *labels, uint64_t value);
 void exposition_seconds(struct exposition *to, const char *labels, uint64_t us);
 void exposition_histogram(struct exposition *to, const char *labels, const struct histogram *histogram, uint64_t sum_us);
+/* With further labels, written as they are. */
+void exposition_count_with(struct exposition *to, const char *labels, const char *more, uint64_t value);
 /* With one label. */
 void exposition_count_of(struct exposition *to, const char *label, const char *value, uint64_t count);
 void exposition_end(struct exposition *to);

@@ -28,21 +28,11 @@ static struct {
 
 /* --- /metrics --- */
 
-/* The page of a thousand pools takes megabytes, which need not be moved again and again while it grows. */
-static void put_metrics(struct exposition *exposition, const struct observation *seen)
-{
-	static size_t last_size;
-
-	buf_reserve(&exposition->out, last_size + last_size / 8);
-	metrics_put(exposition, seen);
-	last_size = exposition->out.size;
-}
-
 static void reply_metrics(struct http_connection *connection, const struct observation *seen)
 {
 	struct exposition exposition = { .open = metrics_wants_open(connection->request.accept) };
 
-	put_metrics(&exposition, seen);
+	metrics_put(&exposition, seen);
 	http_reply(connection, &(struct http_reply){ .status = 200, .type = exposition.open
 		? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8" },
 		&exposition.out);

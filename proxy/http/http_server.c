@@ -12,7 +12,7 @@
 
 #include "pgweir/mem.h"
 
-enum { READ_STEP = 2048, ACCEPTS_PER_TURN = 16, BACKLOG = 64 };
+enum { READ_STEP = 2048, ACCEPTS_PER_TURN = 16, BACKLOG = 64, LARGE_BODY = 262144 };
 
 static void connection_close(struct http_connection *connection)
 {
@@ -67,6 +67,18 @@ static void linger(struct http_connection *connection)
 	conn_want_read(&connection->conn, true);
 }
 
+/* A small body goes out with its head in one segment; a large one is not copied. */
+static bool send_reply(struct http_connection *connection, const struct buf *head, struct buf *body)
+{
+	const struct iovec pieces[] = { { head->bytes, head->size }, { body->bytes, body->size } };
+
+	if (connection->request.head || !body->size)
+		return conn_sendv(&connection->conn, pieces, 1);
+	if (body->size < LARGE_BODY)
+		return conn_sendv(&connection->conn, pieces, 2);
+	return conn_sendv(&connection->conn, pieces, 1) && conn_send_buf(&connection->conn, body);
+}
+
 void http_reply(struct http_connection *connection, const struct http_reply *reply, struct buf *body)
 {
 	struct buf head = { 0 };
@@ -74,8 +86,7 @@ void http_reply(struct http_connection *connection, const struct http_reply *rep
 	CHECK(connection->state == HTTP_READING || connection->state == HTTP_ANSWERING);
 	put_head(&head, reply, body->size);
 	connection->state = HTTP_WRITING;
-	const struct iovec pieces[] = { { head.bytes, head.size }, { body->bytes, body->size } };
-	bool sent = conn_sendv(&connection->conn, pieces, connection->request.head || !body->size ? 1 : 2);
+	bool sent = send_reply(connection, &head, body);
 
 	buf_fini(&head);
 	buf_fini(body);

@@ -240,25 +240,14 @@ void metrics_seconds_of_pool(struct exposition *to, const struct metric *metric)
 		exposition_seconds(to, sum->labels, value_at(sum, metric->at));
 }
 
-static void put_with(struct exposition *to, const char *labels, const char *name, const char *value, uint64_t count)
-{
-	struct buf all = { 0 };
-
-	buf_append_text(&all, labels);
-	exposition_label(&all, name, value);
-	buf_append_char(&all, '\0');
-	exposition_count(to, all.bytes, count);
-	buf_fini(&all);
-}
-
 void metrics_pool_servers(struct exposition *to, const struct metric *metric)
 {
 	(void)metric;
 	EACH_POOL(sum) {
-		put_with(to, sum->labels, "state", "active", sum->active);
-		put_with(to, sum->labels, "state", "idle", sum->idle);
-		put_with(to, sum->labels, "state", "cleaning", sum->cleaning);
-		put_with(to, sum->labels, "state", "opening", sum->opening);
+		exposition_count_with(to, sum->labels, "state=\"active\"", sum->active);
+		exposition_count_with(to, sum->labels, "state=\"idle\"", sum->idle);
+		exposition_count_with(to, sum->labels, "state=\"cleaning\"", sum->cleaning);
+		exposition_count_with(to, sum->labels, "state=\"opening\"", sum->opening);
 	}
 }
 

@@ -61,28 +61,42 @@ static void add_pool(struct observed_pool *sum, const struct observed_pool *pool
 struct grouping {
 	struct map *admitted;
 	struct map index;               /* By key: 1 + the place in `sums`. */
-	struct observed_pool *sums;
+	struct buf key;                 /* Of the pool at hand. */
+	struct observed_pool *sums;     /* Zeroed. */
 	size_t count;
 	int most;
 	bool by_user;
 };
 
+static void put_key(struct buf *key, const struct grouping *grouping, const struct observed_pool *pool)
+{
+	key->size = 0;
+	buf_append_text(key, pool->database);
+	if (grouping->by_user) {
+		buf_append_char(key, '\n');
+		buf_append_text(key, pool->user);
+	}
+	buf_append_char(key, '\0');
+}
+
 static void add_to_group(struct grouping *grouping, const struct observed_pool *pool)
 {
-	char *key = grouping->by_user ? mem_printf("%s\n%s", pool->database, pool->user) : mem_strdup(pool->database);
+	put_key(&grouping->key, grouping, pool);
+	const char *key = grouping->key.bytes;
 	bool own = admit(grouping->admitted, key, grouping->most);
 	size_t place = (size_t)(uintptr_t)map_get_text(&grouping->index, own ? key : "");
 
 	if (!place) {
 		struct observed_pool *sum = &grouping->sums[grouping->count];
 
-		*sum = (struct observed_pool){ .database = own ? pool->database : other, .user = own ? pool->user : other,
-			.mode = pool->mode, .by_user = grouping->by_user };
+		sum->database = own ? pool->database : other;
+		sum->user = own ? pool->user : other;
+		sum->mode = pool->mode;
+		sum->by_user = grouping->by_user;
 		place = ++grouping->count;
 		map_put_text(&grouping->index, own ? key : "", (void *)(uintptr_t)place);
 	}
 	add_pool(&grouping->sums[place - 1], pool);
-	mem_free(key);
 }
 
 static int by_name(const void *a, const void *b)
@@ -100,6 +114,7 @@ static struct observed_pool *group(struct grouping *grouping, struct observed_po
 	for (size_t i = 0; i < count; i++)
 		add_to_group(grouping, pools[i]);
 	map_fini(&grouping->index);
+	buf_fini(&grouping->key);
 	for (size_t i = 0; i < grouping->count; i++) {
 		struct observed_pool *sum = &grouping->sums[i];
 		struct buf labels = { 0 };

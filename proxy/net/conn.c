@@ -262,3 +262,19 @@ bool conn_flush(struct conn *conn)
 		loop_io_write(&conn->io, false);
 	return true;
 }
+
+bool conn_send_buf(struct conn *conn, struct buf *bytes)
+{
+	if (conn_blocked(conn)) {
+		keep(conn, bytes->bytes, bytes->size);
+		buf_fini(bytes);
+		return true;
+	}
+	conn->out = *bytes;
+	*bytes = (struct buf){ 0 };
+	if (!conn_flush(conn))
+		return false;
+	if (conn_blocked(conn) && conn->attached)
+		loop_io_write(&conn->io, true);
+	return true;
+}

@@ -13,6 +13,14 @@ WIDTHS = [320, 390, 768, 1280, 1920]
 OVERFLOWING = """[...document.querySelectorAll("body *")].filter((each) => each.checkVisibility() && !each.closest(".scroll, svg, .skip")
   && (each.getBoundingClientRect().right > innerWidth + 1 || each.getBoundingClientRect().left < -1)).map((each) => each.outerHTML.slice(0, 80))"""
 
+# What stands on the edge of its box, or on the drawing beside it: also inside what may scroll.
+CROWDED = """[...document.querySelectorAll(".badge, .measures span, .count")].filter((each) => {
+  const drawing = each.closest(".replica")?.querySelector("svg")?.getBoundingClientRect(), box = each.getBoundingClientRect();
+  const beside = drawing && box.bottom > drawing.top && box.top < drawing.bottom && box.right > drawing.left;
+  const card = each.closest(".host, .card"), edge = card && card.getBoundingClientRect().right - parseFloat(getComputedStyle(card).paddingRight);
+  return each.checkVisibility() && (beside || (card && box.right > edge + 1));
+}).map((each) => each.outerHTML.slice(0, 80))"""
+
 # Texts whose contrast with what is behind them is less than WCAG's AA asks for: 4.5, or 3 if they are large.
 FAINT = """(() => {
   const parse = (color) => { const [r, g, b, a = 1] = color.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
@@ -90,6 +98,7 @@ def test_nothing_is_cut_off_or_too_faint_to_read(page, scheme):
         browser.show_at(width, scheme=scheme)
         assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
         assert browser.evaluate(OVERFLOWING) == [], width
+        assert browser.evaluate(CROWDED) == [], width
     browser.evaluate("document.querySelectorAll('.meter i').forEach((each) => each.style.transition = 'none')")
     assert browser.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
     assert browser.evaluate(FAINT) == []

@@ -16,6 +16,7 @@
 #define NEW_ARRAY(type, count) ((type *)mem_alloc_array((count), sizeof(type)))
 
 void *mem_alloc(size_t size) MUST_USE __attribute__((malloc));          /* Zeroed. */
+void *mem_alloc_unset(size_t size) MUST_USE __attribute__((malloc));    /* Not zeroed. */
 void *mem_alloc_array(size_t count, size_t size) MUST_USE;                /* Zeroed; overflow aborts. */
 void *mem_alloc_aligned(size_t size) MUST_USE;                               /* Zeroed, on a cache line of its own. */
 void *mem_realloc(void *memory, size_t size) MUST_USE;

@@ -52,6 +52,8 @@ void conn_watch_end(struct conn *conn);
 /* All is sent or kept. False: the connection is broken. */
 bool conn_sendv(struct conn *conn, const struct iovec *pieces, int count) MUST_USE;
 bool conn_send(struct conn *conn, const void *bytes, size_t size) MUST_USE;
+/* Takes what `bytes` hold, and keeps what is left of them where it is: for megabytes, which a copy would double. */
+bool conn_send_buf(struct conn *conn, struct buf *bytes) MUST_USE;
 bool conn_flush(struct conn *conn) MUST_USE;    /* Call on LOOP_WRITE. */
 void conn_shutdown(struct conn *conn);          /* Ends the sending side: TLS goodbye, end of stream. */
 static inline bool conn_blocked(const struct conn *conn) { return conn->out.size != 0; }
