@@ -126,23 +126,44 @@ static void count_steps(const struct plan *plan, struct reconcile_row *row)
 	}
 }
 
-/* `rows` of earlier steps of the pass are added to. */
-static void report_to(struct reconcile_row *row, struct provision_report *report)
+static bool has_failed(const struct provision_report *report)
+{
+	return report->outcome == PROVISION_FAILED || report->outcome == PROVISION_BUSY;
+}
+
+static void take_failure(struct reconcile_row *row, const struct provision_report *report)
+{
+	row->outcome = report->outcome;
+	mem_free(row->problem);
+	row->problem = mem_strdup(report->error.text);
+}
+
+static void report_to(struct reconcile_row *row, const struct provision_report *report)
 {
 	const struct config_provision *section = report->section;
-	size_t changed = row->changed + report->changed;
-	uint64_t rotations = row->rotations + report->rotated;
 
-	row_fini(row);
 	*row = (struct reconcile_row){ .name = mem_strdup(section->name), .cluster = mem_strdup(section->cluster_name),
 		.role = mem_strdup(report->role), .login = mem_strdup(report->user), .place = mem_strdup(report->place),
-		.outcome = report->outcome, .changed = changed, .rotations = rotations,
-		.password_since_s = report->password_since_s, .looked_us = clock_now_us() };
+		.outcome = report->outcome, .changed = report->changed, .password_since_s = report->password_since_s,
+		.looked_us = clock_now_us() };
 	count_steps(&report->plan, row);
-	if (report->outcome == PROVISION_FAILED || report->outcome == PROVISION_BUSY) {
-		mem_free(row->problem);
-		row->problem = mem_strdup(report->error.text);
+	if (has_failed(report))
+		take_failure(row, report);
+}
+
+/* What the pass has found stays: a rotation mends none of it. */
+static void add_rotation(struct reconcile_row *row, const struct provision_report *report)
+{
+	row->changed += report->changed;
+	row->rotations += report->rotated;
+	row->failed_rotations = report->outcome == PROVISION_FAILED;
+	if (report->user) {
+		mem_free(row->login);
+		row->login = mem_strdup(report->user);
+		row->password_since_s = report->password_since_s;
 	}
+	if (has_failed(report))
+		take_failure(row, report);
 }
 
 static struct topology *current_topology(void)
@@ -175,7 +196,7 @@ static struct topology *await_topology(const char *cluster)
 static void look_at(const struct config *config, const struct config_provision *section)
 {
 	struct topology *topology = await_topology(section->cluster_name);
-	struct provision_run run = { .config = config, .topology = topology, .stop = &reconcile.stop, .note = note };
+	struct provision_run run = { .config = config, .topology = topology, .stop = &reconcile.stop, .if_due = true, .note = note };
 	bool apply = config->provision == PROVISION_APPLY;
 	struct finding *finding = NEW(struct finding);
 	struct provision_report report;
@@ -185,13 +206,12 @@ static void look_at(const struct config *config, const struct config_provision *
 	else
 		provision_plan(&run, section, &report);
 	report_to(&finding->row, &report);
-	bool rotate = apply && report.rotation_due && report.outcome != PROVISION_FAILED && report.outcome != PROVISION_BUSY;
+	bool rotate = apply && report.rotation_due && !has_failed(&report);
 
 	provision_report_fini(&report);
 	if (rotate) {
 		provision_rotate(&run, section, &report);
-		report_to(&finding->row, &report);
-		finding->row.failed_rotations = report.outcome == PROVISION_FAILED;
+		add_rotation(&finding->row, &report);
 		provision_report_fini(&report);
 	}
 	topology_unref(&topology);

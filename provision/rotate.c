@@ -204,10 +204,31 @@ static bool wait_for_replicas(struct work *work, struct error *error)
 
 /* --- Finish --- */
 
+static bool is_current(struct work *work, const char *version)
+{
+	struct error ignored;
+
+	return work_read_secret(work, &ignored) && work->stored.current && strcmp(work->stored.current, version) == 0;
+}
+
+/* A call that fails may have been carried out: its answer was lost, or only what comes after the move was refused. */
+static bool promote(struct work *work, struct error *error)
+{
+	char *version = mem_strdup(work->stored.pending);
+	bool good = store_promote(work->store, version, work->stored.current, error);
+
+	if (!good && is_current(work, version)) {
+		work_note(work, "%s: the new password is the current one all the same: %s", work->section->name, error->text);
+		good = true;
+	}
+	mem_free(version);
+	return good;
+}
+
 static bool finish(struct work *work, struct error *error)
 {
 	work_crash_point(work, "before-finish");
-	if (!store_promote(work->store, work->stored.pending, work->stored.current, error))
+	if (!promote(work, error))
 		return false;
 	work_crash_point(work, "after-finish");
 	work->report->rotated = true;
@@ -243,7 +264,11 @@ void provision_rotate(const struct provision_run *run, const struct config_provi
 	struct work work;
 	struct error *error = &report->error;
 
-	if (work_open_locked(run, section, report, &work, error) && work_read_secret(&work, error) && may_rotate(&work, error)) {
+	bool ready = work_open_locked(run, section, report, &work, error) && work_read_secret(&work, error);
+
+	if (ready && run->if_due && !report->rotation_due) {
+		work_succeed(&work, PROVISION_CLEAN);
+	} else if (ready && may_rotate(&work, error)) {
 		if (take_steps(&work, error))
 			work_succeed(&work, PROVISION_CLEAN);
 		else

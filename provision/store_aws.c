@@ -1,8 +1,8 @@
 /* Secrets in AWS Secrets Manager.
  *
  * Whose a secret is stands in its tags: pgweir:provision, pgweir:role (with =XX for what tags may not hold), and
- * pgweir:since, the time of the current password. The last one only says when the next rotation is due: a crash before it is
- * written brings that forward, no more. */
+ * pgweir:since, the time of the current password. The last one only says when the next rotation is due. Where it could not be
+ * written, or others have stored the password, the version's own age counts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,7 +163,7 @@ static bool aws_get(struct store *store, enum secret_stage stage, struct stored_
 
 	if (good) {
 		text->text = answer.text;
-		text->created_s = stage == SECRET_CURRENT ? aws->since_s : 0;
+		text->created_s = stage != SECRET_CURRENT ? 0 : aws->since_s > answer.created_s ? aws->since_s : answer.created_s;
 		answer.text = NULL;
 	}
 	/* Also a version that has a stage and no value: what a failed rotation leaves. */

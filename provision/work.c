@@ -166,7 +166,9 @@ bool work_read_secret(struct work *work, struct error *error)
 	report->password_since_s = work->current_since_s;
 	uint64_t age_ms = work->current_since_s ? (uint64_t)(clock_wall_us() / 1000000 - work->current_since_s) * 1000 : 0;
 
-	report->rotation_due = work->pending.password || (work->section->rotate_every_ms && age_ms >= work->section->rotate_every_ms);
+	/* What others have begun is theirs to end. */
+	report->rotation_due = (work->pending.password && !work->stored.foreign)
+		|| (work->section->rotate_every_ms && age_ms >= work->section->rotate_every_ms);
 	return true;
 }
 

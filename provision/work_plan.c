@@ -37,6 +37,16 @@ bool work_role_exists(struct work *work, const char *role, bool *exists, struct 
 	return good;
 }
 
+/* Another's rotation has set its new password, which becomes the current one soon: to set the old one would break that. */
+static bool is_theirs(struct work *work, const char *role)
+{
+	const struct lease_value *pending = &work->pending;
+	struct error ignored;
+
+	return work->stored.foreign && pending->password && strcmp(work_user_of(work, pending), role) == 0
+		&& work_try_login(work, role, pending->password, &ignored) == LOGIN_GOOD;
+}
+
 /* Whether the current version logs in. Anything but a wrong password (a full server, a rule of pg_hba.conf) is only said. */
 static enum login_state try_current(struct work *work, const char *role, bool exists, struct plan *plan)
 {
@@ -47,6 +57,8 @@ static enum login_state try_current(struct work *work, const char *role, bool ex
 		return LOGIN_UNKNOWN;
 	enum login_state state = work_try_login(work, user, work->current.password, &error);
 
+	if (state == LOGIN_WRONG_PASSWORD && is_theirs(work, role))
+		return LOGIN_GOOD;
 	work_judge_verifier(work, state);
 	if (state == LOGIN_UNKNOWN)
 		plan_add(plan, STEP_WARNING, "", mem_printf("whether the password of %s is right cannot be told: %s", user, error.text),
@@ -77,10 +89,13 @@ static void plan_secret(const struct work *work, struct plan *plan)
 		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s has no value: it gets one", place), NULL);
 	if (work->stored.state == STORED_DELETED)
 		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s is scheduled for deletion: it is restored", place), NULL);
-	if (work->stored.foreign)
+	if (work->stored.foreign && work->section->rotate_every_ms)
+		plan_add(plan, STEP_BLOCKED, "", mem_printf("secret %s is rotated by %s: rotate_every cannot be kept, and must go",
+			place, work->stored.foreign), NULL);
+	else if (work->stored.foreign)
 		plan_add(plan, STEP_WARNING, "", mem_printf("secret %s is rotated by %s: pgweir does not", place, work->stored.foreign),
 			NULL);
-	if (work->pending.password)
+	else if (work->pending.password)
 		plan_add(plan, STEP_WARNING, "", mem_printf("a rotation of secret %s was left half done: rotate goes on with it", place),
 			NULL);
 }

@@ -59,6 +59,7 @@ FAULTS = {
     "deny": "400 AccessDeniedException",
     "expired": "400 ExpiredTokenException",
     "hang": "no answer; the connection stays open",
+    "mute": "the same, but what was asked for is done: `done` in the log says when",
     "reset": "the connection is reset before an answer",
     "cut": "the connection ends in the middle of the answer",
     "nonsense": "200 with bytes that mean nothing",
@@ -71,6 +72,7 @@ FAULTS = {
 
 class Aws:
     def __init__(self, port: int = 0, cert=None, key=None):
+        self.whose = (ACCOUNT, REGION)
         self.clock_offset_s, self.region = 0.0, None    # `region`: the only one that signatures may name.
         self.lock, self.log, self.faults = threading.RLock(), [], []
         self.stopped = threading.Event()
@@ -237,7 +239,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """How the log has this request, which is without a secret's value; and the form that it is, if it is one."""
         target = self.headers.get("X-Amz-Target", "")
         said = {"at": self.aws.clock(), "service": None, "operation": None, "secret": None, "stage": None, "version": None,
-                "access_key": None, "connection": self.client_address[1], "status": None, "error": None,
+                "access_key": None, "connection": self.client_address[1], "status": None, "error": None, "done": False,
                 "user_agent": self.headers.get("User-Agent")}
         if target:
             with contextlib.suppress(ValueError, AttributeError):
@@ -318,7 +320,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.error(entry, *errors[kind])
         if kind in bodies:
             return Reply(*bodies[kind])
-        if kind == "hang":
+        if kind in ("hang", "mute"):
+            entry["done"] = kind == "mute" and self.answered(entry, form) is not None
             self.aws.stopped.wait(STALL_S)
             return None
         if kind == "reset":

@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import subprocess
 import threading
 import time
@@ -185,7 +186,11 @@ def reference_case(world: World, admin: str, start_pgweir, folder: pathlib.Path,
     applied = report(folder, sections, "apply")
     assert (applied["status"], applied["state"], kinds(applied, "change", "blocked", "extra")) == (0, "clean", []), applied
     value = read_secret() if read_secret else secret_value(folder / "hevo.json")
-    assert value["username"] == applied["role"] and len(value["password"]) == 24
+    assert value["username"] == applied["role"] and re.fullmatch(r"prod_platform_api_db_[a-z0-9]{8}", applied["role"])
+    assert len(value["password"]) == 24
+    assert all(re.search(kind, value["password"]) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^a-zA-Z0-9]"))
+    assert world.server.sql("SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s",
+                            parameters=[value["username"]]) == [("Read-only user for Hevo data pipeline operations",)]
     stand_in_for_rds(world)
     proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "cluster main": sections["cluster main"],
                           "secret hevo": sections["secret hevo"], "provision hevo": sections["provision hevo"],
@@ -198,7 +203,8 @@ def reference_case(world: World, admin: str, start_pgweir, folder: pathlib.Path,
         connection.execute("SELECT * FROM later")
         # Before 15 everybody may create tables in schema public; the plan says so.
         assert any("everybody has CREATE on schema public" in what for what in kinds(applied, "warning")) == (world.version < 15)
-        for refused in ("INSERT INTO later VALUES (1)", "SELECT * FROM stock.items",
+        for refused in ("INSERT INTO later VALUES (1)", "UPDATE orders SET what = ''", "DELETE FROM orders", "TRUNCATE orders",
+                        "SELECT nextval('orders_id_seq')", "SELECT * FROM stock.items",
                         *(["CREATE TABLE mine (id int)"] if world.version >= 15 else [])):
             try:
                 connection.execute(refused)

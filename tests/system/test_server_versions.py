@@ -10,7 +10,8 @@ from harness import clusters, raw
 from harness.plugin import database, tls_settings
 from harness.postgres import Cluster, fetched_programs
 from harness.process import run, unprivileged, wait_until
-from harness.provision import REFERENCE, ROTATED, World, kinds, reference_case, report, stand_in_for_rds
+from harness.provision import REFERENCE, ROTATED, kinds, report, stand_in_for_rds
+from harness.provision_aws import AwsWorld, reference_case_in_aws
 
 pytestmark = pytest.mark.ours
 
@@ -173,21 +174,24 @@ def test_probes_are_answered(start_pgweir, cluster):
     assert (found["role"], found["timeline"], found["source"], found["last_error"]) == ("primary", 1, "streaming", None)
 
 
+@pytest.fixture
+def world(cluster, tmp_path, aws, monkeypatch):
+    made = AwsWorld(cluster.primary, tmp_path, aws, monkeypatch)
+    yield made
+    made.remove()
+
+
 @pytest.mark.parametrize("admin", ["postgres", "master"])
-def test_users_are_provisioned(start_pgweir, cluster, tmp_path, admin):
+def test_users_are_provisioned(start_pgweir, world, admin):
     """Who may grant what differs since 16, for whoever is no superuser."""
-    world = World(cluster.primary, tmp_path)
-    try:
-        reference_case(world, admin, start_pgweir, tmp_path)
-        if admin == "master":
-            rotate_and_drop(world, tmp_path)
-    finally:
-        world.remove()
+    reference_case_in_aws(world, admin, start_pgweir)
+    if admin == "master":
+        rotate_and_drop(world, world.folder)
 
 
 def rotate_and_drop(world, folder) -> None:
     stand_in_for_rds(world, False)
-    dropped = report(folder, world.sections("master", **REFERENCE), "drop", "hevo", "--yes")
+    dropped = world.do(world.declare("master", **REFERENCE), "drop", "hevo", "--yes")
     assert dropped["status"] == 0, dropped
     sections = world.sections("master", secret={"provider": "file", "path": folder / "turn.json"}, **ROTATED)
     for act in ("apply", "rotate", "check"):

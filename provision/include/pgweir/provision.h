@@ -64,6 +64,7 @@ struct provision_run {
 	const struct topology *topology;        /* Where the primary is. NULL, or a cluster that nobody watches: the hosts are asked. */
 	const atomic_bool *stop;        /* May be NULL. */
 	uint64_t lock_wait_ms;          /* For another pgweir that is at work. */
+	bool if_due;                    /* rotate: only if it is due, as the report says. Another may have done it meanwhile. */
 	void (*note)(const char *text, void *arg);      /* Progress, for people; may be NULL. */
 	void *arg;
 	const char *reassign_to;        /* drop: who gets what the user owns; may be NULL. */
