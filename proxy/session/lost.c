@@ -24,6 +24,23 @@ static bool is_rollback(const char *text, size_t size)
 	return ending.kind == LOST_TEXT_ENDS && !ending.commits && !ending.more;
 }
 
+/* Outside of a transaction there is what commits ahead of the Sync: code that has a COMMIT in it, and what PostgreSQL allows in no
+ * transaction block, as VACUUM, CREATE DATABASE, ALTER SYSTEM. Whatever may begin like one of these counts. */
+static bool may_commit_itself(const struct session *session, const struct sql_run *run)
+{
+	const uint32_t brackets = SCAN_BEGINS | SCAN_ENDS | SCAN_SAVEPOINTS;
+	const char *at = run->text, *end = at + run->size;
+
+	if (session->backend->status != 'I' || !(run->effects & (SCAN_RUNS_CODE | SCAN_WRITES)) || run->effects & brackets)
+		return false;
+	while (at < end && strchr(" \t\r\n\f", *at))
+		at++;
+	if (run->effects & SCAN_RUNS_CODE || end - at < 2)
+		return true;
+	/* DELETE and DECLARE are none, DROP may be. */
+	return strchr("acrvACRV-/", *at) || ((*at | ' ') == 'd' && (at[1] | ' ') != 'e');
+}
+
 void lost_note_run(struct session *session, const struct sql_run *run)
 {
 	/* What SQL has prepared can be run without its text. */
@@ -32,7 +49,7 @@ void lost_note_run(struct session *session, const struct sql_run *run)
 
 	lost_note_transaction(session, run);
 	session->sent_effects |= effects | LOST_RUNS;
-	if (effects & SCAN_UNKNOWN)
+	if (effects & SCAN_UNKNOWN || may_commit_itself(session, run))
 		session->may_commit = true;
 	else if (effects & SCAN_ENDS)
 		session->may_commit |= !is_rollback(run->text, run->size);
