@@ -66,6 +66,11 @@ void conn_shutdown(struct conn *conn)
 	shutdown(conn->fd, SHUT_WR);
 }
 
+void conn_cut(struct conn *conn)
+{
+	shutdown(conn->fd, SHUT_RDWR);
+}
+
 bool conn_has_pending(const struct conn *conn)
 {
 	return conn->ssl && SSL_has_pending(conn->ssl);

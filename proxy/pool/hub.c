@@ -46,6 +46,7 @@ struct hub {
 	bool interrupted;               /* Something was listened to when the last connection ended. */
 	uint64_t opened_as;
 	unsigned reconnect, tried;
+	struct server_target *target;   /* While it is opening. A reference. */
 	uint64_t retry_at_us, unwanted_since_us;
 	uint64_t heard_us, asked_us;    /* When the server last said anything, and was last asked anything. */
 	unsigned member_count;
@@ -278,7 +279,9 @@ static void note_failure(struct hub *hub, const struct error *error)
 	log_warning("listening connection failed", LOG_TEXT("database", share->database_name),
 		LOG_TEXT("user", share->user_name), LOG_TEXT("sqlstate", error->sqlstate), LOG_TEXT("reason", error->text));
 	hub->state = HUB_CLOSED;
-	retry_later(hub);
+	/* That it could not be opened where the primary was says nothing of where it is now. */
+	if (pool_host_keeps(share, hub->target->host))
+		retry_later(hub);
 }
 
 static void opened_cb(struct server_opened *opened, void *arg)
@@ -295,8 +298,10 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	}
 	if (!opened->server) {
 		note_failure(hub, &opened->error);
+		server_target_unref(&hub->target);
 		return;
 	}
+	server_target_unref(&hub->target);
 	struct buf sql = { 0 };
 
 	hub->backend = backend_new(opened->server, share);
@@ -330,10 +335,8 @@ static void open_connection(struct hub *hub)
 	hub->opened_as = share->opened_as;
 	hub->reconnect = atomic_load(&share->pool->database->reconnect);
 	hub->tried = choice.tried;
-	struct server_target *target = pool_target(share, choice.host, NULL);
-
-	server_open(target, share->worker->loop, opened_cb, hub);
-	server_target_unref(&target);
+	hub->target = pool_target(share, choice.host, NULL);
+	server_open(hub->target, share->worker->loop, opened_cb, hub);
 }
 
 /* --- What workers want --- */
@@ -473,6 +476,7 @@ void hub_worker_finish(struct worker *worker)
 		LIST_FOREACH(question, after, &hub->questions)
 			question_free(LIST_MEMBER(question, struct hub_question, link));
 		hub_table_fini(&hub->table);
+		server_target_unref(&hub->target);
 		mem_free(hub);
 	}
 }

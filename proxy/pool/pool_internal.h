@@ -52,6 +52,7 @@ void pool_attach(struct backend *backend, struct pool_share *share, enum backend
 void pool_open_for_waiters(struct pool_share *share, unsigned served_otherwise);
 void pool_opening_leave(struct pool_waiter *waiter);            /* Another may take the login that is under way for it. */
 void pool_open_minimum(struct pool_share *share);
+void pool_give_up_openings(struct pool_share *share);           /* At hosts that have lost their place: others are tried. */
 void pool_forget_openings(struct pool_share *share);            /* At the end: nobody will answer any more. */
 struct server_target *pool_target(const struct pool_share *share, const struct config_host *host,
 	const struct pool_waiter *waiter) MUST_USE;             /* A reference; `waiter` may be NULL. */

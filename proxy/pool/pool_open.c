@@ -23,6 +23,7 @@ struct pool_opening {
 	uint64_t opened_as;
 	unsigned reconnect, tried;
 	bool asks;                      /* What the host allows. */
+	bool given_up;                  /* Nobody waits for it, and it counts for nothing. */
 	uint64_t since_us;
 };
 
@@ -77,9 +78,34 @@ static void opening_begin(struct pool_opening *opening, struct pool_waiter *wait
 static void opening_end(struct pool_opening *opening)
 {
 	list_remove(&opening->link);
+	if (opening->given_up)
+		return;
 	opening->share->opening--;
 	part(opening);
 	pool_marks_update(opening->share);
+}
+
+static void give_up(struct pool_opening *opening)
+{
+	struct pool_share *share = opening->share;
+
+	part(opening);
+	share->opening--;
+	opening->given_up = true;
+	if (opening->asks)
+		pool_host_not_asked(opening->host);
+	pool_quotas_give(share, opening->host);
+	pool_marks_update(share);
+}
+
+void pool_give_up_openings(struct pool_share *share)
+{
+	LIST_FOREACH(link, next, &share->openings) {
+		struct pool_opening *opening = LIST_MEMBER(link, struct pool_opening, link);
+
+		if (!opening->given_up && !pool_host_keeps(share, opening->target->host))
+			give_up(opening);
+	}
 }
 
 void pool_forget_openings(struct pool_share *share)
@@ -187,6 +213,11 @@ static void opened_cb(struct server_opened *opened, void *arg)
 	bool late = opened->server && !pool_host_keeps(share, opened->server->target->host);
 
 	opening_end(opening);
+	if (opening->given_up) {
+		server_free(&opened->server);
+		opening_free(opening);
+		return;
+	}
 	if (standby || (!opened->server && !opened->from_server))
 		pool_host_failed(share, opening->tried);
 	if (opened->server && !standby && !late) {
@@ -297,7 +328,7 @@ static bool take_spare_opening(struct pool_share *share, struct pool_waiter *wai
 	LIST_FOREACH(link, next, &share->openings) {
 		struct pool_opening *opening = LIST_MEMBER(link, struct pool_opening, link);
 
-		if (opening->waiter || !pool_logs_in_alike(opening->target, waiter))
+		if (opening->waiter || opening->given_up || !pool_logs_in_alike(opening->target, waiter))
 			continue;
 		pair(opening, waiter);
 		return true;

@@ -177,6 +177,27 @@ static void close_retired(struct list *members)
 	}
 }
 
+/* Its machine may hang, or be cut off: nothing would ever end the connection. Another has taken its place, so that what is
+ * under way there is lost in any case; a fenced host that is up lets its transactions end. */
+static bool is_gone(const struct backend *backend)
+{
+	const struct config_host *host = backend->server->target->host;
+	const struct topology_cluster *cluster = observed(backend->share);
+	const struct topology_host *known = cluster ? topology_find_host(cluster, host->host, host->port) : NULL;
+
+	return known && known->standing == HOST_DOWN && !known->keeps;
+}
+
+static void cut_off(struct pool_share *share)
+{
+	LIST_FOREACH(link, next, &share->lent) {
+		struct backend *backend = LIST_MEMBER(link, struct backend, link);
+
+		if (is_gone(backend))
+			conn_cut(&backend->server->conn);
+	}
+}
+
 /* Whoever waits there has better places to go to. */
 static bool place_is_lost(const struct pool_share *share)
 {
@@ -191,6 +212,9 @@ static void follow(struct pool_share *share)
 	judge_all(&share->lent);
 	judge_all(&share->cleaning);
 	close_retired(&share->idle);
+	if (!share->place)
+		cut_off(share);
+	pool_give_up_openings(share);
 	pool_replicas_outdated(share);
 	if (share->place && place_is_lost(share))
 		pool_refuse_waiters(share, NULL, true);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lost.h"
+#include "lost_judge.h"
 #include "lost_text.h"
 #include "pgweir/log.h"
 #include "pgweir/routing.h"
@@ -16,14 +17,28 @@
 #include "route.h"
 #include "session_internal.h"
 
-/* Besides the effects: there is something that runs, be it without any. */
-#define RUNS (1u << 31)
-
 static bool is_rollback(const char *text, size_t size)
 {
 	struct lost_text ending = lost_text_read(text, size);
 
 	return ending.kind == LOST_TEXT_ENDS && !ending.commits && !ending.more;
+}
+
+/* Outside of a transaction there is what commits ahead of the Sync: code that has a COMMIT in it, and what PostgreSQL allows in no
+ * transaction block, as VACUUM, CREATE DATABASE, ALTER SYSTEM. Whatever may begin like one of these counts. */
+static bool may_commit_itself(const struct session *session, const struct sql_run *run)
+{
+	const uint32_t brackets = SCAN_BEGINS | SCAN_ENDS | SCAN_SAVEPOINTS;
+	const char *at = run->text, *end = at + run->size;
+
+	if (session->backend->status != 'I' || !(run->effects & (SCAN_RUNS_CODE | SCAN_WRITES)) || run->effects & brackets)
+		return false;
+	while (at < end && strchr(" \t\r\n\f", *at))
+		at++;
+	if (run->effects & SCAN_RUNS_CODE || end - at < 2)
+		return true;
+	/* DELETE and DECLARE are none, DROP may be. */
+	return strchr("acrvACRV-/", *at) || ((*at | ' ') == 'd' && (at[1] | ' ') != 'e');
 }
 
 void lost_note_run(struct session *session, const struct sql_run *run)
@@ -33,9 +48,9 @@ void lost_note_run(struct session *session, const struct sql_run *run)
 	uint32_t effects = run->effects | (unknown ? SCAN_UNKNOWN : 0);
 
 	lost_note_transaction(session, run);
-	session->sent_effects |= effects | RUNS;
+	session->sent_effects |= effects | LOST_RUNS;
 	/* Which of the ends it is only matters where a session can outlive its server. */
-	if (effects & SCAN_UNKNOWN)
+	if (effects & SCAN_UNKNOWN || may_commit_itself(session, run))
 		session->may_commit = true;
 	else if (effects & SCAN_ENDS && !session->may_commit)
 		session->may_commit = !pool_can_fail_over(session->share) || !is_rollback(run->text, run->size);
@@ -70,8 +85,8 @@ bool lost_announced(struct session *session, const char *sqlstate)
 /* --- What --- */
 
 struct loss {
-	unsigned groups;                /* That were to be answered with a ReadyForQuery. */
-	bool rest;                      /* Something behind them, with no Sync yet. */
+	unsigned groups;                /* struct lost_work */
+	bool rest;
 	bool told;                      /* The first group's error has been sent. */
 	enum refusal first, further;
 	enum lost then;
@@ -90,48 +105,21 @@ static void count(struct loss *loss, const struct requests *requests)
 	}
 }
 
-/* Some of what is under way may have been committed. What a SELECT calls may write, be it in a view: only what routing has
- * judged to be a read is one. */
-static bool is_in_doubt(const struct session *session, const struct loss *loss)
-{
-	if (session->on_replica || (session->notes_writes && !session->may_write))
-		return false;
-	if (session->may_commit || session->backend->status != 'I')
-		return session->may_commit;
-	/* One group that begins a transaction, and does not end it. */
-	if (loss->groups == 1 && !loss->rest && session->sent_effects & SCAN_BEGINS)
-		return false;
-	return loss->groups && session->sent_effects;
-}
-
-/* What of the client's own transaction is left, with all that it has sent. */
-static enum lost what_is_left(const struct session *session, const struct loss *loss)
-{
-	const struct backend *backend = session->backend;
-	bool under_way = loss->groups || loss->rest;
-	bool ended = under_way && session->sent_effects & SCAN_ENDS && !(session->sent_effects & SCAN_UNKNOWN);
-
-	/* It was being made there. */
-	if (session->lost >= LOST_BEGUN)
-		return (enum lost)session->lost;
-	if (lost_has_only_begun(session))
-		return LOST_BEGUN;
-	if (session->sent_effects & SCAN_BEGINS)
-		return under_way ? LOST_TRANSACTION : LOST_UNTOLD;
-	if (backend->status == 'I')
-		return backend->unsynced && !under_way ? LOST_BATCH : LOST_NOTHING;
-	if (ended)
-		return LOST_NOTHING;
-	return under_way || backend->status == 'E' ? LOST_TRANSACTION : LOST_UNTOLD;
-}
-
 static struct loss judge(const struct session *session)
 {
-	struct loss loss = { .told = session->backend->failed && !session->losing };
+	const struct backend *backend = session->backend;
+	struct loss loss = { .told = backend->failed && !session->losing };
 
-	count(&loss, &session->backend->requests);
-	loss.first = is_in_doubt(session, &loss) ? REFUSAL_IN_DOUBT : REFUSAL_LOST;
-	loss.then = what_is_left(session, &loss);
+	count(&loss, &backend->requests);
+	struct lost_work work = {
+		.groups = loss.groups, .rest = loss.rest, .effects = session->sent_effects, .may_commit = session->may_commit,
+		.only_reads = session->on_replica || (session->notes_writes && !session->may_write),
+		.status = backend->status, .unsynced = backend->unsynced, .only_begun = lost_has_only_begun(session),
+		.lost = (enum lost)session->lost,
+	};
+
+	loss.first = lost_is_in_doubt(&work) ? REFUSAL_IN_DOUBT : REFUSAL_LOST;
+	loss.then = lost_what_is_left(&work);
 	loss.further = loss.then == LOST_TRANSACTION ? REFUSAL_ABORTED : loss.first;
 	return loss;
 }

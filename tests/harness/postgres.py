@@ -162,6 +162,21 @@ class Server:
                 os.kill(int(pid), signal.SIGKILL)
         self.stop(signal.SIGKILL)
 
+    @contextlib.contextmanager
+    def hung(self):
+        """All of its processes stand still: connections are made, and nothing is answered on any."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        self.process.send_signal(signal.SIGSTOP)
+        stopped = [int(pid) for pid in children.read_text().split()]
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in [*stopped, self.process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def restart(self, signum: int = signal.SIGINT) -> None:
         self.stop(signum)
         self.start()

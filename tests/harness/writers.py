@@ -31,12 +31,12 @@ class Writer(threading.Thread):
 
 @contextlib.contextmanager
 def writers(proxy, count: int):
-    """So many at work, all of whom have written something."""
+    """So many at work, all of whom have written twice: what the proxy asks the server behind a first write has been answered."""
     started = [Writer(proxy, f"w{number}") for number in range(count)]
     try:
         for writer in started:
             writer.start()
-        wait_until(lambda: all(writer.written for writer in started), 30, "everybody has written")
+        wait_until(lambda: all(len(writer.written) > 1 for writer in started), 30, "everybody has written")
         yield started
     finally:
         end_writers(started)

@@ -135,7 +135,8 @@ def test_what_is_listened_to_is_heard_from_the_new_primary(start_pgweir, own):
     proxy = start_pgweir(settings)
     listener = proxy.connect2("app", "app", sslmode="prefer")
     listener.cursor().execute("LISTEN news")
-    wait_until(lambda: any(row["state"] == "open" for row in proxy.show("LISTENERS")), 10, "the shared connection is there")
+    wait_until(lambda: not proxy.pins() and any(row["state"] == "open" for row in proxy.show("LISTENERS")), 10,
+               "the channel has moved from the client's connection to the shared one")
     new = own.replicas[0]
     own.primary.stop(signal.SIGQUIT)
     wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
@@ -147,6 +148,7 @@ def test_what_is_listened_to_is_heard_from_the_new_primary(start_pgweir, own):
         return listener.notifies
 
     wait_until(heard, 20, "a notification of the new primary arrives")
+    assert any("may have been lost" in notice for notice in listener.notices), listener.notices
 
 
 @pytest.mark.parametrize("more", [{"probe_password": "wrong"}, {"probe_user": "nobody_by_that_name"}])

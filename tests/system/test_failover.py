@@ -6,6 +6,7 @@ import psycopg
 import psycopg2.errors
 import pytest
 
+from harness import raw
 from harness.clusters import address, command, conninfo_of, follow, host, own, row, sections  # noqa: F401 (own is a fixture)
 from harness.process import free_port, give_away, wait_until
 from harness.writers import end_writers, keys_on, make_table, writers
@@ -100,6 +101,37 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
         command(proxy, "RESUME CLUSTER main")
     with pytest.raises(psycopg2.errors.UndefinedObject):
         command(proxy, "PAUSE CLUSTER nobody")
+
+
+def test_a_primary_that_hangs_keeps_nobody_once_another_has_taken_its_place(start_pgweir, own):
+    """Nothing ends the connections to it: neither those at work, nor those that are being opened."""
+    make_table(own)
+    old, (new, other) = own.primary, own.replicas
+    settings = sections(old, new, other, probe_failures=1)
+    settings["pgweir"].update(server_connect_timeout="1h", query_wait_timeout="60s")
+    proxy = start_pgweir(settings)
+    within, *others = [proxy.raw("app", timeout_s=60) for _ in range(9)]
+    with writers(proxy, 2) as at_work:
+        within.ask("BEGIN")
+        within.ask("INSERT INTO numbers VALUES ('within')")
+        with old.hung():
+            for client in others:               # More than there are idle connections.
+                client.send(raw.query("SELECT inet_server_port()"))
+            wait_until(lambda: row(proxy)["state"] == "without primary", 30, "the primary is missed")
+            new.sql("SELECT pg_promote()")
+            before = {writer: len(writer.written) for writer in at_work}
+            wait_until(lambda: all(len(writer.written) > before[writer] + 3 for writer in at_work), 30, "everybody goes on")
+            answers = [client.read_until_ready() for client in others]
+            assert raw.error_of(within.ask("INSERT INTO numbers VALUES ('within')"))["C"] == "40001"
+    within.ask("ROLLBACK")
+    assert within.value("SELECT inet_server_port()") == str(new.port)
+    served = [raw.rows_of(answer) for answer in answers if raw.good(answer)]
+    assert served and all(rows == [[str(new.port)]] for rows in served)
+    assert {raw.error_of(answer)["C"] for answer in answers if not raw.good(answer)} <= {"08007"}
+    assert {sqlstate for writer in at_work for sqlstate, _ in writer.errors} <= {"08007"}
+    there = keys_on(new)
+    assert len(set(there)) == len(there) and "within" not in there
+    assert {key for writer in at_work for key in writer.written[before[writer]:]} <= set(there)
 
 
 CLIENTS = 64

@@ -155,6 +155,26 @@ def test_a_batch_without_its_sync_is_skipped_up_to_it(proxy, place):
     assert raw.error_of(client.read_to_end())["C"] == "57P01"
 
 
+def test_what_commits_by_itself_is_in_doubt_before_its_sync_too(proxy, place):
+    place.primary.sql("CREATE PROCEDURE commits(seconds int) LANGUAGE plpgsql AS"
+                      " 'BEGIN INSERT INTO lost VALUES (''commits''); COMMIT; PERFORM pg_sleep(seconds); END'", "app")
+    try:
+        client = proxy.raw("app")
+        client.send(raw.parse("CALL commits(60)") + raw.bind() + raw.execute() + raw.flush())
+        kill_at_work(place.primary, "commits")
+        assert error_of(client.read_until("E")) == "08007" and rows(place, "commits") == 1
+        client.ask(raw.sync())
+        works(client)
+        # What is answered cannot be called undone with the next message, either.
+        pid = pid_of(client)
+        client.send(raw.parse("CALL commits(0)") + raw.bind() + raw.execute() + raw.flush())
+        client.read_until("C")
+        kill(place.primary, pid)
+        assert raw.error_of(client.read_to_end())["C"] == "57P01"
+    finally:
+        place.primary.sql("DROP PROCEDURE commits", "app")
+
+
 @pytest.mark.parametrize("protocol", [raw.query, raw.extended], ids=["simple", "extended"])
 def test_a_commit_under_way_is_in_doubt(proxy, place, protocol):
     client = proxy.raw("app")

@@ -56,6 +56,8 @@ bool conn_send(struct conn *conn, const void *bytes, size_t size) MUST_USE;
 bool conn_send_buf(struct conn *conn, struct buf *bytes) MUST_USE;
 bool conn_flush(struct conn *conn) MUST_USE;    /* Call on LOOP_WRITE. */
 void conn_shutdown(struct conn *conn);          /* Ends the sending side: TLS goodbye, end of stream. */
+/* From now on it looks as if the peer had gone, behind what has arrived. The callback hears of it as ever. */
+void conn_cut(struct conn *conn);
 static inline bool conn_blocked(const struct conn *conn) { return conn->out.size != 0; }
 
 enum conn_handshake { CONN_HANDSHAKE_DONE, CONN_HANDSHAKE_AGAIN, CONN_HANDSHAKE_FAILED };
