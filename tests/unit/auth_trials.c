@@ -247,6 +247,26 @@ static void a_change_or_a_pending_value_is_evidence(void **state)
 	assert_false(is_hopeful_at(60));
 }
 
+/* While its service is in trouble nobody knows whether the secret still says what was refused. */
+static void a_secret_that_has_not_been_read_since_is_evidence(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	clock_fake(2 * SECOND_US);
+	assert_chosen(trials_of("a"), "one", refuse_all);
+	assert_true(is_hopeful_at(60));
+	(void)lease_publish("s", &(struct lease_values){ 0 }, mem_strdup("throttled"));
+	assert_true(is_hopeful_at(120));
+	assert_false(is_hopeful_at(122));               /* A secret that was deleted does not come back. */
+	assert_true(is_hopeful_at(60));
+	publish("one", NULL, NULL);
+	assert_false(is_hopeful_at(61));                /* It says the same. */
+	lease_forget_all();
+	clock_fake(SECOND_US);
+	lease_publish_on_demand("s");                   /* Tokens are made, not read. */
+	assert_false(is_hopeful_at(61));
+}
+
 /* An operator may change the server and the secret minutes later. */
 static void connections_that_live_are_evidence(void **state)
 {
@@ -319,6 +339,7 @@ int main(void)
 		TEST(what_is_refused_all_around_is_tried_ever_later),
 		TEST(without_evidence_hope_is_short),
 		TEST(a_change_or_a_pending_value_is_evidence),
+		TEST(a_secret_that_has_not_been_read_since_is_evidence),
 		TEST(connections_that_live_are_evidence),
 		TEST(connections_are_recycled_one_at_a_time_until_a_login_works),
 		TEST(a_clone_acts_as_the_user_it_takes_turns_with),
