@@ -10,30 +10,25 @@
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
 
-struct attempt {
-	const char *passphrase;
-	bool asked;                     /* The key is encrypted. */
-};
-
-static int give(char *to, int size, int writing, void *arg)
+int key_passphrase_give(char *to, int size, int writing, void *request)
 {
-	struct attempt *attempt = arg;
-	size_t wanted = attempt->passphrase ? strlen(attempt->passphrase) : 0;
+	struct key_passphrase_request *asking = request;
+	size_t wanted = asking->passphrase ? strlen(asking->passphrase) : 0;
 
 	(void)writing;
-	attempt->asked = true;
-	if (!attempt->passphrase || wanted > (size_t)size)
+	asking->asked = true;
+	if (!asking->passphrase || wanted > (size_t)size)
 		return -1;
-	memcpy(to, attempt->passphrase, wanted);
+	memcpy(to, asking->passphrase, wanted);
 	return (int)wanted;
 }
 
 static bool opens(const char *path, const char *passphrase)
 {
-	struct attempt attempt = { .passphrase = passphrase };
+	struct key_passphrase_request request = { .passphrase = passphrase };
 	FILE *file = passphrase ? fopen(path, "re") : NULL;
-	EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, give, &attempt) : NULL;
-	bool good = key && attempt.asked;
+	EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, key_passphrase_give, &request) : NULL;
+	bool good = key && request.asked;
 
 	EVP_PKEY_free(key);
 	if (file)

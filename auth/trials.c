@@ -1,7 +1,7 @@
 /* Failure story: a server refuses a password while it is being rotated, in any order of events: the server has changed
  * and the secret has not, the other way round, one host before another. What the secret's labels, a recent change or
- * connections that the same secret opened tell of is waited for, ROTATION_US long at most unless connections live;
- * without any of that a short while. When many logins begin at once after a while without any, one goes ahead: the value
+ * connections that the same secret opened tell of is waited for, and a secret that cannot be read, ROTATION_US long at most
+ * unless connections live; without any of that a short while. When many logins begin at once after a while without any, one goes ahead: the value
  * may not be what it was, and a server is to see one failed login, not a swarm of them. A login that holds the trial and ends in any way gives it back. */
 #include "pgweir/trials.h"
 
@@ -215,10 +215,12 @@ static uint64_t expected_until_us(const struct lease *lease, uint64_t refused_si
 {
 	bool known = lease->pending.password && lease->value.password;
 	bool pending = known ? !same_login(&lease->pending, &lease->value) : lease->rotating;
+	/* A refusal has the secret read anew: while that brings nothing, it may say something else by now. */
+	bool unsure = !lease->on_demand && lease->fetched_us < refused_since_us;
 	uint64_t until_us = lease->version > 1 ? lease->changed_us + ROTATION_US : 0;
 
-	/* A rotation that failed leaves its label for good, so this is no reason without an end. */
-	if (pending && refused_since_us + ROTATION_US > until_us)
+	/* A rotation that failed leaves its label for good, a deleted secret stays so: no reasons without an end. */
+	if ((pending || unsure) && refused_since_us + ROTATION_US > until_us)
 		until_us = refused_since_us + ROTATION_US;
 	return until_us;
 }

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <libpq-fe.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -230,6 +231,20 @@ static void append_address(struct buf *hosts, struct buf *addresses, const char 
 	buf_append_text(addresses, text);
 }
 
+/* Without it libpq leaves keys to OpenSSL when there is no `sslpassword`, which asks at the terminal: a daemon's, for ever. */
+static void answer_for_keys(void)
+{
+	PQsetSSLKeyPassHook_OpenSSL(PQdefaultSSLKeyPassHook_OpenSSL);
+}
+
+PGconn *pgclient_begin(const char *const *names, const char *const *values)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	CHECK(pthread_once(&once, answer_for_keys) == 0);
+	return PQconnectStartParams(names, values, 0);
+}
+
 /* `addresses` NULL: a Unix socket. */
 static PGconn *start_connection(const struct pgclient *client, const char *hosts, const char *addresses)
 {
@@ -242,7 +257,7 @@ static PGconn *start_connection(const struct pgclient *client, const char *hosts
 		client->options, "disable", "UTF8", "/dev/null/none", NULL };
 
 	snprintf(port, sizeof(port), "%u", client->port);
-	return PQconnectStartParams(names, values, 0);
+	return pgclient_begin(names, values);
 }
 
 static void ignore_notice(void *arg, const char *message)

@@ -10,6 +10,9 @@ struct pgclient_result {
 	PGresult *rows;
 };
 
+/* PQconnectStartParams(). Nothing asks at the terminal for the passphrase of a key that `sslpassword` does not open. */
+PGconn *pgclient_begin(const char *const *names, const char *const *values);
+
 /* libpq's text in one line. */
 void pgclient_take_text(struct error *error, const char *sqlstate, const char *text);
 /* Out of the text of a refused login, with verbose errors. */

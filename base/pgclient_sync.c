@@ -50,7 +50,7 @@ static PGconn *start_connection(const struct pgclient_options *options)
 		options->application_name, options->options, "disable", "UTF8", "/dev/null/none", NULL };
 
 	snprintf(port, sizeof(port), "%u", options->port);
-	return PQconnectStartParams(names, values, 0);
+	return pgclient_begin(names, values);
 }
 
 static bool refused(struct pgclient_sync *client, struct error *error)

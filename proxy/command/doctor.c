@@ -5,6 +5,7 @@
 #include "command.h"
 #include "pgweir/authenticator.h"
 #include "pgweir/lease.h"
+#include "pgweir/login.h"
 #include "pgweir/loop.h"
 #include "pgweir/mem.h"
 #include "pgweir/secrets.h"
@@ -123,6 +124,15 @@ static void look_at_secrets(struct doctor *doctor, const struct config *config)
 	}
 }
 
+/* That of servers is opened with the connections to them. */
+static void look_at_key(struct doctor *doctor, const struct config *config)
+{
+	struct config_problems problems = { 0 };
+
+	if (config->client_tls.key_secret && !login_check(config, &problems))
+		report_problems(doctor, "TLS towards clients", &problems);
+}
+
 static void ignore_change(void *arg)
 {
 	(void)arg;
@@ -142,6 +152,7 @@ static void look_through(struct doctor *doctor, struct config *config)
 	report_problems(doctor, "authentication", &problems);
 	doctor_look_at_files(doctor, config);
 	look_at_secrets(doctor, config);
+	look_at_key(doctor, config);
 	doctor_look_at_limits(doctor, config);
 	if (good)
 		doctor_look_at_servers(doctor, config);

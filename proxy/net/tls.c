@@ -34,27 +34,7 @@ static bool set_protocols(SSL_CTX *ctx, const char *protocols, struct error *err
 	return true;
 }
 
-/* What the key's file asks for, and what there is to answer. */
-struct key_request {
-	const char *passphrase;
-	bool asked;
-};
-
-/* Without it OpenSSL would ask at the terminal. */
-static int give_passphrase(char *to, int size, int writing, void *arg)
-{
-	struct key_request *request = arg;
-	size_t wanted = request->passphrase ? strlen(request->passphrase) : 0;
-
-	(void)writing;
-	request->asked = true;
-	if (!request->passphrase || wanted > (size_t)size)
-		return -1;
-	memcpy(to, request->passphrase, wanted);
-	return (int)wanted;
-}
-
-static bool key_failed(const struct config_tls *config, const struct key_request *request, struct error *error)
+static bool key_failed(const struct config_tls *config, const struct key_passphrase_request *request, struct error *error)
 {
 	if (!request->asked)
 		return ssl_failed(error, "cannot load private key", config->key_file);
@@ -72,9 +52,9 @@ static bool key_failed(const struct config_tls *config, const struct key_request
 static bool load_key(SSL_CTX *ctx, const struct config_tls *config, struct error *error)
 {
 	char *passphrase = key_passphrase_find(config);
-	struct key_request request = { .passphrase = passphrase };
+	struct key_passphrase_request request = { .passphrase = passphrase };
 
-	SSL_CTX_set_default_passwd_cb(ctx, give_passphrase);
+	SSL_CTX_set_default_passwd_cb(ctx, key_passphrase_give);
 	SSL_CTX_set_default_passwd_cb_userdata(ctx, &request);
 	bool good = SSL_CTX_use_PrivateKey_file(ctx, config->key_file, SSL_FILETYPE_PEM) == 1;
 

@@ -1,7 +1,11 @@
-"""What a core of a process would hold: all that it has in memory, searched while it stands still."""
+"""What a core of a process would hold: all that it has in memory, searched while it stands still. And what one does hold."""
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
+
+from .process import run
 
 CHUNK = 4 << 20
 HEAD = 16                       # An allocator writes over so much of what is freed; what follows tells as much.
@@ -46,3 +50,27 @@ def places_of(process, texts) -> list[str]:
                     piece = os.pread(memory.fileno(), min(CHUNK + overlap, size - offset), begin + offset)
                     found += [f"{name}+{offset + at:#x}: {piece[max(at - 64, 0):at + 96]!r}" for at, _ in found_in(piece, needles)]
     return found
+
+
+def places_in_core(process, texts) -> list[str]:
+    """The same in a core that gdb writes of the process, which goes on then."""
+    needles, found, offset = [text.encode()[HEAD:] for text in texts], [], 0
+    overlap = max(map(len, needles)) - 1
+    with tempfile.TemporaryDirectory() as folder:
+        run(["gcore", "-o", f"{folder}/core", str(process.pid)], timeout_s=300)
+        with open(f"{folder}/core.{process.pid}", "rb") as core:
+            while len(piece := core.read(CHUNK)) > overlap:
+                found += [f"{offset + at:#x}: {piece[max(at - 64, 0):at + 96]!r}" for at, _ in found_in(piece, needles)]
+                offset = core.seek(-overlap, os.SEEK_CUR)
+            assert offset > process_size(process.pid) // 2, "the core is no picture of the process"
+    return found
+
+
+def can_write_cores() -> bool:
+    return shutil.which("gcore") is not None
+
+
+def process_size(pid: int) -> int:
+    """Of its memory that is there, in bytes."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

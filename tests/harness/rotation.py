@@ -136,8 +136,8 @@ class Load:
 
     `password` is what they know, or what tells it; it may change meanwhile."""
 
-    def __init__(self, proxy, user: str, password, stay: int = 2, come: int = 1, dbname: str = "app"):
-        self.dbname = dbname
+    def __init__(self, proxy, user: str, password, stay: int = 2, come: int = 1, dbname: str = "app", query_s: float = 0.005):
+        self.dbname, self.query_s = dbname, query_s
         self.proxy, self.user, self.password = proxy, user, password
         self.ended, self.failures, self.queries, self.logins = False, [], itertools.count(), 0
         self.threads = [threading.Thread(target=self.run, args=(work,)) for work in [self.stay] * stay + [self.come_and_go] * come]
@@ -173,7 +173,7 @@ class Load:
                                autocommit=True)
 
     def ask(self, connection) -> None:
-        assert connection.execute("SELECT current_user, pg_sleep(0.005)").fetchone()[0] == self.user
+        assert connection.execute(f"SELECT current_user, pg_sleep({self.query_s})").fetchone()[0] == self.user
         next(self.queries)
 
     def stay(self) -> None:

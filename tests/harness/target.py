@@ -2,6 +2,7 @@
 
 PGWEIR_TEST_TARGET=pgweir|direct|pgbouncer chooses; PGWEIR_TEST_DIRECT=1 means direct. The other two show that a test
 asks for what a direct connection, or another pooler, really gives. """
+import contextlib
 import os
 
 import psycopg
@@ -51,6 +52,12 @@ class Target:
             assert client.request_tls() == b"S"
         client.login(user, self.database(database), PASSWORDS.get(user) if password is None else password, version, **parameters)
         return client
+
+    def certificate(self) -> bytes:
+        """What a client is shown that asks for TLS, as DER."""
+        with contextlib.closing(raw.Client(self.host, self.port)) as client:
+            assert client.request_tls() == b"S"
+            return client.sock.getpeercert(binary_form=True)
 
     def keep(self, connection):
         self.__dict__.setdefault("opened", []).append(connection)

@@ -109,6 +109,22 @@ def test_a_service_in_trouble_fails_nobody(start, aws):
     assert_says_nothing(proxy, *rotation.passwords)
 
 
+def test_who_could_not_learn_of_a_rotation_waits_for_it(start, aws):
+    """The service is out of order from before it begins, and no connection is left that the old password has opened."""
+    rotation, proxy = start("rotating")
+    with Load(proxy, "rotating", rotation.passwords[0], stay=3, come=2) as clients:
+        aws.fault("throttle")
+        rotation.create()
+        rotation.set()
+        console(proxy, "RECONNECT")
+        wait_until(lambda: row(proxy)["refused"] >= 3, 30, "the server has refused for longer than without a reason to wait")
+        assert not clients.failures and not row(proxy)["servers"]
+        rotation.finish()
+        aws.clear_faults()
+        clients.more(servers=2)
+    assert_says_nothing(proxy, *rotation.passwords)
+
+
 @pytest.mark.memory
 def test_nothing_remembers_a_retired_password(cluster, monkeypatch, start_pgweir):
     """What a core would hold, too. Everything goes over TLS, whose buffers keep what they have had; probes and auth_query log in

@@ -27,15 +27,6 @@ def towards_clients(cluster, key: pathlib.Path, **more) -> dict:
             "client_tls_key_file": key, **more}
 
 
-def shown(proxy) -> bytes:
-    client = raw.Client(proxy.host, proxy.port)
-    client.request_tls()
-    try:
-        return client.sock.getpeercert(binary_form=True)
-    finally:
-        client.close()
-
-
 def test_certificate_key_and_passphrase_of_clients_are_renewed_together(start_pgweir, cluster, tmp_path):
     """Whoever writes the passphrase last needs no RELOAD."""
     certificates = cluster.certificates
@@ -45,12 +36,12 @@ def test_certificate_key_and_passphrase_of_clients_are_renewed_together(start_pg
     key = encrypt(certificates.server_key, tmp_path / "tls.key", OLD)
     proxy = start_pgweir({"pgweir": towards_clients(cluster, key, client_tls_cert_file=cert, client_tls_key_secret="rotated"),
                           "secret rotated": {"provider": "file", "path": secret}})
-    first = shown(proxy)
+    first = proxy.certificate()
     new_cert, new_key = certs.issue(certificates.ca.parent, "server3", "/CN=localhost", "subjectAltName=DNS:localhost\n")
     cert.write_bytes(new_cert.read_bytes())
     encrypt(new_key, key, NEW)
     write(secret, NEW)
-    wait_until(lambda: shown(proxy) != first, what="the new certificate is shown")
+    wait_until(lambda: proxy.certificate() != first, what="the new certificate is shown")
     assert proxy.raw("app", tls=True).value("SELECT 1") == "1"
     assert_says_nothing(proxy, OLD, NEW)
 
@@ -123,6 +114,80 @@ def test_servers_and_probes_are_shown_a_certificate_whose_key_is_encrypted(start
     assert "former key" not in proxy.log()
 
 
+@pytest.fixture
+def in_secrets_manager(aws, monkeypatch, tmp_path, cluster):
+    """The sections of a proxy whose keys towards clients and servers have their passphrases there, in two shapes."""
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    aws.put("prod/clients", OLD)
+    aws.put("prod/servers", {"key": {"passphrase": OLD}})
+    certificates, provider = cluster.certificates, {"provider": "aws-secrets-manager", "refresh_interval": "1h"}
+    cert = tmp_path / "tls.crt"
+    cert.write_bytes(certificates.server_cert.read_bytes())
+    return {
+        "pgweir": towards_clients(cluster, encrypt(certificates.server_key, tmp_path / "tls.key", OLD),
+                                  client_tls_cert_file=cert, client_tls_key_secret="clients"),
+        "database app": {"host": cluster.primary.host, "port": cluster.primary.port, "user": "certuser",
+                         "server_tls_sslmode": "verify-full", "server_tls_ca_file": certificates.ca,
+                         "server_tls_cert_file": certificates.client_cert,
+                         "server_tls_key_file": encrypt(certificates.client_key, tmp_path / "client.key", OLD),
+                         "server_tls_key_secret": "servers"},
+        "secret clients": {**provider, "id": "prod/clients"},
+        "secret servers": {**provider, "id": "prod/servers", "json_key": "key.passphrase"}}
+
+
+def test_passphrases_in_secrets_manager_are_rotated_with_their_keys(start_pgweir, cluster, aws, in_secrets_manager):
+    """As a rotation does it: the value to come, then the keys, then the labels."""
+    certificates, sections = cluster.certificates, in_secrets_manager
+    proxy = start_pgweir(sections)
+    ready(proxy)
+    first = proxy.certificate()
+    assert proxy.raw("app", tls=True).value("SELECT current_user") == "certuser"
+    aws.put("prod/clients", NEW, stages=["AWSPENDING"])
+    aws.put("prod/servers", {"key": {"passphrase": NEW}}, stages=["AWSPENDING"])
+    new_cert, new_key = certs.issue(certificates.ca.parent, "server4", "/CN=localhost", "subjectAltName=DNS:localhost\n")
+    sections["pgweir"]["client_tls_cert_file"].write_bytes(new_cert.read_bytes())
+    encrypt(new_key, sections["pgweir"]["client_tls_key_file"], NEW)
+    encrypt(certificates.client_key, sections["database app"]["server_tls_key_file"], NEW)
+    for name in ("clients", "servers"):
+        aws.promote(f"prod/{name}")
+        console(proxy, f"REFRESH SECRET {name}")
+    wait_until(lambda: proxy.certificate() != first, what="the new certificate is shown")
+    console(proxy, "RECONNECT")
+    assert proxy.raw("app", tls=True).value("SELECT current_user") == "certuser"
+    assert "former key" not in proxy.log() and "cannot be taken into use" not in proxy.log()
+    assert_says_nothing(proxy, OLD, NEW)
+
+
+def test_commands_and_a_passphrase_in_secrets_manager(start_pgweir, aws, in_secrets_manager):
+    """`check` asks nobody over the network, so it leaves such keys alone. `doctor` asks."""
+    proxy = start_pgweir(in_secrets_manager)
+    ready(proxy)
+    path = proxy.ini_path
+    asked = len(aws.requests())
+    check = command("check", path)
+    assert check.returncode == 0 and "passphrase" not in check.stderr and len(aws.requests()) == asked, check.stderr
+    doctor = command("doctor", path)
+    assert doctor.returncode == 0 and len(aws.requests()) > asked, doctor.stdout
+    for passphrase in (NEW, "yet another"):     # The previous value would open the key as well.
+        aws.put("prod/clients", passphrase)
+        aws.put("prod/servers", {"key": {"passphrase": passphrase}})
+    lost = command("doctor", path)
+    assert lost.returncode == 1 and 'secret "clients" does not hold its passphrase' in lost.stdout, lost.stdout
+    assert "bad decrypt" in lost.stdout and not lost.stderr
+    assert not [text for text in (OLD, NEW) for said in (check, doctor, lost) if text in said.stdout + said.stderr]
+
+
+def ready(proxy) -> None:
+    wait_until(lambda: proxy.log().count("secret has a new value") == 2 and "the key has been read again" in proxy.log(),
+               what="both passphrases are there")
+
+
+def command(name: str, path) -> subprocess.CompletedProcess:
+    """Without a terminal of its own: nothing may ask there."""
+    return subprocess.run([binary(), name, "-c", path], capture_output=True, text=True, timeout=120, start_new_session=True)
+
+
 @pytest.mark.parametrize("body, said", [
     ("", "is encrypted: name the [secret] with its passphrase"),
     ("client_tls_key_secret = wrong", 'secret "wrong" does not hold its passphrase'),
@@ -137,8 +202,7 @@ def test_check_opens_the_key(cluster, tmp_path, body, said):
                     f"client_tls_key_file = {key}\n{body}\n[database app]\nhost = 127.0.0.1\n"
                     f"[secret right]\nprovider = static\nvalue = {OLD}\n[secret wrong]\nprovider = static\nvalue = {NEW}\n"
                     "[secret tokens]\nprovider = rds-iam\n")
-    # Without a terminal of its own: nothing may ask there.
-    result = subprocess.run([binary(), "check", "-c", path], capture_output=True, text=True, timeout=120, start_new_session=True)
+    result = command("check", path)
     assert result.returncode == (1 if said else 0), result.stderr
     assert (said or "") in result.stderr
     assert OLD not in result.stdout + result.stderr

@@ -247,6 +247,26 @@ static void a_change_or_a_pending_value_is_evidence(void **state)
 	assert_false(is_hopeful_at(60));
 }
 
+/* While its service is in trouble nobody knows whether the secret still says what was refused. */
+static void a_secret_that_has_not_been_read_since_is_evidence(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	clock_fake(2 * SECOND_US);
+	assert_chosen(trials_of("a"), "one", refuse_all);
+	assert_true(is_hopeful_at(60));
+	(void)lease_publish("s", &(struct lease_values){ 0 }, mem_strdup("throttled"));
+	assert_true(is_hopeful_at(120));
+	assert_false(is_hopeful_at(122));               /* A secret that was deleted does not come back. */
+	assert_true(is_hopeful_at(60));
+	publish("one", NULL, NULL);
+	assert_false(is_hopeful_at(61));                /* It says the same. */
+	lease_forget_all();
+	clock_fake(SECOND_US);
+	lease_publish_on_demand("s");                   /* Tokens are made, not read. */
+	assert_false(is_hopeful_at(61));
+}
+
 /* An operator may change the server and the secret minutes later. */
 static void connections_that_live_are_evidence(void **state)
 {
@@ -261,6 +281,51 @@ static void connections_that_live_are_evidence(void **state)
 	assert_false(is_hopeful_at(7 * 60));
 	assert_chosen(trials_of("a"), "one", trials_worked);
 	assert_false(trials_refusing(trials_of("a")));
+}
+
+/* The database changes first and the secret seven minutes later, while ten times a second somebody wants a connection. */
+static void a_secret_that_follows_after_minutes_is_tried_at_once(void **state)
+{
+	(void)state;
+	publish("one", NULL, NULL);
+	struct trials *trials = trials_of("a");
+	struct credentials *old = wanted("app");
+	uint64_t now_us = SECOND_US, until_us = now_us + 7 * 60 * (uint64_t)SECOND_US;
+	unsigned tried = 0;
+	struct error error;
+
+	assert_chosen(trials, "one", trials_worked);
+	trials_opened(trials);
+	for (; now_us < until_us; now_us += SECOND_US / 10) {
+		clock_fake(now_us);
+		publish("one", NULL, NULL);             /* Read again, and the same. */
+		enum trials_turn turn = trials_begin(trials, old, &error);
+
+		if (turn == TRIALS_BEGUN) {
+			tried++;
+			refuse_all(trials, old);
+			trials_end(trials);
+		}
+		assert_true(turn == TRIALS_BEGUN || turn == TRIALS_LATER || !tried);
+		if (!tried)
+			continue;
+		assert_true(trials_outlook(trials).hopeful);
+		assert_in_range(trials_outlook(trials).after_us, 0, 5 * SECOND_US);
+		assert_false(trials_may_recycle(trials));
+	}
+	assert_in_range(tried, 60, 100);
+	assert_true(trials_outlook(trials).after_us > 0);
+	publish("two", NULL, NULL);
+	struct credentials *new = wanted("app");
+
+	assert_int_equal(trials_begin(trials, new, &error), TRIALS_BEGUN);
+	trials_worked(trials, new);
+	trials_end(trials);
+	assert_false(trials_refusing(trials));
+	assert_true(trials_may_recycle(trials));
+	trials_closed(trials);
+	credentials_unref(&new);
+	credentials_unref(&old);
 }
 
 static void connections_are_recycled_one_at_a_time_until_a_login_works(void **state)
@@ -319,7 +384,9 @@ int main(void)
 		TEST(what_is_refused_all_around_is_tried_ever_later),
 		TEST(without_evidence_hope_is_short),
 		TEST(a_change_or_a_pending_value_is_evidence),
+		TEST(a_secret_that_has_not_been_read_since_is_evidence),
 		TEST(connections_that_live_are_evidence),
+		TEST(a_secret_that_follows_after_minutes_is_tried_at_once),
 		TEST(connections_are_recycled_one_at_a_time_until_a_login_works),
 		TEST(a_clone_acts_as_the_user_it_takes_turns_with),
 	};

@@ -19,4 +19,13 @@ bool key_passphrase_is_awaited(const struct config_tls *tls) MUST_USE;
 /* Grows when the secret has another value; 0: none yet, or no secret is named. */
 uint64_t key_passphrase_version(const struct config_tls *tls);
 
+/* What a key's file asks for, and what there is to answer. */
+struct key_passphrase_request {
+	const char *passphrase;         /* NULL: nothing. */
+	bool asked;                     /* The key is encrypted. */
+};
+
+/* Answers a struct key_passphrase_request, for OpenSSL (pem_password_cb), which would ask at the terminal otherwise. */
+int key_passphrase_give(char *to, int size, int writing, void *request);
+
 #endif
