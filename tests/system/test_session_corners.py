@@ -171,6 +171,52 @@ def test_a_second_byte_that_looks_like_a_backslash_hides_nothing(pgweir):
     other.close()
 
 
+@pytest.fixture
+def preset(cluster):
+    """preset(setting, value): of a role, so that no client says so."""
+    def set_for_role(setting: str, value: str) -> None:
+        cluster.primary.sql(f"ALTER ROLE other SET {setting} = '{value}'")
+
+    yield set_for_role
+    cluster.primary.sql("ALTER ROLE other RESET ALL")
+
+
+@pytest.mark.parametrize("setting, value, hidden", [
+    ("client_encoding", "SJIS", b"SELECT E'\x95\x5c'; SET work_mem = '7MB'; SELECT '--'"),
+    ("standard_conforming_strings", "off", rb"SELECT 'x\'; -- '; SET work_mem = '7MB'")])
+def test_what_a_role_makes_of_texts_hides_nothing(start_pgweir, preset, setting, value, hidden):
+    """Set by ALTER ROLE: only the server's first words tell."""
+    preset(setting, value)
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    for _ in range(2):                          # The second client is welcomed with what was learned from the first one.
+        client, other = proxy.raw("app", "other"), proxy.raw("app", "other")
+        assert raw.good(client.ask(raw.message("Q", hidden + b"\0"))) and client.value("SHOW work_mem") == "7MB"
+        client.close()
+        assert other.value("SHOW work_mem") == "4MB"
+        other.close()
+
+
+def test_a_clients_encoding_is_the_one_that_it_was_told(start_pgweir, preset):
+    """ALTER ROLE is for sessions that begin later; a server connection may be one of those."""
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client = proxy.raw("app", "other")
+    client.ask(parse("SELECT length('ä')", "s") + sync())
+    backend = client.value("SELECT pg_backend_pid()")
+    preset("client_encoding", "LATIN1")
+    proxy.admin().cursor().execute("RECONNECT")
+    wait_until(lambda: client.value("SELECT pg_backend_pid()") != backend, what="the server connection is another")
+    for sql in "SELECT 1", "SET client_encoding = 'LATIN1'", "RESET client_encoding", "DISCARD ALL":
+        client.ask(sql)
+        later = proxy.raw("app", "other")
+        assert later.parameters["client_encoding"] == "LATIN1" and later.value("SHOW client_encoding") == "LATIN1"
+        later.close()
+        if not sql.startswith("SET"):
+            assert client.value("SHOW client_encoding") == "UTF8" and client.value("SELECT length('ä')") == "1"
+        if sql != "DISCARD ALL":
+            assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["1"]]
+    client.close()
+
+
 def test_a_seed_set_as_a_setting_does_not_end_the_session(pair):
     client, other = pair
     assert raw.good(client.ask("SELECT set_config('seed', '0.5', false)"))
