@@ -120,7 +120,9 @@ const struct setting settings_pgweir[] = {
 	{ .name = "reserve_pool_timeout", AS_DURATION(struct config, reserve_pool_timeout_ms), .default_text = "5s",
 	  .summary = "How long a client waits before the reserve is used; 0: it is not used." },
 	{ .name = "max_db_connections", AS_INT(struct config, max_db_connections), .default_text = "0",
-	  .summary = "Server connections per database, whoever the user is; 0: no limit." },
+	  .summary = "Server connections per database, whoever the user is; 0: no limit.",
+	  .detail = "Not counted, here and in the other limits, are the connections that LISTEN for clients in transaction mode, at "
+	            "most one per database and role (SHOW LISTENERS): the server must have room for them beside." },
 	{ .name = "max_user_connections", AS_INT(struct config, max_user_connections), .default_text = "0",
 	  .summary = "Server connections per user, whatever the database; 0: no limit." },
 	{ .name = "max_server_conn", AS_INT(struct config, max_server_conn), .default_text = "auto", .words = auto_words,

@@ -12,6 +12,21 @@ struct cancel_ticket {
 	struct backend *backend;        /* NULL once closed. */
 };
 
+const char *const backend_baseline_settings[] = { "client_encoding", "standard_conforming_strings", NULL };
+
+static struct state *baseline_of(const struct server *server)
+{
+	struct state_builder builder = { 0 };
+
+	for (const char *const *name = backend_baseline_settings; *name; name++) {
+		const char *value = parameters_get(&server->parameters, *name);
+
+		if (value)
+			state_builder_set(&builder, *name, value);
+	}
+	return state_builder_finish(&builder);
+}
+
 struct backend *backend_new(struct server *server, struct pool_share *share)
 {
 	static _Atomic uint64_t last_id;
@@ -20,6 +35,7 @@ struct backend *backend_new(struct server *server, struct pool_share *share)
 
 	backend->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	backend->server = server;
+	backend->baseline = baseline_of(server);
 	backend->share = share;
 	backend->worker = share->worker;
 	backend->replication = share->replication;
@@ -51,6 +67,7 @@ void backend_free(struct backend **backend)
 	requests_fini(&gone->requests);
 	prepared_fini(&gone->prepared);
 	state_unref(&gone->settings);
+	state_unref(&gone->baseline);
 	state_unref(&gone->custom);
 	buf_fini(&gone->held);
 	buf_fini(&gone->batch);

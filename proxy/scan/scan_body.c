@@ -39,8 +39,9 @@ static bool is_char(struct scan_token token, char c)
 static void scan_piece(struct scan_body *body, const char *at, const char *end)
 {
 	struct scan scan;
-	struct scan_names names = { 0 };
+	struct scan_names names;
 
+	names.count = names.lost = 0;
 	scan_begin(&scan, 0);
 	scan.names = &names;
 	scan.called = body->called;

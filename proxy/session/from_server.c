@@ -72,6 +72,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		return true;
 	if (session->group < GROUP_KEPT && lost_announced(session, sqlstate))
 		return true;
+	listen_note_rollback(session);
 	if (request->flags & REQUEST_LISTEN) {
 		listen_error(session);
 		return true;

@@ -17,6 +17,8 @@ static void take(struct session *session, struct backend *backend)
 	session->sent_effects = 0;
 	session->only_begun = false;
 	backend->beginning.size = 0;
+	if (backend->baseline != session->baseline && session->baseline)
+		scope_keep_baseline(session, backend->baseline);
 	session->setup_due = sequences_taken(session) | (backend->settings != session->settings);
 	listen_linked(session);
 	audit_linked(session);

@@ -4,7 +4,7 @@
  * PostgreSQL's. After a transaction with one of them that connection is asked for pg_listening_channels(); the hub of the
  * pool subscribes to what is new; a marker moves the channels over (pgweir/hub.h); UNLISTEN *; and the connection is given
  * back. A client that listens and says LISTEN or UNLISTEN again first gets its channels put in force on the connection at
- * hand, so that the server's answer is once more the whole truth.
+ * hand (listen_restore.c), so that the server's answer is once more the whole truth.
  *
  * Failure story: whatever the server or the hub refuses leaves the session with the connection it has, which delivers as
  * ever. What cannot be known is taken to be listened to: a notification too many is better than one too few. */
@@ -16,9 +16,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 
-enum { OURS = REQUEST_INJECTED | REQUEST_SETUP | REQUEST_LISTEN };
-
-static void hold(struct session *session)
+void listen_hold(struct session *session)
 {
 	session->listen->own = true;
 	session_pin(session, PIN_LISTEN);
@@ -55,63 +53,6 @@ bool listen_text_mentions(const char *text, size_t size)
 	return false;
 }
 
-static void put_channel(const void *key, size_t size, struct buf *sql)
-{
-	char *name = mem_strndup(key, size);
-
-	hub_put_listen(sql, "LISTEN", name);
-	mem_free(name);
-}
-
-static bool visit_channel(const void *key, size_t size, void *value, void *arg)
-{
-	(void)value;
-	put_channel(key, size, arg);
-	return true;
-}
-
-/* Not in a transaction, and what is on its way begins none: it is ours. */
-static bool is_outside(const struct backend *backend)
-{
-	if (backend->status != 'I')
-		return false;
-	for (uint32_t i = 0; i < backend->requests.count; i++)
-		if (!(requests_at(&backend->requests, i)->flags & REQUEST_INJECTED))
-			return false;
-	return true;
-}
-
-/* Puts the client's channels in force on the connection at hand, ahead of what the client is about to say. Then the server's
- * word on what is listened to is the whole truth, and the connection hears which notifications are the client's own. */
-void listen_restore(struct session *session)
-{
-	struct session_listen *listen = session->listen;
-	struct backend *backend = session->backend;
-	struct buf sql = { 0 };
-
-	if (listen->complete || backend->unsynced || backend->skipping || backend->copy != BACKEND_COPY_NONE)
-		return;
-	bool outside = is_outside(backend);
-
-	/* Inside a transaction it may be rolled back: then the server does not listen to the marker's channel either. */
-	if (!outside)
-		hub_put_listen(&sql, "LISTEN", hub_marker());
-	map_foreach(&listen->member.channels, visit_channel, &sql);
-	if (outside && !hub_member_moves(&listen->member)) {
-		hub_put_fence(&listen->member, &sql);
-		listen->fence = listen->member.number;
-		listen->before_fence = 0;
-	}
-	if (backend->requests.count == 0)
-		session->request_us = backend->request_since_us = worker_now(session->worker);
-	own_query_put(session, &sql, OURS, NULL);
-	listen->complete = true;
-	listen->doubtful = !outside;
-	listen->rolled_back = false;
-	hold(session);
-	buf_fini(&sql);
-}
-
 void listen_note_listen(struct session *session)
 {
 	if (session->mode == POOL_MODE_SESSION)
@@ -124,7 +65,7 @@ void listen_note_listen(struct session *session)
 		hub_member_join(&session->listen->member, session->share, session->id, &listen_hub_calls);
 	}
 	session->listen->due = true;
-	hold(session);
+	listen_hold(session);
 }
 
 void listen_note_unlisten(struct session *session)
@@ -132,7 +73,7 @@ void listen_note_unlisten(struct session *session)
 	if (!session->listen)
 		return;
 	session->listen->due = true;
-	hold(session);
+	listen_hold(session);
 }
 
 void listen_note_rollback(struct session *session)
@@ -157,7 +98,7 @@ static void ask(struct session *session, struct buf *sql, uint8_t flags, enum li
 {
 	session->listen->state = state;
 	session->listen->answer_failed = false;
-	own_query_ask(session, sql, OURS | flags);
+	own_query_ask(session, sql, LISTEN_REQUEST | flags);
 }
 
 static void ask_for_channels(struct session *session)

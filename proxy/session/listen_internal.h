@@ -1,10 +1,12 @@
-/* Shared between listen.c (channels) and listen_deliver.c (notifications). */
+/* Shared between listen.c (channels), listen_restore.c (their return) and listen_deliver.c (notifications). */
 #ifndef PGWEIR_LISTEN_INTERNAL_H
 #define PGWEIR_LISTEN_INTERNAL_H
 
 #include "listen.h"
 #include "pgweir/hub.h"
 #include "session_internal.h"
+
+enum { LISTEN_REQUEST = REQUEST_INJECTED | REQUEST_SETUP | REQUEST_LISTEN };
 
 enum listen_state {
 	LISTEN_SETTLED,                 /* What the client listens to is known, and the hub's to deliver. */
@@ -45,6 +47,7 @@ void listen_purge(struct session_listen *listen);       /* What came on channels
 bool listen_awaits_fence(const struct session_listen *listen);
 
 /* listen.c */
+void listen_hold(struct session *session);      /* The session keeps its connection, which may listen to something. */
 void listen_ready(struct hub_member *member);
 void listen_refused(struct hub_member *member);
 

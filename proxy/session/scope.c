@@ -20,12 +20,20 @@ static const char *const ambiguous_encodings[] = {
 	"windows936", "uhc", "win949", "windows949", "gb18030", "johab",
 };
 
-static struct state *only_parse_settings(const struct state *settings)
+/* Unless the client has set it, what it was told when it came. */
+static const char *in_force(const struct session *session, const char *name)
+{
+	const char *value = state_get(session->settings, name);
+
+	return value ? value : state_get(session->baseline, name);
+}
+
+static struct state *only_parse_settings(const struct session *session)
 {
 	struct state_builder builder = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(parse_settings); i++) {
-		const char *value = state_get(settings, parse_settings[i]);
+		const char *value = in_force(session, parse_settings[i]);
 
 		if (value)
 			state_builder_set(&builder, parse_settings[i], value);
@@ -46,10 +54,10 @@ static bool same_encoding(const char *spelled, const char *name)
 	return *name == '\0';
 }
 
-static uint8_t scan_flags_of(const struct state *settings)
+static uint8_t scan_flags_of(const struct session *session)
 {
-	const char *strings = state_get(settings, "standard_conforming_strings");
-	const char *encoding = state_get(settings, "client_encoding");
+	const char *strings = in_force(session, "standard_conforming_strings");
+	const char *encoding = in_force(session, "client_encoding");
 	uint8_t flags = strings && strcmp(strings, "off") == 0 ? SCAN_BACKSLASH_STRINGS : 0;
 
 	for (size_t i = 0; encoding && i < ARRAY_LEN(ambiguous_encodings); i++)
@@ -61,9 +69,43 @@ static uint8_t scan_flags_of(const struct state *settings)
 void scope_changed(struct session *session)
 {
 	state_unref(&session->parse_scope);
-	session->parse_scope = only_parse_settings(session->settings);
-	session->scan_flags = scan_flags_of(session->settings);
+	session->parse_scope = only_parse_settings(session);
+	session->scan_flags = scan_flags_of(session);
 	session->scope_unsure = false;
+}
+
+void scope_begin(struct session *session, struct state *baseline)
+{
+	state_unref(&session->baseline);
+	session->baseline = state_ref(baseline);
+	scope_changed(session);
+}
+
+static struct state *with(struct state *state, const char *name, const char *value)
+{
+	struct state_builder builder = { 0 };
+
+	state_builder_copy(&builder, state);
+	state_builder_set(&builder, name, value);
+	state_unref(&state);
+	return state_builder_finish(&builder);
+}
+
+/* ALTER ROLE, ALTER DATABASE or another host's configuration have made the connection read texts otherwise than the client
+ * was told. From now on the client has those settings as if it had begun with them. */
+void scope_keep_baseline(struct session *session, const struct state *others)
+{
+	for (const char *const *name = backend_baseline_settings; *name; name++) {
+		const char *told = state_get(session->baseline, *name), *other = state_get(others, *name);
+
+		if (!told || state_get(session->startup, *name) || (other && strcmp(told, other) == 0))
+			continue;
+		session->startup = with(session->startup, *name, told);
+		if (!state_get(session->settings, *name))
+			session->settings = with(session->settings, *name, told);
+	}
+	session->waiter.settings = session->settings;
+	scope_changed(session);
 }
 
 /* --- In the keys of statements --- */

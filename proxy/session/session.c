@@ -238,6 +238,7 @@ static void session_free(struct session *session)
 	lost_ends(session);
 	state_unref(&session->settings);
 	state_unref(&session->startup);
+	state_unref(&session->baseline);
 	state_unref(&session->login_settings);
 	state_unref(&session->custom);
 	state_unref(&session->parse_scope);

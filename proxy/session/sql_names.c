@@ -2,7 +2,7 @@
  * on the server, so that PREPARE, EXECUTE and DEALLOCATE of one are sent with that name; the server's errors get the
  * client's name back (prepared_names.c).
  *
- * Failure story: where a name cannot be told (more than a few in one text), it stays as it is, and the server does not
+ * Failure story: where a name cannot be told (more than SCAN_NAMES_MAX in one text), it stays as it is, and the server does not
  * find it. */
 #include <string.h>
 

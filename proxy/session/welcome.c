@@ -19,6 +19,7 @@ struct welcome {
 	struct list link;               /* In the pool, used last first. */
 	struct state *settings, *login_settings;
 	struct state *nameless;         /* `settings` without application_name. */
+	struct state *baseline;         /* Of the server connection that it was learned from. */
 	uint64_t parameters_seen;       /* The pool's, when this was learned. */
 	struct parameters parameters;
 };
@@ -30,6 +31,7 @@ static void welcome_free(struct pool *pool, struct welcome *welcome)
 	state_unref(&welcome->settings);
 	state_unref(&welcome->login_settings);
 	state_unref(&welcome->nameless);
+	state_unref(&welcome->baseline);
 	parameters_fini(&welcome->parameters);
 	mem_free(welcome);
 }
@@ -102,6 +104,7 @@ static bool put_known(struct session *session, struct buf *out)
 		list_remove(&welcome->link);
 		list_push_front(&pool->welcomes, &welcome->link);
 		parameters_copy(&parameters, &welcome->parameters);
+		scope_begin(session, welcome->baseline);
 	}
 	pthread_mutex_unlock(&pool->welcomes_mutex);
 	if (welcome && renamed)
@@ -112,7 +115,7 @@ static bool put_known(struct session *session, struct buf *out)
 	return welcome != NULL;
 }
 
-static void remember(struct session *session, const struct parameters *parameters)
+static void remember(struct session *session, const struct backend *backend)
 {
 	struct pool *pool = session->share->pool;
 	struct welcome *welcome = NEW(struct welcome);
@@ -121,7 +124,8 @@ static void remember(struct session *session, const struct parameters *parameter
 	welcome->login_settings = state_ref(session->login_settings);
 	welcome->nameless = without_name(session->settings);
 	welcome->parameters_seen = atomic_load(&pool->parameters_seen);
-	parameters_copy(&welcome->parameters, parameters);
+	welcome->baseline = state_ref(backend->baseline);
+	parameters_copy(&welcome->parameters, &backend->server->parameters);
 	pthread_mutex_lock(&pool->welcomes_mutex);
 	list_push_front(&pool->welcomes, &welcome->link);
 	if (++pool->welcome_count > WELCOMES_MAX)
@@ -183,10 +187,12 @@ void session_welcome(struct session *session)
 	struct buf parameters = { 0 };
 
 	parameters_put(&backend->server->parameters, &parameters);
-	if (session->mode == POOL_MODE_SESSION)
+	if (session->mode == POOL_MODE_SESSION) {
 		session->pid = backend->server->pid;
-	else
-		remember(session, &backend->server->parameters);
+	} else {
+		scope_begin(session, backend->baseline);
+		remember(session, backend);
+	}
 	bool good = send_welcome(session, &parameters);
 
 	buf_fini(&parameters);

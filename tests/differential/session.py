@@ -20,6 +20,13 @@ class until:
     count: int = 1
 
 
+@dataclasses.dataclass
+class hears:
+    """Read until the client has heard that many notifications since it came."""
+
+    count: int
+
+
 def expected_readies(data: bytes) -> int:
     """One for each Query, FunctionCall and Sync."""
     count = at = 0
@@ -49,8 +56,16 @@ def columns(body: bytes) -> list:
     return found
 
 
-def play(connect, script) -> list:
-    """The trace: (who, message type, content) of everything received, in order."""
+def hear(client: raw.Client, more: int) -> list[raw.Message]:
+    replies = []
+    while sum(each.type == "A" for each in replies) < more:
+        replies.append(client.receive())
+    return replies
+
+
+def play(connect, script, apart: str = "") -> list:
+    """The trace: (who, message type, content) of everything received, in order. Messages of the types in `apart` stand behind all
+    others, client by client: for what may come a moment earlier or later."""
     clients: dict[str, raw.Client] = {}
     trace = []
     try:
@@ -64,6 +79,8 @@ def play(connect, script) -> list:
             if isinstance(what, until):
                 clients[who].send(what.data)
                 replies = clients[who].read_until(what.kinds, what.count)
+            elif isinstance(what, hears):
+                replies = hear(clients[who], what.count - sum(each[:2] == (who, "A") for each in trace))
             elif what is None:
                 clients.pop(who).close()
                 continue
@@ -75,4 +92,5 @@ def play(connect, script) -> list:
     finally:
         for client in clients.values():
             client.close()
-    return trace
+    set_apart = sorted((each for each in trace if each[1] in apart), key=lambda each: each[0])
+    return [each for each in trace if each[1] not in apart] + set_apart

@@ -239,6 +239,63 @@ def test_unlisten_ends_one_channel(small, cluster, how):
     assert heard.wait(2) == [("b", "b"), ('Odd "one', 'Odd "one')]
 
 
+def batch(*statements: str) -> bytes:
+    return b"".join(raw.parse(sql) + raw.bind() + raw.execute() for sql in statements)
+
+
+@pytest.mark.parametrize("sql, left", [("UNLISTEN a", ["b"]), ("UNLISTEN *", [])])
+@pytest.mark.parametrize("before", ["SELECT 1", "BEGIN", "SELECT 1 ... seen"])
+def test_an_unlisten_in_the_middle_of_a_batch_counts(small, cluster, sql, left, before):
+    """Where a Query of ours would end the batch's transaction."""
+    heard = listener(small, "a", "b")
+    settled(small)
+    if before.endswith("seen"):
+        heard.client.send(batch("SELECT 1") + raw.flush())
+        heard.client.read_until("C")
+    ahead = [] if before.endswith("seen") else [before]
+    heard.ask(batch(*ahead, sql, "SELECT 2", *["COMMIT"] * (before == "BEGIN")) + raw.sync())
+    settled(small)
+    for channel in "ab":
+        notify(cluster, channel, channel)
+    assert [channel for channel, _ in heard.last_words()] == left
+
+
+@pytest.mark.parametrize("sql", ["UNLISTEN a", "UNLISTEN *"])
+def test_a_batch_that_fails_behind_its_unlisten_takes_it_back(small, cluster, sql):
+    heard = listener(small, "a", "b")
+    settled(small)
+    assert raw.types(heard.client.ask(batch("SELECT 1", sql, "SELECT 1/0") + raw.sync()))[-2:] == "EZ"
+    settled(small)
+    for channel in "ab":
+        notify(cluster, channel, channel)
+    assert heard.wait(2) == [("a", "a"), ("b", "b")]
+
+
+def test_a_statement_that_unlistens_may_be_bound_in_the_middle_of_a_batch(small, cluster):
+    heard = listener(small, "a", "b")
+    heard.ask(raw.parse("UNLISTEN a", "s") + raw.sync())
+    settled(small)
+    heard.ask(batch("SELECT 1") + raw.bind(name="s") + raw.execute() + batch("SELECT pg_notify('b', 'mine')") + raw.sync())
+    settled(small)
+    notify(cluster, "a", "unheard")
+    assert heard.last_words() == [("b", "mine")] and heard.pids == [heard.client.pid]
+
+
+def test_an_unlisten_does_not_count_if_its_commit_fails(small, cluster):
+    """An ERROR, and no ROLLBACK for an answer."""
+    cluster.primary.sql("""DROP TABLE IF EXISTS checked_late; CREATE TABLE checked_late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED);
+        INSERT INTO checked_late VALUES (1); GRANT ALL ON checked_late TO app""", "app")
+    heard = listener(small, "a", "b")
+    settled(small)
+    for sql in "BEGIN", "INSERT INTO checked_late VALUES (1)", "UNLISTEN a":
+        heard.ask(sql)
+    assert raw.error_of(heard.client.ask("COMMIT"))["C"] == "23505"
+    settled(small)
+    for channel in "ab":
+        notify(cluster, channel, channel)
+    assert heard.wait(2) == [("a", "a"), ("b", "b")]
+
+
 @pytest.mark.parametrize("how", ["UNLISTEN a", "UNLISTEN *"])
 def test_what_was_sent_before_an_unlisten_is_heard_and_nothing_else(small, cluster, how):
     """As lib/pq's tests expect it, however long the listening connection takes to bring it."""

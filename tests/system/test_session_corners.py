@@ -1,5 +1,9 @@
 """Corners of session state in transaction mode: what is sent ahead of an answer, and what one client could do to the next."""
+import contextlib
+import os
+import signal
 import struct
+import time
 
 import pytest
 
@@ -172,6 +176,52 @@ def test_a_second_byte_that_looks_like_a_backslash_hides_nothing(pgweir):
     other.close()
 
 
+@pytest.fixture
+def preset(cluster):
+    """preset(setting, value): of a role, so that no client says so."""
+    def set_for_role(setting: str, value: str) -> None:
+        cluster.primary.sql(f"ALTER ROLE other SET {setting} = '{value}'")
+
+    yield set_for_role
+    cluster.primary.sql("ALTER ROLE other RESET ALL")
+
+
+@pytest.mark.parametrize("setting, value, hidden", [
+    ("client_encoding", "SJIS", b"SELECT E'\x95\x5c'; SET work_mem = '7MB'; SELECT '--'"),
+    ("standard_conforming_strings", "off", rb"SELECT 'x\'; -- '; SET work_mem = '7MB'")])
+def test_what_a_role_makes_of_texts_hides_nothing(start_pgweir, preset, setting, value, hidden):
+    """Set by ALTER ROLE: only the server's first words tell."""
+    preset(setting, value)
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    for _ in range(2):                          # The second client is welcomed with what was learned from the first one.
+        client, other = proxy.raw("app", "other"), proxy.raw("app", "other")
+        assert raw.good(client.ask(raw.message("Q", hidden + b"\0"))) and client.value("SHOW work_mem") == "7MB"
+        client.close()
+        assert other.value("SHOW work_mem") == "4MB"
+        other.close()
+
+
+def test_a_clients_encoding_is_the_one_that_it_was_told(start_pgweir, preset):
+    """ALTER ROLE is for sessions that begin later; a server connection may be one of those."""
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client = proxy.raw("app", "other")
+    client.ask(parse("SELECT length('ä')", "s") + sync())
+    backend = client.value("SELECT pg_backend_pid()")
+    preset("client_encoding", "LATIN1")
+    proxy.admin().cursor().execute("RECONNECT")
+    wait_until(lambda: client.value("SELECT pg_backend_pid()") != backend, what="the server connection is another")
+    for sql in "SELECT 1", "SET client_encoding = 'LATIN1'", "RESET client_encoding", "DISCARD ALL":
+        client.ask(sql)
+        later = proxy.raw("app", "other")
+        assert later.parameters["client_encoding"] == "LATIN1" and later.value("SHOW client_encoding") == "LATIN1"
+        later.close()
+        if not sql.startswith("SET"):
+            assert client.value("SHOW client_encoding") == "UTF8" and client.value("SELECT length('ä')") == "1"
+        if sql != "DISCARD ALL":
+            assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["1"]]
+    client.close()
+
+
 def test_a_seed_set_as_a_setting_does_not_end_the_session(pair):
     client, other = pair
     assert raw.good(client.ask("SELECT set_config('seed', '0.5', false)"))
@@ -215,6 +265,20 @@ def test_a_name_that_is_deallocated_and_prepared_again_in_one_text(pair, dealloc
     client.ask(parse("SELECT 'old'", "s") + sync())
     assert raw.good(client.ask(f"{deallocate}; PREPARE s AS SELECT 'new'"))
     assert client.value("EXECUTE s") == "new"
+
+
+@pytest.mark.parametrize("sql", ["EXECUTE", "EXPLAIN EXECUTE", "DEALLOCATE"])
+def test_every_statement_in_a_long_row_is_found_by_its_name(pair, sql):
+    """Fifty made by the protocol, on a server connection that has been given away since."""
+    client, other = pair
+    client.ask(b"".join(parse(f"SELECT {n}", f"s{n}") for n in range(50)) + sync())
+    other.ask("DISCARD ALL")
+    replies = client.ask("; ".join(f"{sql} s{n}" for n in range(50)))
+    assert raw.good(replies), raw.error_of(replies)
+    if sql == "EXECUTE":
+        assert raw.rows_of(replies) == [[str(n)] for n in range(50)]
+    known = raw.good(client.ask(bind(name="s49") + execute() + sync()))
+    assert known == (sql != "DEALLOCATE")
 
 
 def test_an_execute_that_is_bound_elsewhere_finds_its_statement(start_pgweir):
@@ -291,7 +355,82 @@ def test_a_custom_setting_that_the_server_refuses_follows_nobody(pair, sql):
     assert other.value("SELECT 1") == "1" and client.value("SELECT 2") == "2"
 
 
-# --- Clients that leave while the server is asked ---
+# --- Clients that leave ---
+
+@contextlib.contextmanager
+def halted(backend: str):
+    """The server process takes nothing from its socket."""
+    os.kill(int(backend), signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(int(backend), signal.SIGCONT)
+
+
+def clients_of(pgweir, database: str) -> int:
+    return sum(row["database"] == database for row in pgweir.show("CLIENTS"))
+
+
+# What the client has done before, and what is under way.
+UNDER_WAY = {
+    "a SET": ([], query("SET work_mem = '7MB'")),
+    "a bound set_config": ([], extended("SELECT set_config($1, $2, false)", "work_mem", "7MB")),
+    "a PREPARE": ([], query("PREPARE s AS SELECT 'of another'")),
+    "a PREPARE in a batch": ([], parse("PREPARE s AS SELECT 'of another'") + bind() + execute() + raw.flush()),
+    "its settings": (["SET work_mem = '7MB'"], query("SELECT 1")),
+    "its statements": (["PREPARE s AS SELECT 'of another'"], query("SELECT 1")),
+    "both, and a batch": (["SET work_mem = '7MB'", "PREPARE s AS SELECT 'of another'"], parse("SELECT 1") + bind() + execute() + raw.flush()),
+    "a RESET": (["SET work_mem = '7MB'"], query("SET work_mem = '8MB'; RESET ALL; SET work_mem = '8MB'")),
+    "a SET LOCAL": ([], query("BEGIN; SET LOCAL work_mem = '7MB'; SET LOCAL corner.tenant = 'x'")),
+}
+
+
+@pytest.mark.parametrize("last_words", [b"", raw.terminate()], ids=["closes", "terminates"])
+@pytest.mark.parametrize("what", UNDER_WAY)
+def test_what_is_under_way_when_its_client_leaves_reaches_nobody(pgweir, what, last_words):
+    before, under_way = UNDER_WAY[what]
+    client, same, other = pgweir.raw("one"), pgweir.raw("one"), pgweir.raw("one")
+    for sql in before:
+        for each in client, same:               # One of them has the same state, and must not take it for granted.
+            each.ask(sql)
+    other.ask("SET work_mem = '9MB'")
+    with halted(other.value("SELECT pg_backend_pid()")):
+        client.send(under_way)
+        wait_until(lambda: pgweir.pool("one")["sv_active"] == 1, what="it is under way")
+        time.sleep(0.02)                        # What is said in one breath with the end runs to its own, and before a Terminate.
+        client.send(last_words)
+        client.close()
+        if not last_words:
+            wait_until(lambda: clients_of(pgweir, "one") == 2, what="the client is gone")
+    for each, work_mem in (same, "7MB" if "SET work_mem = '7MB'" in before else "4MB"), (other, "9MB"), (pgweir.raw("one"), "4MB"):
+        assert each.value("SHOW work_mem") == work_mem
+        prepared = each is same and any(sql.startswith("PREPARE") for sql in before)
+        assert each.value("SELECT count(*) FROM pg_prepared_statements WHERE from_sql") == str(int(prepared))
+        assert raw.good(each.ask("EXECUTE s")) == prepared
+        assert each.value("SELECT current_setting('corner.tenant', true)") is None
+    assert pgweir.pins() == {}
+
+
+def waits_for_a_lock(cluster) -> bool:
+    return bool(cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE datname = 'app' AND wait_event_type = 'Lock'"))
+
+
+def test_who_leaves_before_it_is_known_what_was_set_leaves_nothing(start_pgweir, cluster):
+    """The server is asked, cannot answer, and the question is cancelled."""
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    for sql in "BEGIN", "SELECT to_regclass('pg_temp.mine')", "SET work_mem = '7MB'", "PREPARE s AS SELECT 'of another'":
+        assert raw.good(client.ask(sql))
+    with cluster.primary.connect("app") as holder:
+        holder.execute("BEGIN; LOCK TABLE pg_depend IN ACCESS EXCLUSIVE MODE")
+        assert raw.good(client.ask("COMMIT"))
+        wait_until(lambda: waits_for_a_lock(cluster), what="the question waits")
+        client.close()
+        wait_until(lambda: not waits_for_a_lock(cluster), what="the question is cancelled")
+    assert other.value("SHOW work_mem") == "4MB" and raw.error_of(other.ask("EXECUTE s"))["C"] == "26000"
+    assert "cleaning_failed" not in proxy.log()
+    other.close()
+
 
 @pytest.mark.parametrize("sql", ["CREATE TEMP TABLE mine (n int)", "SELECT pg_advisory_lock(4711)", "SET work_mem = '7MB'", "PREPARE s AS SELECT 1",
                                  "LISTEN x"])

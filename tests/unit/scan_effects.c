@@ -1,4 +1,6 @@
 /* What statements do, one row per spelling. */
+#include <stdio.h>
+
 #include "scan_fixture.h"
 
 #define W SCAN_WRITES
@@ -87,7 +89,7 @@ static void custom_settings_are_named(void **unused)
 		{ "reset a.b23456789012345678901234567890123456789012345678901234567890123456789.c", W | SCAN_SETS | CUSTOM, "!", 0 },
 		{ "set \"a.23456789012345678901234567890123456789012345678901234567890123456789\" = 1", W | SCAN_SETS | CUSTOM, "!", 0 },
 		{ "set a.b=1;set a.c=1;set a.d=1;set a.e=1;set a.f=1;set a.g=1;set a.h=1;set a.i=1;set a.j=1", W | SCAN_SETS | CUSTOM,
-			"a.b,a.c,a.d,a.e,a.f,a.g,a.h,a.i!", 0 },
+			"a.b,a.c,a.d,a.e,a.f,a.g,a.h,a.i,a.j", 0 },
 		{ "update t set a.b = 1", W, NULL, 0 },
 		{ "show a.b", 0, NULL, 0 },
 	};
@@ -225,7 +227,7 @@ static void prepared_statements_are_named(void **unused)
 		{ "deallocate \"all\"", W | SCAN_DEALLOCATES, "all", 0 },
 		{ "execute a; execute b;; deallocate a", W | SCAN_EXECUTES | SCAN_DEALLOCATES, "a,b,a", 0 },
 		{ "execute a;execute b;execute c;execute d;execute e;execute f;execute g;execute h;execute i", W | SCAN_EXECUTES,
-			"a,b,c,d,e,f,g,h!", 0 },
+			"a,b,c,d,e,f,g,h,i", 0 },
 		{ "execute a234567890123456789012345678901234567890123456789012345678901234", W | SCAN_EXECUTES, "!", 0 },
 		{ "execute a23456789012345678901234567890123456789012345678901234567890123", W | SCAN_EXECUTES,
 			"a23456789012345678901234567890123456789012345678901234567890123", 0 },
@@ -417,6 +419,25 @@ static void names_lie_where_they_are_spelled(void **unused)
 	assert_string_equal(names.list[1].text, "other");
 }
 
+/* Beyond the bound it is known that there are more. */
+static void names_are_kept_up_to_a_bound(void **unused)
+{
+	char text[SCAN_NAMES_MAX * 16 + 32] = "";
+	struct scan_names names;
+
+	(void)unused;
+	for (unsigned i = 0; i < SCAN_NAMES_MAX; i++)
+		snprintf(text + strlen(text), 16, "execute s%02u;", i);
+	scan_text(text, strlen(text), 0, &names);
+	assert_int_equal(names.count, SCAN_NAMES_MAX);
+	assert_string_equal(names.list[SCAN_NAMES_MAX - 1].text, "s63");
+	assert_false(names.lost);
+	snprintf(text + strlen(text), 16, "set a.b = 1");
+	scan_text(text, strlen(text), 0, &names);
+	assert_int_equal(names.count, SCAN_NAMES_MAX);
+	assert_true(names.lost);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +453,7 @@ int main(void)
 		cmocka_unit_test(only_plain_reads_are_reads),
 		cmocka_unit_test(literals_of_time_are_seen),
 		cmocka_unit_test(names_lie_where_they_are_spelled),
+		cmocka_unit_test(names_are_kept_up_to_a_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

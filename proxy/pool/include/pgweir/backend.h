@@ -53,6 +53,7 @@ struct backend {
 	struct requests requests;
 	struct buf held;                /* Start of a message that must be seen whole. */
 	struct state *settings;         /* In force beyond those given at login. A reference. */
+	struct state *baseline;         /* What it read texts by when it had logged in: backend_baseline_settings. A reference. */
 	struct state *custom;           /* Names of the custom settings that it has ever known. A reference. */
 	uint64_t unnamed_token;         /* Whose unnamed statement is there; 0: none. */
 	uint64_t request_since_us;      /* When the oldest running work began; 0: none. */
@@ -76,6 +77,9 @@ struct backend {
 	uint64_t cleaning_deadline_us, expires_us;
 	struct loop_letter letter;      /* For its way to another worker. */
 };
+
+/* By name: what bytes mean to it. Ends with NULL. */
+extern const char *const backend_baseline_settings[];
 
 struct backend *backend_new(struct server *server, struct pool_share *share) MUST_USE;    /* Takes the server. */
 void backend_free(struct backend **backend);

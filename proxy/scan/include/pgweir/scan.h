@@ -25,7 +25,7 @@
 
 enum {
 	SCAN_WORD_MAX = 63,     /* PostgreSQL's names are no longer either. */
-	SCAN_NAMES_MAX = 8,
+	SCAN_NAMES_MAX = 64,
 };
 
 /* "Mentioned" means: as a word or a quoted name anywhere outside strings and comments. */

@@ -55,7 +55,7 @@ struct session {
 	struct audit *audit;            /* What is known of functions' doings in the transaction at hand, or NULL. */
 	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;                /* What of the client's bytes must wait. */
-	struct state *settings;         /* What the client's session has set, beyond `login_settings`. */
+	struct state *settings, *baseline;      /* What it has set, beyond `login_settings`; of the backend that welcomed it. */
 	uint64_t request_us, transaction_us, active_us;
 	struct statement_name *retry_name;
 	struct session_listen *listen;  /* What it listens to in transaction mode (listen.c), or NULL. */
