@@ -127,6 +127,19 @@ def test_stats_users_may_look_but_not_touch(proxy, command):
     assert proxy.alive() and proxy.raw("app").value("SELECT 1") == "1"
 
 
+@pytest.mark.ours
+def test_no_command_is_forgotten(proxy):
+    """Whatever the help lists either shows something or is refused to stats_users."""
+    refused = [row["command"] for row in proxy.show("HELP") if row["who"] == "admin_users"]
+    shown = [row["command"] for row in proxy.show("HELP") if row["who"] != "admin_users"]
+    assert len(refused) > 15 and all(command.startswith(("SHOW ", "EXPLAIN ROUTE ")) for command in shown)
+    for command in refused:
+        with pytest.raises(psycopg2.Error) as caught:
+            execute(proxy, command.replace("[db]", "app").replace("key = value", "query_timeout = 5").replace(" id", " 1"), "stats")
+        assert caught.value.pgcode == "42501", command
+    assert proxy.raw("app").value("SELECT 1") == "1"
+
+
 def test_ordinary_users_may_not_enter_the_console(proxy):
     with pytest.raises(psycopg2.OperationalError):
         proxy.admin("app")
