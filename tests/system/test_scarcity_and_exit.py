@@ -1,6 +1,7 @@
 """Pools that are too small, servers that do not answer, and the end in the middle of it all: nobody hangs, nothing leaks."""
 import itertools
 import signal
+import socket
 import subprocess
 import threading
 
@@ -50,6 +51,20 @@ def test_the_reserve_serves_who_has_waited_for_long(start_pgweir):
     holder.ask("COMMIT")
     assert raw.rows_of(third.read_until_ready()) == [["third"]]
     patient.close()
+
+
+def test_who_has_waited_longest_is_served_first(start_pgweir, cluster):
+    cluster.primary.sql("DROP SEQUENCE IF EXISTS turn; CREATE SEQUENCE turn; GRANT ALL ON turn TO app", "app")
+    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "query_wait_timeout": 20}, "database app": {"pool_size": 1}})
+    holder, *waiters = (proxy.raw("app") for _ in range(6))
+    holder.ask("BEGIN")
+    waiters = waiters[::2] + waiters[1::2]              # Not in the order of their logins.
+    for number, waiter in enumerate(waiters):
+        waiter.send(raw.query("SELECT nextval('turn')"))
+        wait_until(lambda: proxy.pool("app")["cl_waiting"] == number + 1)
+    holder.ask("COMMIT")
+    assert [raw.rows_of(waiter.read_until_ready())[0][0] for waiter in waiters] == ["1", "2", "3", "4", "5"]
+    cluster.primary.sql("DROP SEQUENCE turn", "app")
 
 
 def test_server_connections_are_opened_side_by_side(start_pgweir):
