@@ -41,7 +41,7 @@ def test_clients_of_session_mode_with_settings_of_their_own_take_turns_on_a_pool
 
 def test_the_reserve_serves_who_has_waited_for_long(start_pgweir):
     proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "default_pool_size": 1, "reserve_pool_size": 1,
-                                     "reserve_pool_timeout": "300ms", "query_wait_timeout": 20}})
+                                     "reserve_pool_timeout": "300ms", "query_wait_timeout": 100}})
     holder, patient, third = (proxy.raw("app") for _ in range(3))
     holder.ask("BEGIN")
     assert raw.good(patient.ask("BEGIN"))
@@ -73,7 +73,7 @@ def test_server_connections_are_opened_side_by_side(start_pgweir):
 
     def on_startup(_backend):
         if next(numbers) >= 2:
-            three.wait(20)
+            three.wait(100)
 
     with raw.FakeServer(on_startup=on_startup) as server:
         proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_tls_sslmode": "disable", "auth_type": "trust"},
@@ -89,10 +89,11 @@ def test_server_connections_are_opened_side_by_side(start_pgweir):
 
 
 def test_without_descriptors_for_servers_clients_wait_and_hear_why(start_pgweir):
-    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "query_wait_timeout": 1, "server_login_retry": 1}},
+    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "server_login_retry": 1}},
                          open_files=64)
     holder, unlucky = proxy.raw("app"), proxy.raw("app")
     holder.ask("BEGIN")
+    proxy.admin().cursor().execute("SET query_wait_timeout = 1")
     crowd = [socket.socket() for _ in range(100)]
     for each in crowd:
         each.setblocking(False)
