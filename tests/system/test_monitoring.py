@@ -11,6 +11,7 @@ import pytest
 from harness.pgweir import Pgweir, binary
 from harness.postgres import PASSWORDS
 from harness.process import free_port, listen, remove_folder, wait_until
+from harness.raw import ServerError, query
 from harness.web import Web
 
 pytestmark = pytest.mark.ours
@@ -126,6 +127,31 @@ def test_pools_beyond_the_limit_count_as_other_and_stay_where_they_are(start_web
     now = web.metrics()
     assert now["pgweir_queries_total"] == {"d1": 1, "d3": 1, "other": 3}
     assert now["pgweir_pool_clients"] == {("d1", "app"): 1, ("d3", "app"): 1, ("other", "other"): 3}
+
+
+def test_a_tenant_neither_hurts_nor_sees_another(start_web):
+    """One has all its clients, one of them holds its only server connection; the other works and is counted by itself."""
+    proxy, web, _ = start_web({"database greedy": {"dbname": "app", "max_db_client_connections": 3, "pool_size": 1},
+                               "database modest": {"dbname": "app"}})
+    holder, *others = [proxy.raw("greedy") for _ in range(3)]
+    holder.ask("BEGIN")
+    for other in others:
+        other.send(query("SELECT 1"))
+    wait_until(lambda: web.metrics()["pgweir_pool_clients_waiting"]["greedy", "app"] == 2, 10, "its own clients wait")
+    with pytest.raises(ServerError, match='53300: too many connections for database "greedy"'):
+        proxy.raw("greedy")
+    modest = proxy.raw("modest", "other")
+    for _ in range(5):
+        assert modest.value("SELECT 1") == "1"
+    now = web.metrics()
+    assert now["pgweir_queries_total"] == {"greedy": 1, "modest": 5}
+    assert (now["pgweir_server_logins_total"]["greedy"], now["pgweir_pool_clients_waiting"]["modest", "other"]) == (1, 0)
+    assert {row["database"]: int(row["total_query_count"]) for row in proxy.show("STATS")}["modest"] == 5
+    # Nor may it look: neither here nor by the console's commands through its own database.
+    with pytest.raises(ServerError, match='42501: user "other" is not allowed'):
+        proxy.raw("pgweir", "other")
+    with pytest.raises(ServerError, match="42704: unrecognized configuration parameter"):
+        modest.value("SHOW POOLS")
 
 
 def test_users_are_told_apart_on_request(start_web):

@@ -124,6 +124,20 @@ def test_the_units_are_valid_and_let_little_through(tmp_path):
     assert exposure and float(exposure.group(1)) < 2.5, said[-500:]
 
 
+def test_the_unit_calls_only_what_a_small_debian_has():
+    """kill(1) is in procps, which is no essential package."""
+    unit = (UNITS / "pgweir.service").read_text()
+    assert set(re.findall(r"^Exec\w+=(\S+)", unit, re.M)) == {"/usr/bin/pgweir", "/bin/sh"}
+
+
+def test_a_restart_leaves_the_socket_of_systemd_in_place():
+    """It lies in the folder that is the service's own, and that systemd would remove when the service stops."""
+    unit, sockets = ((UNITS / name).read_text() for name in ("pgweir.service", "pgweir.socket"))
+    assert "RuntimeDirectory=pgweir\n" in unit and "ListenStream=/run/pgweir/" in sockets
+    assert "RuntimeDirectoryPreserve=yes\n" in unit
+    assert "/run/pgweir" in re.search(r"= purge .*?\nfi", (ROOT / "deploy" / "debian" / "postrm").read_text(), re.S).group()
+
+
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 
 
