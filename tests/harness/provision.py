@@ -126,9 +126,13 @@ def secret_value(path: pathlib.Path) -> dict:
 
 def make_rotation_due(world: World) -> None:
     """With rotate_every = 1h: the password is older than it is."""
+    age_password(world, 3601)
+
+
+def age_password(world: World, seconds: int) -> None:
     record = world.folder / "hevo.json.pgweir"
     aged = json.loads(record.read_text())
-    aged["current"]["created"] -= 3601
+    aged["current"]["created"] -= seconds
     record.write_text(json.dumps(aged))
 
 

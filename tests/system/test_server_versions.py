@@ -189,6 +189,24 @@ def test_users_are_provisioned(start_pgweir, world, admin):
         rotate_and_drop(world, world.folder)
 
 
+def test_memberships_that_give_nothing_are_mended(world):
+    """Since 16 a member may be one that neither inherits nor may take the role; before that its attribute says so."""
+    if world.version < 16:
+        pytest.skip("memberships have no options")
+    sections = world.declare("master", user="hevo", database="shop", profile="read-only", owners="migrator", member_of="migrator",
+                             strategy="alternating")
+    assert world.do(sections, "apply")["status"] == 0 and world.do(sections, "rotate", "hevo")["rotated"]
+    for options in ("INHERIT FALSE", "SET FALSE"):
+        world.server.sql(f"SET ROLE master; GRANT migrator TO hevo WITH {options}; GRANT hevo TO hevo_clone WITH {options}")
+        checked = world.do(sections, "check")
+        found = kinds(checked, "change", "blocked")
+        assert checked["status"] == 1 and len(found) == 2, (options, found)
+        assert "role hevo is a member of migrator that does not inherit, or may not SET ROLE" in found, found
+        assert world.do(sections, "apply")["state"] == "clean", options
+        assert world.server.sql("SELECT pg_has_role('hevo', 'migrator', 'USAGE') AND pg_has_role('hevo_clone', 'hevo', 'SET')") == [(True,)]
+    assert world.do(sections, "check")["status"] == 0
+
+
 def rotate_and_drop(world, folder) -> None:
     stand_in_for_rds(world, False)
     dropped = world.do(world.declare("master", **REFERENCE), "drop", "hevo", "--yes")
