@@ -342,6 +342,10 @@ def test_drop_wants_to_be_sure_and_leaves_nothing(world, admin):
     assert back["status"] == 0 and secret_value(world.folder / "hevo.json")["username"] == "hevo"
 
 
+def test_the_least_privileges_suffice(world):
+    provision.least_privileges_suffice(world)
+
+
 def test_what_cannot_be_done_is_said_and_the_rest_is_done(world):
     world.server.sql("CREATE TABLE stock.of_the_superuser (id int)", "shop")
     sections = world.sections("master", user="hevo", profile="read-only", schemas="public, stock, nowhere",
