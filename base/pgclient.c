@@ -3,15 +3,10 @@
  * the client; `gone` tells whoever called it. */
 #include "pgweir/pgclient.h"
 
-#include <arpa/inet.h>
 #include <libpq-fe.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "pgclient_internal.h"
-#include "pgweir/buf.h"
 #include "pgweir/list.h"
 #include "pgweir/mem.h"
 #include "pgweir/resolver.h"
@@ -213,63 +208,23 @@ static void fail_later(struct pgclient *client)
 
 /* --- Connecting --- */
 
-static void append_address(struct buf *hosts, struct buf *addresses, const char *host,
-	const struct sockaddr_storage *address)
-{
-	char text[INET6_ADDRSTRLEN];
-	const void *bytes = address->ss_family == AF_INET ?
-		(const void *)&((const struct sockaddr_in *)address)->sin_addr :
-		(const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
-
-	if (!inet_ntop(address->ss_family, bytes, text, sizeof(text)))
-		return;
-	if (addresses->size) {
-		buf_append_char(hosts, ',');
-		buf_append_char(addresses, ',');
-	}
-	buf_append_text(hosts, host);
-	buf_append_text(addresses, text);
-}
-
-/* Without it libpq leaves keys to OpenSSL when there is no `sslpassword`, which asks at the terminal: a daemon's, for ever. */
-static void answer_for_keys(void)
-{
-	PQsetSSLKeyPassHook_OpenSSL(PQdefaultSSLKeyPassHook_OpenSSL);
-}
-
-PGconn *pgclient_begin(const char *const *names, const char *const *values)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	CHECK(pthread_once(&once, answer_for_keys) == 0);
-	return PQconnectStartParams(names, values, 0);
-}
-
-/* `addresses` NULL: a Unix socket. */
-static PGconn *start_connection(const struct pgclient *client, const char *hosts, const char *addresses)
-{
-	char port[8];
-	const char *names[] = { "host", "hostaddr", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert",
-		"sslkey", "sslpassword", "application_name", "options", "gssencmode", "client_encoding", "passfile", NULL };
-	/* Neither Kerberos nor a password file of whoever runs us: only what the configuration says. */
-	const char *values[] = { hosts, addresses, port, client->dbname, client->user, client->password, client->sslmode,
-		client->ca_file, client->cert_file, client->key_file, client->key_passphrase, client->application_name,
-		client->options, "disable", "UTF8", "/dev/null/none", NULL };
-
-	snprintf(port, sizeof(port), "%u", client->port);
-	return pgclient_begin(names, values);
-}
-
 static void ignore_notice(void *arg, const char *message)
 {
 	(void)arg;
 	(void)message;
 }
 
-static void connect_to(struct pgclient *client, const char *hosts, const char *addresses)
+static void start_connecting(struct pgclient *client, const struct resolver_answer *answer)
 {
+	const struct pgclient_options options = {
+		.host = client->host, .port = client->port, .dbname = client->dbname, .user = client->user,
+		.password = client->password, .sslmode = client->sslmode, .ssl_ca_file = client->ca_file,
+		.ssl_cert_file = client->cert_file, .ssl_key_file = client->key_file, .ssl_key_passphrase = client->key_passphrase,
+		.application_name = client->application_name, .options = client->options,
+	};
+
 	client->state = STATE_CONNECTING;
-	client->conn = start_connection(client, hosts, addresses);
+	client->conn = pgclient_start(&options, answer);
 	mem_secret_free(client->password);
 	mem_secret_free(client->key_passphrase);
 	client->password = client->key_passphrase = NULL;
@@ -289,24 +244,17 @@ static void resolved(const struct resolver_answer *answer, void *arg)
 {
 	struct resolution *resolution = arg;
 	struct pgclient *client = resolution->client;
-	struct buf hosts = { 0 }, addresses = { 0 };
 
 	mem_free(resolution);
 	if (!client)
 		return;
 	client->resolution = NULL;
-	for (unsigned i = 0; i < answer->count; i++)
-		append_address(&hosts, &addresses, client->host, &answer->addresses[i]);
-	if (addresses.size) {
-		buf_append_char(&hosts, '\0');
-		buf_append_char(&addresses, '\0');
-		connect_to(client, hosts.bytes, addresses.bytes);
-	} else {
-		error_set(&client->failure, "08006", "could not resolve \"%s\": %s", client->host, answer->error_text);
-		fail_later(client);
+	if (answer->count) {
+		start_connecting(client, answer);
+		return;
 	}
-	buf_fini(&hosts);
-	buf_fini(&addresses);
+	error_set(&client->failure, "08006", "could not resolve \"%s\": %s", client->host, answer->error_text);
+	fail_later(client);
 }
 
 struct pgclient *pgclient_new(struct loop *loop, const struct pgclient_options *options, pgclient_cb *callback, void *arg)
@@ -334,8 +282,8 @@ struct pgclient *pgclient_new(struct loop *loop, const struct pgclient_options *
 	loop_timer_init(&client->timer, loop, timer_fired, client);
 	if (options->connect_timeout_ms)
 		loop_timer_start(&client->timer, options->connect_timeout_ms);
-	if (client->host[0] == '/' || client->host[0] == '@') {
-		connect_to(client, client->host, NULL);
+	if (pgclient_is_path(client->host)) {
+		start_connecting(client, NULL);
 		return client;
 	}
 	client->resolution = NEW(struct resolution);

@@ -39,18 +39,23 @@ static bool wait_for(struct pgclient_sync *client, short what, uint64_t until_ms
 
 /* --- Connecting --- */
 
-static PGconn *start_connection(const struct pgclient_options *options)
+/* NULL: `error`. */
+static PGconn *start_connection(const struct pgclient_options *options, const atomic_bool *stop, uint64_t until_ms,
+	struct error *error)
 {
-	char port[8];
-	/* Neither Kerberos nor a password file of whoever runs us: only what the configuration says. */
-	const char *names[] = { "host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey",
-		"sslpassword", "application_name", "options", "gssencmode", "client_encoding", "passfile", NULL };
-	const char *values[] = { options->host, port, options->dbname, options->user, options->password, options->sslmode,
-		options->ssl_ca_file, options->ssl_cert_file, options->ssl_key_file, options->ssl_key_passphrase,
-		options->application_name, options->options, "disable", "UTF8", "/dev/null/none", NULL };
+	struct resolver_answer answer;
 
-	snprintf(port, sizeof(port), "%u", options->port);
-	return pgclient_begin(names, values);
+	if (pgclient_is_path(options->host))
+		return pgclient_start(options, NULL);
+	if (resolver_wait(options->host, options->port, stop, until_ms, &answer) && answer.count)
+		return pgclient_start(options, &answer);
+	if (stop && atomic_load(stop))
+		error_set(error, "08006", "interrupted: the process is about to end");
+	else if (clock_now_ms() >= until_ms)
+		error_set(error, "08006", "looking up \"%s\" took too long", options->host);
+	else
+		error_set(error, "08006", "could not resolve \"%s\": %s", options->host, answer.error_text);
+	return NULL;
 }
 
 static bool refused(struct pgclient_sync *client, struct error *error)
@@ -84,14 +89,16 @@ struct pgclient_sync *pgclient_sync_open(const struct pgclient_options *options,
 	struct error *error)
 {
 	static const uint64_t longest_ms = 60 * 1000;
+	uint64_t until_ms = clock_now_ms() + (options->connect_timeout_ms ? options->connect_timeout_ms : longest_ms);
+	PGconn *conn = start_connection(options, stop, until_ms, error);
+
+	if (!conn)
+		return NULL;
 	struct pgclient_sync *client = NEW(struct pgclient_sync);
 
-	*client = (struct pgclient_sync){ .conn = start_connection(options), .stop = stop };
-	CHECK(client->conn);
+	*client = (struct pgclient_sync){ .conn = conn, .stop = stop };
 	PQsetNoticeProcessor(client->conn, ignore_notice, NULL);
 	PQsetErrorVerbosity(client->conn, PQERRORS_VERBOSE);
-	uint64_t until_ms = clock_now_ms() + (options->connect_timeout_ms ? options->connect_timeout_ms : longest_ms);
-
 	if (!finish_connecting(client, until_ms, error))
 		pgclient_sync_close(&client);
 	else

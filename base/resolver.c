@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "pgweir/clock.h"
 #include "pgweir/loop.h"
 #include "pgweir/mem.h"
 
@@ -150,6 +151,46 @@ void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolve
 		return;
 	}
 	loop_post(loop, &lookup->letter);
+}
+
+/* --- On a thread that waits --- */
+
+struct waiting {
+	struct loop *loop;
+	struct resolver_answer *answer;
+	bool answered;
+};
+
+static void take_answer(const struct resolver_answer *answer, void *arg)
+{
+	struct waiting *waiting = arg;
+
+	*waiting->answer = *answer;
+	waiting->answered = true;
+	loop_stop(waiting->loop);
+}
+
+static void time_is_up(void *arg)
+{
+	const struct waiting *waiting = arg;
+
+	loop_stop(waiting->loop);
+}
+
+bool resolver_wait(const char *host, uint16_t port, const atomic_bool *stop, uint64_t until_ms,
+	struct resolver_answer *answer)
+{
+	struct waiting waiting = { .loop = loop_new("resolve"), .answer = answer };
+	uint64_t now_ms = clock_now_ms();
+	struct loop_timer timer;
+
+	loop_timer_init(&timer, waiting.loop, time_is_up, &waiting);
+	loop_timer_start(&timer, until_ms > now_ms ? until_ms - now_ms : 0);
+	resolver_lookup(waiting.loop, host, port, take_answer, NULL, &waiting);
+	(void)!loop_run_until(waiting.loop, stop);
+	loop_timer_stop(&timer);
+	loop_free(&waiting.loop);
+	return waiting.answered;
 }
 
 bool resolver_answer_has(const struct resolver_answer *answer, const char *address)

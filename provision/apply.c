@@ -46,13 +46,30 @@ static bool make_password(struct work *work, struct error *error)
 	return good;
 }
 
+/* The same password, as it is to be stored. */
+static bool change_shape(struct work *work, struct error *error)
+{
+	const char *name = work->section->name;
+	char *version = password_version(name, "shape", work->stored.current, 0);
+	char *text = work_compose(work, work_user_of(work, &work->current), work->current.password);
+
+	work_note(work, "%s: storing the password as secret_format says", name);
+	bool good = store_put(work->store, version, text, SECRET_CURRENT, error);
+
+	work_crash_point(work, "after-shape");
+	mem_free(version);
+	mem_secret_free(text);
+	work->report->changed += good;
+	return good && work_read_secret(work, error);
+}
+
 static bool ensure_secret(struct work *work, struct error *error)
 {
 	if (!work_read_secret(work, error))
 		return false;
 	switch (work->stored.state) {
 	case STORED_GOOD:
-		return true;
+		return work_has_shape(work) || change_shape(work, error);
 	case STORED_DELETED:
 		work_note(work, "%s: restoring %s", work->section->name, store_place(work->store));
 		if (!store_restore(work->store, error))

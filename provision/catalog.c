@@ -31,6 +31,15 @@ static const char memberships_sql[] =
 	"SELECT DISTINCT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member"
 	" WHERE r.rolname = $1::text ORDER BY 1";
 
+static const char admins_sql[] =
+	"SELECT DISTINCT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member"
+	" WHERE r.rolname = $1::text AND m.admin_option ORDER BY 1";
+
+/* Since 16. Of several grants of one membership each adds what it allows. */
+static const char lame_sql[] =
+	"SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member"
+	" WHERE r.rolname = $1::text GROUP BY 1 HAVING NOT (bool_or(m.inherit_option) AND bool_or(m.set_option)) ORDER BY 1";
+
 /* What holds in one database only is told apart by its name in front, and is never declared. */
 static const char settings_sql[] =
 	"SELECT coalesce(d.datname || ': ', '') || c FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
@@ -48,11 +57,24 @@ static const char others_sql[] =
 	" AND s.classid <> 'pg_database'::regclass AND NOT coalesce(d.datname = ANY ($2::text[]), false)"
 	" AND (s.dbid <> 0 OR s.deptype = 'a') ORDER BY 1";
 
+/* Databases and the like. */
+static const char owned_shared_sql[] =
+	"SELECT 'owns ' || pg_describe_object(s.classid, s.objid, 0) FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid"
+	" WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = $1::text AND s.deptype = 'o' AND s.dbid = 0 ORDER BY 1";
+
+static const char owned_sql[] =
+	"SELECT 'owns ' || min(pg_describe_object(s.classid, s.objid, 0)) || CASE WHEN count(*) > 1"
+	" THEN format(' and %s more', count(*) - 1) ELSE '' END || ' in database ' || current_database()"
+	" FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid JOIN pg_database d ON d.oid = s.dbid"
+	" WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = $1::text AND s.deptype = 'o' AND d.datname = current_database()"
+	" HAVING count(*) > 0";
+
 #define HELD(who) "(SELECT string_agg(a.privilege_type, ',') FROM aclexplode(x.acl) a WHERE a.grantee = " who ")"
 #define OBJECT_COLUMNS \
 	"SELECT x.kind, x.schema, x.name, o.rolname, " HELD("r.oid") ", " HELD("0") "," \
 	" (SELECT string_agg(a.privilege_type, ',') FROM aclexplode(x.acl) a" \
-	"  WHERE a.is_grantable AND a.grantee <> 0 AND pg_has_role(me.oid, a.grantee, 'USAGE')), " REACH ", x.declared"
+	"  WHERE a.is_grantable AND a.grantee <> 0 AND pg_has_role(me.oid, a.grantee, 'USAGE')), " REACH ", x.declared," \
+	HELD("r.oid AND a.is_grantable")
 #define OBJECT_FILTER \
 	" JOIN pg_roles o ON o.oid = x.owner LEFT JOIN pg_roles r ON r.rolname = $1::text, " ME " me" \
 	" WHERE (x.declared OR EXISTS (SELECT FROM aclexplode(x.acl) a WHERE a.grantee = r.oid))" \
@@ -85,7 +107,10 @@ static const char details_sql[] =
 	" UNION SELECT 'has privileges on ' || pg_describe_object(s.classid, s.objid, s.objsubid)"
 	" FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid JOIN pg_database d ON d.oid = s.dbid"
 	" WHERE r.rolname = $1::text AND s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a' AND d.datname = current_database()"
-	" AND s.classid NOT IN ('pg_class'::regclass, 'pg_namespace'::regclass, 'pg_default_acl'::regclass) ORDER BY 1";
+	" AND s.classid NOT IN ('pg_class'::regclass, 'pg_namespace'::regclass, 'pg_default_acl'::regclass)"
+	" UNION SELECT 'has ' || pg_describe_object('pg_default_acl'::regclass, d.oid, 0) FROM pg_default_acl d, pg_roles r"
+	" WHERE r.rolname = $1::text AND d.defaclobjtype NOT IN ('r', 'S')"
+	" AND EXISTS (SELECT FROM aclexplode(d.defaclacl) a WHERE a.grantee = r.oid) ORDER BY 1";
 
 /* --- Asking --- */
 
@@ -218,6 +243,7 @@ static void take_object(const struct pgclient_result *result, size_t row, const 
 		.mine = declaration_privileges(pgclient_value(result, row, 6)),
 		.reach = (enum reach)strtol(pgclient_value(result, row, 7), NULL, 10),
 		.declared = is_true(result, row, 8),
+		.grantable = declaration_privileges(pgclient_value(result, row, 9)),
 	};
 	object->database = mem_strdup(object->kind == OBJECT_DATABASE ? object->name : database);
 }
@@ -235,6 +261,21 @@ static bool read_objects(struct pgclient_sync *client, const char *sql, const ch
 	return good;
 }
 
+/* Whoever is declared to be an owner may own what it likes. */
+static bool read_owned(struct pgclient_sync *client, const char *sql, const struct declaration *declaration, const char *role,
+	struct catalog *catalog, struct error *error)
+{
+	return declaration->section->profile == PROVISION_PROFILE_OWNER
+		|| read_names(client, sql, role, NULL, &catalog->others, error);
+}
+
+static bool read_memberships(const struct place *place, const char *role, struct catalog *catalog, struct error *error)
+{
+	return read_names(place->home, memberships_sql, role, NULL, &catalog->member_of, error)
+		&& read_names(place->home, admins_sql, role, NULL, &catalog->admin_of, error)
+		&& (place->version < 160000 || read_names(place->home, lame_sql, role, NULL, &catalog->lame_in, error));
+}
+
 bool catalog_read_role(const struct place *place, const struct declaration *declaration, const char *role,
 	struct catalog *catalog, struct error *error)
 {
@@ -243,9 +284,10 @@ bool catalog_read_role(const struct place *place, const struct declaration *decl
 
 	*catalog = (struct catalog){ 0 };
 	bool good = read_us(home, catalog, error) && read_attributes(home, role, catalog, error)
-		&& read_names(home, memberships_sql, role, NULL, &catalog->member_of, error)
+		&& read_memberships(place, role, catalog, error)
 		&& read_names(home, settings_sql, role, NULL, &catalog->settings, error)
 		&& read_names(home, others_sql, role, &declaration->databases, &catalog->others, error)
+		&& read_owned(home, owned_shared_sql, declaration, role, catalog, error)
 		&& read_owners(home, declaration->owners.count ? &declaration->owners : &nothing, catalog, error)
 		&& read_objects(home, databases_sql, role, &declaration->databases, "", catalog, error);
 
@@ -257,7 +299,8 @@ bool catalog_read_database(struct pgclient_sync *client, const struct declaratio
 	const char *database, struct catalog *catalog, struct error *error)
 {
 	return read_objects(client, objects_sql, role, &declaration->schemas, database, catalog, error)
-		&& read_names(client, details_sql, role, NULL, &catalog->others, error);
+		&& read_names(client, details_sql, role, NULL, &catalog->others, error)
+		&& read_owned(client, owned_sql, declaration, role, catalog, error);
 }
 
 enum reach catalog_reach(const struct catalog *catalog, const char *owner)
@@ -293,6 +336,8 @@ void catalog_fini(struct catalog *catalog)
 	mem_free(catalog->we);
 	mem_free(catalog->comment);
 	names_fini(&catalog->member_of);
+	names_fini(&catalog->admin_of);
+	names_fini(&catalog->lame_in);
 	names_fini(&catalog->settings);
 	names_fini(&catalog->others);
 	*catalog = (struct catalog){ 0 };

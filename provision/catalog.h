@@ -19,6 +19,7 @@ struct catalog_object {
 	enum object_kind kind;
 	char *database, *schema, *name, *owner;         /* Each "" where it means nothing. */
 	uint32_t held, public_held, mine;               /* By the role, by everybody, by us with the grant option. */
+	uint32_t grantable;                             /* Held by the role with the grant option. */
 	enum reach reach;
 	bool declared;                                  /* Among the databases and schemas of the declaration. */
 };
@@ -40,6 +41,8 @@ struct catalog {
 	int connection_limit;
 	char *comment;
 	struct names member_of, settings;               /* The latter as name=value. */
+	struct names admin_of;                          /* Of member_of: it may make others members. */
+	struct names lame_in;                           /* Of member_of: it does not inherit, or may not SET ROLE. */
 	struct names others;                            /* What else it has, described. */
 	struct catalog_owner *owners;
 	size_t owner_count;

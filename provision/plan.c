@@ -49,15 +49,20 @@ size_t plan_differences(const struct plan *plan)
 	return count;
 }
 
-char *plan_expiry(uint64_t valid_for_ms)
+static char *expiry_text(long long expires_s)
 {
-	time_t expires_s = (time_t)(clock_wall_us() / 1000000 + (int64_t)(valid_for_ms / 1000));
+	time_t time_s = (time_t)expires_s;
 	char text[EXPIRY_TEXT_MAX];
 	struct tm utc;
 
-	CHECK(gmtime_r(&expires_s, &utc));
+	CHECK(gmtime_r(&time_s, &utc));
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S+00", &utc);
 	return mem_strdup(text);
+}
+
+char *plan_expiry(uint64_t valid_for_ms)
+{
+	return expiry_text(clock_wall_us() / 1000000 + (long long)(valid_for_ms / 1000));
 }
 
 bool planning_add(struct planning *planning, enum step_kind kind, char *what, const char *format, ...)
@@ -108,29 +113,57 @@ static bool plan_creation(struct planning *planning)
 	return good;
 }
 
-/* VALID UNTIL moves on when the password changes; otherwise it is only put right where it is not what was ever set. */
-static bool plan_expiry_of(struct planning *planning)
+static bool has_expired(const struct catalog *catalog)
 {
-	const struct config_provision *section = planning->request->declaration->section;
-	const struct catalog *catalog = planning->catalog;
-	const char *role = planning->request->role;
-	long long now_s = clock_wall_us() / 1000000, longest_s = (long long)(section->valid_for_ms / 1000) + EXPIRY_SLACK_S;
+	return catalog->has_expiry && catalog->expires_s < clock_wall_us() / 1000000;
+}
 
-	if (!section->valid_for_ms && !catalog->has_expiry)
-		return true;
-	if (!section->valid_for_ms)
-		return planning_add(planning, STEP_CHANGE, mem_printf("role %s has a VALID UNTIL", role),
-			"ALTER ROLE %I VALID UNTIL 'infinity'", role);
-	if (catalog->has_expiry && catalog->expires_s < now_s)
-		return planning_add(planning, STEP_BLOCKED, mem_printf("the password of role %s has expired: rotate it", role), NULL);
-	if (catalog->has_expiry && catalog->expires_s - now_s <= longest_s)
-		return true;
-	char *expiry = plan_expiry(section->valid_for_ms);
-	bool good = planning_add(planning, STEP_CHANGE, mem_printf("VALID UNTIL of role %s is %s", role,
-		catalog->has_expiry ? "too far ahead" : "missing"), "ALTER ROLE %I VALID UNTIL %L", role, expiry);
+/* What VALID UNTIL was set to with the current password, at the earliest; 0: not known, or that time is over. */
+static long long earliest_expiry_s(const struct plan_request *request)
+{
+	const struct config_provision *section = request->declaration->section;
+	long long slack_s = EXPIRY_SLACK_S + (long long)(section->rotation_replica_wait_ms / 1000);
+	long long expires_s = request->password_since_s + (long long)(section->valid_for_ms / 1000) - slack_s;
+	bool known = request->is_current && request->password_since_s;
+
+	return known && expires_s > clock_wall_us() / 1000000 ? expires_s : 0;
+}
+
+static bool set_expiry(struct planning *planning, const char *how, long long expires_s)
+{
+	const char *role = planning->request->role;
+	char *expiry = expiry_text(expires_s);
+	bool good = planning_add(planning, STEP_CHANGE, mem_printf("VALID UNTIL of role %s is %s", role, how),
+		"ALTER ROLE %I VALID UNTIL %L", role, expiry);
 
 	mem_free(expiry);
 	return good;
+}
+
+/* VALID UNTIL moves on when the password changes; otherwise it is only put right where it is not what was ever set. Of two
+ * users the one whose turn is over may expire. */
+static bool plan_expiry_of(struct planning *planning)
+{
+	const struct plan_request *request = planning->request;
+	const struct catalog *catalog = planning->catalog;
+	long long now_s = clock_wall_us() / 1000000, valid_s = (long long)(request->declaration->section->valid_for_ms / 1000);
+	long long earliest_s = earliest_expiry_s(request);
+
+	if (!valid_s && !catalog->has_expiry)
+		return true;
+	if (!valid_s)
+		return planning_add(planning, STEP_CHANGE, mem_printf("role %s has a VALID UNTIL", request->role),
+			"ALTER ROLE %I VALID UNTIL 'infinity'", request->role);
+	if (!catalog->has_expiry)
+		return set_expiry(planning, "missing", now_s + valid_s);
+	if (catalog->expires_s < earliest_s)
+		return set_expiry(planning, "too early", request->password_since_s + valid_s);
+	if (has_expired(catalog) && request->is_current)
+		return planning_add(planning, STEP_BLOCKED, mem_printf("the password of role %s has expired: rotate it", request->role),
+			NULL);
+	if (catalog->expires_s - now_s > valid_s + EXPIRY_SLACK_S)
+		return set_expiry(planning, "too far ahead", now_s + valid_s);
+	return true;
 }
 
 static bool plan_attributes(struct planning *planning)
@@ -140,9 +173,7 @@ static bool plan_attributes(struct planning *planning)
 	const struct catalog *catalog = planning->catalog;
 	const char *role = request->role;
 
-	bool expired = catalog->has_expiry && catalog->expires_s < clock_wall_us() / 1000000;
-
-	if (request->login == LOGIN_WRONG_PASSWORD && !expired && !planning_add(planning, STEP_CHANGE,
+	if (request->login == LOGIN_WRONG_PASSWORD && !has_expired(catalog) && !planning_add(planning, STEP_CHANGE,
 		mem_printf("role %s does not have the password of the secret", role), "ALTER ROLE %I PASSWORD " PLAN_MASK, role))
 		return false;
 	if (!catalog->login && !planning_add(planning, STEP_CHANGE, mem_printf("role %s may not log in", role),
@@ -199,106 +230,6 @@ static bool plan_powers(struct planning *planning)
 	return true;
 }
 
-/* --- Memberships and replication --- */
-
-static bool may_grant(const struct catalog *catalog, const struct place *place, const char *group, struct error *error)
-{
-	const char *parameters[] = { group };
-
-	if (catalog->we_are_super || (place->version < 160000 && catalog->we_create_roles))
-		return true;
-	struct pgclient_result *result = pgclient_sync_query(place->home,
-		"SELECT 1 FROM pg_roles WHERE rolname = $1::text AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')", parameters, 1, error);
-	bool may = result && pgclient_rows(result);
-
-	pgclient_sync_result_free(&result);
-	return may;
-}
-
-static bool role_exists(const struct place *place, const char *name, bool *exists, struct error *error)
-{
-	const char *parameters[] = { name };
-	struct pgclient_result *result = pgclient_sync_query(place->home, "SELECT 1 FROM pg_roles WHERE rolname = $1::text", parameters, 1,
-		error);
-
-	*exists = result && pgclient_rows(result);
-	bool good = result;
-
-	pgclient_sync_result_free(&result);
-	return good;
-}
-
-static bool plan_membership(struct planning *planning, const char *group)
-{
-	const struct plan_request *request = planning->request;
-	bool exists;
-
-	if (names_have(&planning->catalog->member_of, group))
-		return true;
-	if (!role_exists(request->place, group, &exists, planning->error))
-		return false;
-	/* What this very plan creates is there by then, and we may grant what we create. */
-	bool coming = request->clone_of && strcmp(group, request->clone_of) == 0;
-
-	if (!exists && !coming)
-		return planning_add(planning, STEP_BLOCKED, mem_printf("role %s, of which %s is to be a member, does not exist", group,
-			request->role), NULL);
-	if (!coming && !may_grant(planning->catalog, request->place, group, planning->error))
-		return planning_add(planning, STEP_BLOCKED, mem_printf("role %s is not a member of %s, and %s may not grant that",
-			request->role, group, planning->catalog->we), NULL);
-	return planning_add(planning, STEP_CHANGE, mem_printf("role %s is not a member of %s", request->role, group),
-		"GRANT %I TO %I", group, request->role);
-}
-
-static bool plan_memberships(struct planning *planning)
-{
-	const struct declaration *declaration = planning->request->declaration;
-	const struct names *actual = &planning->catalog->member_of;
-	const char *clone_of = planning->request->clone_of, *role = planning->request->role;
-
-	for (size_t i = 0; i < declaration->member_of.count; i++)
-		if (!plan_membership(planning, declaration->member_of.items[i]))
-			return false;
-	if (clone_of && !plan_membership(planning, clone_of))
-		return false;
-	for (size_t i = 0; i < actual->count; i++) {
-		const char *group = actual->items[i];
-		bool wanted = names_have(&declaration->member_of, group) || (clone_of && strcmp(group, clone_of) == 0)
-			|| (declaration->replication && strcmp(group, "rds_replication") == 0);
-
-		if (!wanted && !planning_add(planning, planning_extra(planning), mem_printf("role %s is a member of %s", role, group),
-			"REVOKE %I FROM %I", group, role))
-			return false;
-	}
-	return true;
-}
-
-static bool plan_replication(struct planning *planning)
-{
-	const struct plan_request *request = planning->request;
-	const struct catalog *catalog = planning->catalog;
-
-	if (!request->declaration->replication)
-		return true;
-	if (!catalog->logical)
-		plan_add(planning->plan, STEP_WARNING, "",
-			mem_printf("wal_level is not logical%s: role %s cannot start logical replication",
-			catalog->rds ? " (rds.logical_replication = 1 in the parameter group)" : "", request->role), NULL);
-	plan_add(planning->plan, STEP_WARNING, "", mem_printf("with replication role %s can read every table of a database that it "
-		"may connect to, and with physical replication the whole cluster, whatever is granted to it", request->role), NULL);
-	if (catalog->exists && (catalog->replicates || catalog->rds_replicates))
-		return true;
-	char *what = mem_printf("role %s may not replicate", request->role);
-
-	if (catalog->rds && !catalog->we_are_super)
-		return planning_add(planning, STEP_CHANGE, what, "GRANT rds_replication TO %I", request->role);
-	if (catalog->we_are_super || (request->place->version >= 160000 && catalog->we_replicate))
-		return planning_add(planning, STEP_CHANGE, what, "ALTER ROLE %I REPLICATION", request->role);
-	mem_free(what);
-	return planning_add(planning, STEP_BLOCKED, mem_printf("role %s may not replicate, and only a superuser may change that",
-		request->role), NULL);
-}
-
 /* --- All of it --- */
 
 static bool plan_at_home(struct planning *planning)
@@ -310,7 +241,7 @@ static bool plan_at_home(struct planning *planning)
 		return planning_databases(planning) && planning_return_borrowed(planning);
 	if (!(catalog->exists ? plan_attributes(planning) : plan_creation(planning)))
 		return false;
-	return plan_powers(planning) && plan_comment(planning) && plan_memberships(planning) && plan_replication(planning)
+	return plan_powers(planning) && plan_comment(planning) && planning_memberships(planning) && planning_replication(planning)
 		&& planning_settings(planning) && planning_databases(planning) && planning_return_borrowed(planning);
 }
 

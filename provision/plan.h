@@ -19,6 +19,8 @@ struct plan_request {
 	const char *role;
 	const char *clone_of;           /* NULL: it is the role itself. */
 	enum login_state login;
+	bool is_current;                /* It is the one who logs in with the current version of the secret … */
+	long long password_since_s;     /* … which is so old; 0: not known. */
 	bool privileges_only;           /* Nothing about the role itself. */
 	bool revoke;                    /* What is beyond the declaration goes, whatever the section says. */
 };

@@ -1,5 +1,5 @@
-/* What the parts of planning share: plan.c (the role itself), plan_settings.c (its settings) and plan_objects.c (what it may
- * do where). */
+/* What the parts of planning share: plan.c (the role itself), plan_members.c (what it is a member of), plan_settings.c (its
+ * settings) and plan_objects.c (what it may do where). */
 #ifndef PGWEIR_PROVISION_PLAN_INTERNAL_H
 #define PGWEIR_PROVISION_PLAN_INTERNAL_H
 
@@ -19,6 +19,8 @@ bool planning_add(struct planning *planning, enum step_kind kind, char *what, co
 /* Something beyond the declaration: to be revoked with this SQL, or only said. */
 enum step_kind planning_extra(const struct planning *planning);
 
+bool planning_memberships(struct planning *planning) MUST_USE;
+bool planning_replication(struct planning *planning) MUST_USE;
 bool planning_settings(struct planning *planning) MUST_USE;            /* ALTER ROLE … SET. */
 bool planning_databases(struct planning *planning) MUST_USE;           /* Privileges on databases themselves. */
 bool planning_objects(struct planning *planning, size_t first) MUST_USE;        /* Of the catalog's objects from here on. */

@@ -55,9 +55,20 @@ bool planning_return_borrowed(struct planning *planning)
 
 /* --- One statement for objects that lack, or have beyond, the same --- */
 
+/* Of privileges: what is missing is given, what is beyond the declaration is taken, or only the right to hand it on. */
+enum group_act { GIVE, TAKE, TAKE_OPTION };
+
+static const struct {
+	const char *says, *says_at_last, *begins, *ends;
+} acts[] = {
+	[GIVE] = { "lacks", "", "GRANT ", " TO %I" },
+	[TAKE] = { "has", "", "REVOKE ", " FROM %I" },
+	[TAKE_OPTION] = { "may grant", " to others", "REVOKE GRANT OPTION FOR ", " FROM %I" },
+};
+
 struct group {
 	uint32_t privileges;
-	bool revoke;
+	enum group_act act;
 	const struct catalog_object *members[NAMES_PER_STATEMENT];
 	size_t count;
 };
@@ -95,21 +106,21 @@ static bool append_statement(const struct planning *planning, const struct group
 		good = sql_append(client, sql, planning->error, "ALTER DEFAULT PRIVILEGES FOR ROLE %I ", first->owner);
 	if (future && *first->schema && good)
 		good = sql_append(client, sql, planning->error, "IN SCHEMA %I ", first->schema);
-	buf_append_text(sql, group->revoke ? "REVOKE " : "GRANT ");
+	buf_append_text(sql, acts[group->act].begins);
 	declaration_append_privileges(sql, group->privileges);
 	buf_append_text(sql, " ON ");
 	if (future)
 		buf_append_text(sql, first->kind == OBJECT_FUTURE_TABLES ? "TABLES" : "SEQUENCES");
 	else
 		good = good && append_targets(client, group, sql, planning->error);
-	return good && sql_append(client, sql, planning->error, group->revoke ? " FROM %I" : " TO %I", planning->request->role);
+	return good && sql_append(client, sql, planning->error, acts[group->act].ends, planning->request->role);
 }
 
 static char *describe(const struct planning *planning, const struct group *group, const char *why)
 {
 	struct buf what = { 0 };
 
-	buf_printf(&what, "role %s %s ", planning->request->role, group->revoke ? "has" : "lacks");
+	buf_printf(&what, "role %s %s ", planning->request->role, acts[group->act].says);
 	declaration_append_privileges(&what, group->privileges);
 	buf_printf(&what, " on %s%s ", declaration_kind_word(group->members[0]->kind),
 		group->count > 1 && group->members[0]->kind <= OBJECT_SEQUENCE ? "s" : "");
@@ -119,13 +130,14 @@ static char *describe(const struct planning *planning, const struct group *group
 		buf_printf(&what, "%s%s", i ? ", " : "", name);
 		mem_free(name);
 	}
+	buf_append_text(&what, acts[group->act].says_at_last);
 	buf_append_text(&what, why);
 	return buf_take_text(&what);
 }
 
 static bool may_change(const struct catalog_object *object, const struct group *group)
 {
-	return object->reach != REACH_NONE || (!group->revoke && (group->privileges & ~object->mine) == 0);
+	return object->reach != REACH_NONE || (group->act == GIVE && (group->privileges & ~object->mine) == 0);
 }
 
 static bool add_group(struct planning *planning, const struct group *group)
@@ -136,12 +148,12 @@ static bool add_group(struct planning *planning, const struct group *group)
 	if (!may_change(first, group)) {
 		char *why = mem_printf(": %s is neither %s, the owner, nor may it become a member", planning->catalog->we, first->owner);
 
-		plan_add(planning->plan, group->revoke ? STEP_EXTRA : STEP_BLOCKED, planning->database, describe(planning, group, why),
-			NULL);
+		plan_add(planning->plan, group->act == GIVE ? STEP_BLOCKED : STEP_EXTRA, planning->database,
+			describe(planning, group, why), NULL);
 		mem_free(why);
 		return true;
 	}
-	enum step_kind kind = group->revoke ? planning_extra(planning) : STEP_CHANGE;
+	enum step_kind kind = group->act == GIVE ? STEP_CHANGE : planning_extra(planning);
 
 	if ((kind == STEP_CHANGE && !borrow(planning, first)) || !append_statement(planning, group, &sql)) {
 		buf_fini(&sql);
@@ -151,15 +163,17 @@ static bool add_group(struct planning *planning, const struct group *group)
 	return true;
 }
 
-static uint32_t difference(const struct planning *planning, const struct catalog_object *object, bool revoke)
+static uint32_t difference(const struct planning *planning, const struct catalog_object *object, enum group_act act)
 {
 	uint32_t wanted = wanted_on(planning, object);
 
 	/* What it owns it may use anyway. */
 	if (strcmp(object->owner, planning->request->role) == 0)
 		return 0;
-	if (revoke)
+	if (act == TAKE)
 		return object->held & ~wanted;
+	if (act == TAKE_OPTION)
+		return object->grantable & wanted;
 	uint32_t missing = wanted & ~object->held;
 
 	/* What cannot be granted to the role is good enough if everybody has it. */
@@ -176,13 +190,13 @@ static bool alike(const struct catalog_object *a, const struct catalog_object *b
 		&& a->reach == b->reach && a->mine == b->mine;
 }
 
-static bool add_groups(struct planning *planning, size_t first, size_t end, bool revoke)
+static bool add_groups(struct planning *planning, size_t first, size_t end, enum group_act act)
 {
 	const struct catalog *catalog = planning->catalog;
 	bool *done = NEW_ARRAY(bool, end), good = true;
 
 	for (size_t i = first; i < end && good; i++) {
-		struct group group = { .privileges = difference(planning, &catalog->objects[i], revoke), .revoke = revoke };
+		struct group group = { .privileges = difference(planning, &catalog->objects[i], act), .act = act };
 
 		if (done[i] || !group.privileges)
 			continue;
@@ -190,7 +204,7 @@ static bool add_groups(struct planning *planning, size_t first, size_t end, bool
 			const struct catalog_object *object = &catalog->objects[j];
 
 			if (done[j] || (j > i && (!alike(&catalog->objects[i], object)
-			    || difference(planning, object, revoke) != group.privileges)))
+			    || difference(planning, object, act) != group.privileges)))
 				continue;
 			done[j] = true;
 			group.members[group.count++] = object;
@@ -201,11 +215,15 @@ static bool add_groups(struct planning *planning, size_t first, size_t end, bool
 	return good;
 }
 
+static bool add_all_groups(struct planning *planning, size_t first, size_t end)
+{
+	return add_groups(planning, first, end, GIVE) && add_groups(planning, first, end, TAKE)
+		&& add_groups(planning, first, end, TAKE_OPTION);
+}
+
 bool planning_databases(struct planning *planning)
 {
-	size_t count = planning->catalog->object_count;
-
-	return add_groups(planning, 0, count, false) && add_groups(planning, 0, count, true);
+	return add_all_groups(planning, 0, planning->catalog->object_count);
 }
 
 /* --- Default privileges that are not there at all --- */
@@ -296,5 +314,5 @@ bool planning_objects(struct planning *planning, size_t first)
 	size_t end = planning->catalog->object_count;
 
 	warn_of_public(planning, first, end);
-	return add_groups(planning, first, end, false) && add_groups(planning, first, end, true);
+	return add_all_groups(planning, first, end);
 }

@@ -88,7 +88,7 @@ static bool plan_password(struct work *work, const char *user, struct plan *plan
 }
 
 /* The clone gets all that the role has; the role itself is left as it is. */
-static bool plan_set(struct work *work, const char *user, struct plan *plan, struct error *error)
+static bool plan_set(struct work *work, const char *user, bool password, struct plan *plan, struct error *error)
 {
 	bool clone = strcmp(user, work->role) != 0, exists = false;
 
@@ -96,36 +96,37 @@ static bool plan_set(struct work *work, const char *user, struct plan *plan, str
 		return false;
 	if (!exists && !clone)
 		return error_set(error, NULL, "role %s does not exist: apply creates it", user);
-	if (exists && !plan_password(work, user, plan, error))
+	if (exists && password && !plan_password(work, user, plan, error))
 		return false;
 	return !clone || work_plan_one(work, user, work->role, LOGIN_UNKNOWN, plan, error);
 }
 
-static bool set_once(struct work *work, const struct lease_value *value, struct error *error)
+static bool set_once(struct work *work, const struct lease_value *value, bool password, struct error *error)
 {
 	const char *user = work_user_of(work, value);
 	struct plan plan = { 0 };
 
 	work->setting = value;
-	bool good = plan_set(work, user, &plan, error) && work_run(work, &plan, error);
+	bool good = plan_set(work, user, password, &plan, error) && work_run(work, &plan, error);
 
 	work->setting = NULL;
 	plan_fini(&plan);
 	return good;
 }
 
+/* A clone whose password was set may still lack what the run that ended there had not come to. */
 static bool set_password(struct work *work, struct error *error)
 {
 	const char *user = work_user_of(work, &work->pending);
 
 	if (work_try_login(work, user, work->pending.password, error) == LOGIN_GOOD)
-		return true;
+		return set_once(work, &work->pending, false, error);
 	work_note(work, "%s: setting the password of %s", work->section->name, user);
-	if (!set_once(work, &work->pending, error))
+	if (!set_once(work, &work->pending, true, error))
 		return false;
 	work_crash_point(work, "after-set");
 	work_judge_verifier(work, work_try_login(work, user, work->pending.password, error));
-	return !work->scram_only || set_once(work, &work->pending, error);
+	return !work->scram_only || set_once(work, &work->pending, true, error);
 }
 
 /* The rotation has failed, and with one user the server may have the new password already: what everybody reads must log in.
@@ -139,7 +140,7 @@ static void set_back(struct work *work)
 	if (work_try_login(work, work_user_of(work, &work->current), work->current.password, &error) != LOGIN_WRONG_PASSWORD)
 		return;
 	work_note(work, "%s: setting the password of the current version again", work->section->name);
-	if (!set_once(work, &work->current, &error))
+	if (!set_once(work, &work->current, true, &error))
 		work_note(work, "%s: the current version does not log in: %s", work->section->name, error.text);
 }
 

@@ -31,6 +31,18 @@ void store_close(struct store **store)
 	*store = NULL;
 }
 
+void store_watch(struct store *store, void (*wrote)(void *arg), void *arg)
+{
+	store->wrote = wrote;
+	store->arg = arg;
+}
+
+void store_wrote(const struct store *store)
+{
+	if (store->wrote)
+		store->wrote(store->arg);
+}
+
 const char *store_place(const struct store *store)
 {
 	return store->secret->path ? store->secret->path : store->secret->id;

@@ -55,7 +55,12 @@ bool store_tag(struct store *store, const char *provision, const char *role, str
 bool store_delete(struct store *store, char **until, struct error *error) MUST_USE;
 bool store_restore(struct store *store, struct error *error) MUST_USE;
 
+/* Called after each write that was done; tests end the process there. */
+void store_watch(struct store *store, void (*wrote)(void *arg), void *arg);
+
 /* --- For the classes --- */
+
+void store_wrote(const struct store *store);
 
 struct store_class {
 	const char *provider;
@@ -76,6 +81,8 @@ struct store {
 	const struct store_class *class;
 	const struct config_secret *secret;
 	const atomic_bool *stop;
+	void (*wrote)(void *arg);
+	void *arg;
 	void *own;
 };
 

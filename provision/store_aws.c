@@ -79,13 +79,15 @@ static bool run(struct store *store, const struct secret_request *request, struc
 	return false;
 }
 
-/* Where nothing of the answer is wanted. */
-static bool run_only(struct store *store, const struct secret_request *request, struct error *error)
+/* Something is changed, and nothing of the answer is wanted. */
+static bool run_write(struct store *store, const struct secret_request *request, struct error *error)
 {
 	struct secret_answer answer;
 	bool good = run(store, request, &answer, error);
 
 	secret_answer_fini(&answer);
+	if (good)
+		store_wrote(store);
 	return good;
 }
 
@@ -199,7 +201,7 @@ static bool aws_create(struct store *store, const char *version, const char *tex
 	tags_init(&tags, provision, role);
 	struct secret_request request = { .operation = SECRET_CREATE, .token = version, .text = text, .tags = tags.tags,
 		.tag_count = ARRAY_LEN(tags.tags), .comment = "Login of a database user that pgweir keeps" };
-	bool good = run_only(store, &request, error);
+	bool good = run_write(store, &request, error);
 
 	tags_fini(&tags);
 	return good;
@@ -212,7 +214,7 @@ static bool aws_tag(struct store *store, const char *provision, const char *role
 
 	tags_init(&tags, provision, role);
 	struct secret_request request = { .operation = SECRET_TAG, .tags = tags.tags, .tag_count = ARRAY_LEN(tags.tags) - 1 };
-	bool good = run_only(store, &request, error);
+	bool good = run_write(store, &request, error);
 
 	tags_fini(&tags);
 	return good;
@@ -223,7 +225,7 @@ static bool tag_since(struct store *store, struct error *error)
 	char *since = now_text();
 	struct secret_tag tag = { TAG_SINCE, since };
 	struct secret_request request = { .operation = SECRET_TAG, .tags = &tag, .tag_count = 1 };
-	bool good = run_only(store, &request, error);
+	bool good = run_write(store, &request, error);
 
 	mem_free(since);
 	return good;
@@ -234,7 +236,7 @@ static bool aws_put(struct store *store, const char *version, const char *text, 
 	const char *const wanted[] = { stages[stage], NULL };
 	struct secret_request request = { .operation = SECRET_PUT, .token = version, .text = text, .stages = wanted };
 
-	return run_only(store, &request, error) && (stage != SECRET_CURRENT || tag_since(store, error));
+	return run_write(store, &request, error) && (stage != SECRET_CURRENT || tag_since(store, error));
 }
 
 static bool aws_promote(struct store *store, const char *version, const char *from, struct error *error)
@@ -242,14 +244,14 @@ static bool aws_promote(struct store *store, const char *version, const char *fr
 	struct secret_request request = { .operation = SECRET_UPDATE_STAGE, .stage = "AWSCURRENT", .move_to = version,
 		.remove_from = from };
 
-	return run_only(store, &request, error) && tag_since(store, error);
+	return run_write(store, &request, error) && tag_since(store, error);
 }
 
 static bool aws_delete(struct store *store, char **until, struct error *error)
 {
 	struct secret_request request = { .operation = SECRET_DELETE, .recovery_days = RECOVERY_DAYS };
 
-	if (!run_only(store, &request, error))
+	if (!run_write(store, &request, error))
 		return false;
 	*until = mem_printf("for %d days", RECOVERY_DAYS);
 	return true;
@@ -259,7 +261,7 @@ static bool aws_restore(struct store *store, struct error *error)
 {
 	struct secret_request request = { .operation = SECRET_RESTORE };
 
-	return run_only(store, &request, error);
+	return run_write(store, &request, error);
 }
 
 const struct store_class store_aws_class = {

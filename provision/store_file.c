@@ -93,7 +93,7 @@ static void keep_access(int fd, const char *path)
 	(void)!fchmod(fd, status.st_mode & 0660);
 }
 
-static bool replace_file(const char *path, const char *text, struct error *error)
+static bool replace_file(const struct store *store, const char *path, const char *text, struct error *error)
 {
 	char *new_path = mem_printf("%s.%ld.new", path, (long)getpid());
 	int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -109,6 +109,7 @@ static bool replace_file(const char *path, const char *text, struct error *error
 		unlink(new_path);
 	} else {
 		sync_folder(path);
+		store_wrote(store);
 	}
 	mem_free(new_path);
 	return good;
@@ -120,7 +121,7 @@ static bool save_record(const struct store *store, const struct secret_record *r
 {
 	const struct files *files = store->own;
 	char *text = secret_record_format(record);
-	bool good = text ? replace_file(files->record, text, error) : error_set(error, NULL, "cannot be written as JSON");
+	bool good = text ? replace_file(store, files->record, text, error) : error_set(error, NULL, "cannot be written as JSON");
 
 	mem_secret_free(text);
 	return good;
@@ -282,7 +283,7 @@ static bool bring_back(struct store *store, bool *done, struct error *error)
 	const char *text = record.versions[SECRET_CURRENT].text;
 
 	*done = good && !present && text;
-	good = good && (!*done || replace_file(store->secret->path, text, error));
+	good = good && (!*done || replace_file(store, store->secret->path, text, error));
 	secret_record_fini(&record);
 	return good;
 }
@@ -296,7 +297,7 @@ static bool file_put(struct store *store, const char *version, const char *text,
 	if (stage == SECRET_CURRENT && (!bring_back(store, &done, error) || done))
 		return done;
 	return change_record(store, add_version, &addition, error)
-		&& (stage != SECRET_CURRENT || replace_file(store->secret->path, text, error));
+		&& (stage != SECRET_CURRENT || replace_file(store, store->secret->path, text, error));
 }
 
 static bool file_create(struct store *store, const char *version, const char *text, const char *provision, const char *role,
@@ -321,7 +322,7 @@ static bool promote(struct secret_record *record, const void *arg, struct error 
 	if (!pending->id || strcmp(pending->id, promotion->version) != 0 || !current->id
 	    || strcmp(current->id, promotion->from) != 0)
 		return error_set(error, "55000", "another has changed it meanwhile");
-	if (!replace_file(promotion->store->secret->path, pending->text, error))
+	if (!replace_file(promotion->store, promotion->store->secret->path, pending->text, error))
 		return false;
 	secret_record_shift(record, pending);
 	return true;
@@ -346,14 +347,16 @@ static bool file_mark(struct store *store, bool deleted, struct error *error)
 	return change_record(store, set_deleted, &deleted, error);
 }
 
+/* The mark comes last: what bears it is taken to be gone. */
 static bool file_delete(struct store *store, char **until, struct error *error)
 {
 	const struct files *files = store->own;
 
-	if (!file_mark(store, true, error))
-		return false;
 	if (rename(store->secret->path, files->deleted) != 0 && errno != ENOENT)
 		return error_set(error, NULL, "%s: %s", store->secret->path, strerror(errno));
+	store_wrote(store);
+	if (!file_mark(store, true, error))
+		return false;
 	*until = mem_printf("until somebody removes %s and %s", files->deleted, files->record);
 	return true;
 }
@@ -364,6 +367,7 @@ static bool file_restore(struct store *store, struct error *error)
 
 	if (rename(files->deleted, store->secret->path) != 0 && errno != ENOENT)
 		return error_set(error, NULL, "%s: %s", files->deleted, strerror(errno));
+	store_wrote(store);
 	return file_mark(store, false, error);
 }
 

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pgweir/clock.h"
@@ -23,10 +24,22 @@ void work_note(const struct work *work, const char *format, ...)
 	mem_free(text);
 }
 
-void work_crash_point(const struct work *work, const char *point)
+void work_crash_point(struct work *work, const char *point)
 {
-	if (work->run->crash_at && strcmp(work->run->crash_at, point) == 0)
+	const char *wanted = work->run->crash_at;
+	size_t size = strlen(point);
+
+	if (!wanted || strncmp(wanted, point, size) != 0 || (wanted[size] && wanted[size] != ':'))
+		return;
+	unsigned long time = wanted[size] ? strtoul(wanted + size + 1, NULL, 10) : 1;
+
+	if (++work->crash_points == time)
 		raise(SIGKILL);
+}
+
+static void after_write(void *arg)
+{
+	work_crash_point(arg, "after-write");
 }
 
 /* --- Which role --- */
@@ -193,6 +206,13 @@ char *work_compose(const struct work *work, const char *user, const char *passwo
 	return text;
 }
 
+bool work_has_shape(const struct work *work)
+{
+	bool json = work->section->secret_format == SECRET_FORMAT_JSON;
+
+	return !work->current.password || work->stored.foreign || json == (work->current.username != NULL);
+}
+
 const char *work_user_of(const struct work *work, const struct lease_value *value)
 {
 	return value->username ? value->username : work->role;
@@ -216,6 +236,7 @@ bool work_open(const struct provision_run *run, const struct config_provision *s
 	work->store = store_open(section->secret, run->stop, error);
 	if (!work->store)
 		return false;
+	store_watch(work->store, after_write, work);
 	report->place = mem_strdup(store_place(work->store));
 	if (!place_open(run->config, section->cluster, run->topology, run->stop, &work->place, error))
 		return false;

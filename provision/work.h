@@ -22,6 +22,7 @@ struct work {
 	struct lease_value current, pending, previous;  /* Without a password: there is none. */
 	int64_t current_since_s;
 	const struct lease_value *setting;      /* Whose password is about to be set; NULL: the current one's. */
+	unsigned crash_points;                  /* How often the one that is wanted was passed. */
 	bool has_set;                           /* This run has set a password. */
 	bool scram_only;                        /* What the server is set to store it does not take: see work_judge_verifier(). */
 };
@@ -40,6 +41,8 @@ bool work_read_secret(struct work *work, struct error *error) MUST_USE;
 
 /* The text that is stored for this user and password. Freed with mem_secret_free(). */
 char *work_compose(const struct work *work, const char *user, const char *password) MUST_USE;
+/* Whether the current version is JSON with a name, or a password alone, as declared. What others write is theirs. */
+bool work_has_shape(const struct work *work) MUST_USE;
 /* Who logs in with a value: what it says, or the role. */
 const char *work_user_of(const struct work *work, const struct lease_value *value);
 char *work_clone_name(const struct work *work) MUST_USE;
@@ -58,7 +61,7 @@ bool work_plan(struct work *work, struct plan *plan, struct error *error) MUST_U
 bool work_run(struct work *work, const struct plan *plan, struct error *error) MUST_USE;
 
 void work_note(const struct work *work, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Tests kill the process here. */
-void work_crash_point(const struct work *work, const char *point);
+/* Tests kill the process here: at "after-write", or the third time that it comes by with "after-write:3". */
+void work_crash_point(struct work *work, const char *point);
 
 #endif

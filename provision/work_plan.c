@@ -18,8 +18,10 @@ enum { ATTEMPTS = 10, PAUSE_MS = 100 };
 bool work_plan_one(struct work *work, const char *role, const char *clone_of, enum login_state login, struct plan *plan,
 	struct error *error)
 {
+	bool is_current = work->current.password && strcmp(work_user_of(work, &work->current), role) == 0;
 	struct plan_request request = { .place = &work->place, .declaration = &work->declaration, .role = role,
-		.clone_of = clone_of, .login = login };
+		.clone_of = clone_of, .login = login, .is_current = is_current,
+		.password_since_s = is_current ? work->current_since_s : 0 };
 
 	return plan_add_role(&request, plan, error);
 }
@@ -87,6 +89,9 @@ static void plan_secret(const struct work *work, struct plan *plan)
 		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s does not exist: it is created, with a new password", place), NULL);
 	if (work->stored.state == STORED_EMPTY)
 		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s has no value: it gets one", place), NULL);
+	if (!work_has_shape(work))
+		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s is not as secret_format = %s says", place,
+			work->section->secret_format == SECRET_FORMAT_JSON ? "json" : "plain"), NULL);
 	if (work->stored.state == STORED_DELETED)
 		plan_add(plan, STEP_CHANGE, "", mem_printf("secret %s is scheduled for deletion: it is restored", place), NULL);
 	if (work->stored.foreign && work->section->rotate_every_ms)

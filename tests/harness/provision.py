@@ -126,9 +126,13 @@ def secret_value(path: pathlib.Path) -> dict:
 
 def make_rotation_due(world: World) -> None:
     """With rotate_every = 1h: the password is older than it is."""
+    age_password(world, 3601)
+
+
+def age_password(world: World, seconds: int) -> None:
     record = world.folder / "hevo.json.pgweir"
     aged = json.loads(record.read_text())
-    aged["current"]["created"] -= 3601
+    aged["current"]["created"] -= seconds
     record.write_text(json.dumps(aged))
 
 
@@ -147,6 +151,20 @@ REFERENCE = {"user_prefix": "prod_platform_api_db_", "profile": "read-only", "ow
 
 ROTATED = {"user": "turn", "profile": "owner", "owners": "migrator", "schemas": "public, stock", "strategy": "alternating",
            "member_of": "pg_monitor", "settings": "work_mem=7MB", "replication": 1, "valid_for": "30d"}
+
+
+def least_privileges_suffice(world: World) -> None:
+    """What docs/provisioning.md asks for, and nothing else: CREATEROLE, a member of the database's owner, and since 16 the admin
+    option on what is to be granted or owned."""
+    world.server.sql("CREATE ROLE least LOGIN CREATEROLE PASSWORD 'master-secret'; GRANT master TO least")
+    if world.version >= 16:
+        world.server.sql("GRANT migrator, \"late owner\", pg_monitor TO least WITH ADMIN OPTION, INHERIT FALSE, SET FALSE")
+    path = world.folder / "least.json"
+    sections = world.sections("least", secret={"provider": "file", "path": path}, user="modest", profile="read-only",
+                              owners='migrator, late owner', member_of="pg_monitor", connection_limit=5, comment="modest")
+    for act, *more in (("apply",), ("check",), ("rotate", "hevo"), ("drop", "hevo", "--yes")):
+        done = report(world.folder, sections, act, *more)
+        assert (done["status"], kinds(done, "blocked")) == (0, []), (act, done)
 
 
 def stand_in_for_rds(world: World, replicate: bool = True) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from harness import provision
 from harness.process import wait_until
-from harness.provision import REFERENCE, World, can_log_in, kinds, report, run, secret_value
+from harness.provision import REFERENCE, World, age_password, can_log_in, kinds, report, run, secret_value
 
 pytestmark = pytest.mark.ours
 
@@ -53,7 +53,26 @@ DRIFTS = {
     "table of another": ("ALTER TABLE stock.items OWNER TO \"late owner\"; REVOKE ALL ON stock.items FROM hevo",
                     "lacks SELECT on table stock.items"),
     "new table": ("CREATE TABLE stock.by_another (id int)", "lacks SELECT on table stock.by_another"),
+    "new sequence": ("CREATE SEQUENCE stock.numbers", "lacks SELECT on sequence stock.numbers"),
 }
+# name of the section's admin_user: what it declares, and what is lost of it.
+OTHERS = [
+    ("postgres", {"profile": "owner", "owners": "migrator", "schemas": "stock"}, {
+        "REVOKE CREATE, TEMPORARY ON DATABASE shop FROM hevo": "lacks CREATE, TEMPORARY on database shop",
+        "REVOKE CREATE ON SCHEMA stock FROM hevo": "lacks CREATE on schema stock",
+        "REVOKE TRUNCATE, TRIGGER ON stock.items FROM hevo": "lacks TRUNCATE, TRIGGER on table stock.items",
+        "REVOKE migrator FROM hevo": "not a member of migrator"}),
+    ("master", {"profile": "read-write", "owners": "migrator", "replication": 1}, {
+        "REVOKE DELETE ON orders FROM hevo": "lacks DELETE on table public.orders",
+        "REVOKE USAGE ON SEQUENCE orders_id_seq FROM hevo": "lacks USAGE on sequence public.orders_id_seq",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public REVOKE UPDATE ON TABLES FROM hevo":
+            "lacks UPDATE on future tables of migrator in schema public",
+        "REVOKE rds_replication FROM hevo": "may not replicate"}),
+    ("postgres", {"privileges": "SELECT, REFERENCES"}, {
+        "REVOKE REFERENCES ON orders FROM hevo": "lacks REFERENCES on table public.orders"}),
+    ("postgres", {"profile": "monitoring"}, {"REVOKE pg_monitor FROM hevo": "not a member of pg_monitor"}),
+    ("postgres", {"profile": "replication"}, {"ALTER ROLE hevo NOREPLICATION": "may not replicate"}),
+]
 EXTRAS = {
     "GRANT INSERT ON public.orders TO hevo": "has INSERT on table public.orders",
     "GRANT TEMPORARY ON DATABASE shop TO hevo": "has TEMPORARY on database shop",
@@ -72,6 +91,23 @@ EXTRAS = {
     "ALTER DEFAULT PRIVILEGES FOR ROLE migrator GRANT SELECT ON TABLES TO hevo": "has SELECT on future tables of migrator in every schema",
     "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public GRANT DELETE ON TABLES TO hevo":
         "has DELETE on future tables of migrator in schema public",
+    "GRANT SELECT ON public.orders TO hevo WITH GRANT OPTION": "may grant SELECT on table public.orders to others",
+    "GRANT USAGE ON SCHEMA stock TO hevo WITH GRANT OPTION": "may grant USAGE on schema stock to others",
+    "GRANT CONNECT ON DATABASE shop TO hevo WITH GRANT OPTION": "may grant CONNECT on database shop to others",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA stock GRANT SELECT ON TABLES TO hevo WITH GRANT OPTION":
+        "may grant SELECT on future tables of migrator in schema stock to others",
+    "GRANT pg_monitor TO hevo WITH ADMIN OPTION": "may make others members of pg_monitor",
+}
+# Beyond the declaration, and never revoked.
+STAYING = {
+    "GRANT SELECT (id) ON stock.items TO hevo": "has privileges on columns of stock.items",
+    "GRANT EXECUTE ON FUNCTION pg_reload_conf() TO hevo": "has privileges on function pg_reload_conf()",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE migrator IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO hevo":
+        "has default privileges on new functions belonging to role migrator in schema public",
+    "GRANT CREATE ON TABLESPACE pg_default TO hevo": "has privileges on tablespace pg_default",
+    "CREATE TABLE stock.given (); CREATE TABLE stock.given_too (); ALTER TABLE stock.given OWNER TO hevo; ALTER TABLE"
+    " stock.given_too OWNER TO hevo": "owns table stock.given and 1 more in database shop",
+    "ALTER DATABASE other OWNER TO hevo": "owns database other",
 }
 
 
@@ -97,40 +133,91 @@ def test_drift_of_each_kind_is_found_explained_and_mended(world):
     assert can_log_in(world.server, "hevo", value["password"]) and not can_log_in(world.server, "hevo", "by hand")
 
 
+def test_drift_of_other_profiles_is_found_explained_and_mended(world):
+    for number, (admin, declared, lost) in enumerate(OTHERS):
+        sections = world.sections(admin, **declared, user=f"hevo{number}")
+        sections["secret hevo"]["path"] = world.folder / f"{number}.json"
+        assert report(world.folder, sections, "apply")["status"] == 0
+        for statement in lost:
+            world.server.sql(statement.replace("hevo", f"hevo{number}"), "shop")
+        checked = report(world.folder, sections, "check")
+        found = kinds(checked, "change", "blocked")
+        assert checked["status"] == 1 and len(found) == len(lost), (declared, found)
+        assert all(any(what in one for one in found) for what in lost.values()), (declared, found)
+        mended = report(world.folder, sections, "apply")
+        assert (mended["status"], mended["changed"], kinds(mended, "change", "blocked")) == (0, len(lost), []), mended
+        assert report(world.folder, sections, "check")["status"] == 0
+
+
+def test_a_secret_of_another_shape_gets_the_declared_one(world):
+    """The password stays what it is."""
+    sections = world.sections(**FIXED)
+    assert report(world.folder, sections, "apply")["status"] == 0
+    path = world.folder / "hevo.json"
+    password = secret_value(path)["password"]
+    path.write_text(password)
+    checked = report(world.folder, sections, "check")
+    assert checked["status"] == 1 and any("secret_format = json" in what for what in kinds(checked, "change")), checked
+    assert report(world.folder, sections, "apply")["state"] == "clean"
+    assert secret_value(path)["username"] == "hevo" and secret_value(path)["password"] == password
+    sections["provision hevo"]["secret_format"] = "plain"
+    assert report(world.folder, sections, "check")["status"] == 1
+    assert report(world.folder, sections, "apply")["state"] == "clean"
+    assert path.read_text().strip() == password and report(world.folder, sections, "check")["status"] == 0
+
+
 def test_what_was_granted_by_hand_is_reported_and_stays_unless_told(world):
     sections = world.sections(**FIXED)
     assert report(world.folder, sections, "apply")["status"] == 0
     for statement in EXTRAS:
         world.server.sql(statement, "shop")
-    world.server.sql("GRANT SELECT (id) ON stock.items TO hevo; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO hevo", "shop")
-    for act in ("check", "apply", "check"):
-        done = report(world.folder, sections, act)
-        said = kinds(done, "extra")
-        assert done["status"] == 0 and all(any(what in one for one in said) for what in EXTRAS.values()), said
-        assert any("columns of stock.items" in one for one in said) and any("pg_reload_conf" in one for one in said)
-    sections["provision hevo"]["extra"] = "revoke"
-    assert report(world.folder, sections, "check")["status"] == 1
-    done = report(world.folder, sections, "apply")
-    # What is on columns and functions, and in one database only, stays.
-    assert done["status"] == 0 and len(kinds(done, "extra")) == 3, done
+    for statement in STAYING:
+        world.server.sql(statement, "shop")
+    try:
+        for act in ("check", "apply", "check"):
+            done = report(world.folder, sections, act)
+            said = kinds(done, "extra")
+            missing = [what for what in (*EXTRAS.values(), *STAYING.values()) if not any(what in one for one in said)]
+            assert done["status"] == 0 and missing == [], said
+        sections["provision hevo"]["extra"] = "revoke"
+        assert report(world.folder, sections, "check")["status"] == 1
+        done = report(world.folder, sections, "apply")
+        # And what a setting says for one database only.
+        assert done["status"] == 0 and len(kinds(done, "extra")) == len(STAYING) + 1, done
+    finally:
+        world.server.sql("ALTER DATABASE other OWNER TO other")
 
 
 def test_a_role_that_is_gone_comes_back_with_the_password_it_had(world):
     sections = world.sections(**FIXED, valid_for="30d", rotate_every="10d")
     assert report(world.folder, sections, "apply")["status"] == 0
     before = secret_value(world.folder / "hevo.json")
-    for statement in ("ALTER ROLE hevo VALID UNTIL '2100-01-01'", "ALTER ROLE hevo VALID UNTIL 'infinity'", "DROP OWNED BY hevo", "DROP ROLE hevo"):
+    for statement in ("ALTER ROLE hevo VALID UNTIL '2100-01-01'", "ALTER ROLE hevo VALID UNTIL 'infinity'", "DROP OWNED BY hevo",
+                      "DROP ROLE hevo", "ALTER ROLE hevo VALID UNTIL '2001-01-01'", "ALTER ROLE hevo VALID UNTIL 'tomorrow'"):
         world.server.sql(statement, "shop")
         if statement != "DROP OWNED BY hevo":
             assert report(world.folder, sections, "check")["status"] == 1, statement
             assert report(world.folder, sections, "apply")["state"] == "clean", statement
     assert secret_value(world.folder / "hevo.json") == before and can_log_in(world.server, "hevo", before["password"])
-    # A password that has expired is no longer anybody's: only another one helps.
+    # A password whose time is over is no longer anybody's: only another one helps.
+    age_password(world, 31 * 86400)
     world.server.sql("ALTER ROLE hevo VALID UNTIL '2001-01-01'")
     expired = report(world.folder, sections, "apply")
     assert expired["status"] == 1 and kinds(expired, "blocked") == ["the password of role hevo has expired: rotate it"]
     assert report(world.folder, sections, "rotate", "hevo")["status"] == 0
     assert report(world.folder, sections, "check")["status"] == 0
+
+
+def test_the_user_whose_turn_is_over_may_expire(world):
+    sections = world.sections(user="hevo", profile="read-only", owners="migrator", valid_for="30d", rotate_every="20d",
+                              strategy="alternating")
+    assert report(world.folder, sections, "apply")["status"] == 0
+    assert report(world.folder, sections, "rotate", "hevo")["rotated"]
+    world.server.sql("ALTER ROLE hevo VALID UNTIL '2001-01-01'")
+    assert report(world.folder, sections, "check")["status"] == 0
+    assert report(world.folder, sections, "rotate", "hevo")["rotated"]
+    value = secret_value(world.folder / "hevo.json")
+    assert value["username"] == "hevo" and can_log_in(world.server, "hevo", value["password"])
 
 
 HOSTILE = ["o'hara \\ \"q\"; DROP ROLE master; --", "ü" * 31 + "x", "x '********'"]
@@ -253,6 +340,10 @@ def test_drop_wants_to_be_sure_and_leaves_nothing(world, admin):
     assert not (world.folder / "hevo.json").exists()
     back = report(world.folder, sections, "apply")
     assert back["status"] == 0 and secret_value(world.folder / "hevo.json")["username"] == "hevo"
+
+
+def test_the_least_privileges_suffice(world):
+    provision.least_privileges_suffice(world)
 
 
 def test_what_cannot_be_done_is_said_and_the_rest_is_done(world):

@@ -60,6 +60,13 @@ def test_a_secret_with_a_rotation_of_its_own_is_not_rotated(world, aws):
         refused = world.do(sections, "rotate", "hevo")
         assert refused["status"] == 1 and reason in refused["error"], refused
     assert world.value() == before and world.logs_in(before)
+    # A name that only the service itself can give.
+    aws.put("managed", {**before, "username": "hevo2"})
+    aws.call("TagResource", SecretId="managed", Tags=[{"Key": "pgweir:provision", "Value": "hevo"}])
+    aws.secrets_manager.named("managed", *aws.whose).name = "rds!db-4711"
+    world.secret = {**world.secret, "id": "rds!db-4711"}
+    refused = world.do(world.declare(user="hevo2", profile="read-only", owners="migrator"), "rotate", "hevo")
+    assert refused["status"] == 1 and "RDS, which manages it" in refused["error"], refused
 
 
 def test_a_service_that_hangs_delays_neither_the_console_nor_the_end(world, aws, start_pgweir):

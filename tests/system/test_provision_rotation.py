@@ -20,7 +20,11 @@ def world(cluster, tmp_path):
 
 SINGLE = {"user": "hevo", "profile": "read-only", "owners": "migrator", "valid_for": "90d"}
 ALTERNATING = {**SINGLE, "strategy": "alternating", "replication": 1, "settings": "work_mem=7MB", "member_of": "pg_monitor"}
-POINTS = ["after-pending", "in-transaction", "before-commit", "after-set", "after-test", "before-finish", "after-finish"]
+# After each write to the store (of which there are three: the first is the pending version's) and to the server.
+POINTS = ["after-pending", "in-transaction", "before-commit", "after-role", "after-set", "after-test", "before-finish", "after-write:2",
+          "after-finish"]
+# From here on the new version is the current one.
+FINISHED = ("after-write:2", "after-finish")
 
 
 def values(world) -> list[dict]:
@@ -59,7 +63,8 @@ def test_a_rotation_that_is_killed_at_any_step_goes_on_and_nobody_notices(world,
             after = secret_value(world.folder / "hevo.json")
             assert done["status"] == 0 and done["rotated"] and logs_in(world, after), (point, done)
             assert after["password"] != before["password"]
-            assert "going on" in done["progress"] or point == "after-finish"
+            assert ("going on" in done["progress"]) == (point not in FINISHED), (point, done)
+        assert provision.run(world.folder, sections, "rotate", "hevo", "--crash-at", "after-write:4").returncode == 0
         clients.go_on_anew()
     clients.assert_nobody_noticed()
     checked = report(world.folder, sections, "check")
@@ -68,7 +73,8 @@ def test_a_rotation_that_is_killed_at_any_step_goes_on_and_nobody_notices(world,
 
 def test_an_apply_that_is_killed_at_any_step_goes_on(world, start_pgweir):
     """Who reads the new secret before the role has its password waits, and is let in by the next run."""
-    points = ["before-store", "after-store", "in-transaction", "before-commit", "after-role", "after-database"]
+    points = ["before-store", "after-write:1", "after-write:2", "after-write:3", "after-store", "in-transaction", "before-commit",
+              "after-role", "after-database"]
     for number, point in enumerate(points):
         secret = {"provider": "file", "path": world.folder / f"{point}.json"}
         sections = world.sections("master", secret=secret, user_prefix=f"hevo{number}_", profile="read-only", owners="migrator")
@@ -86,6 +92,39 @@ def test_an_apply_that_is_killed_at_any_step_goes_on(world, start_pgweir):
             waiting.go_on()
             waiting.end()
             waiting.assert_nobody_noticed()
+
+
+def test_a_clone_that_was_half_made_is_made_whole(world):
+    """Its password is set in a transaction, and what it may do in a database in the next one."""
+    sections = world.sections(**SINGLE, strategy="alternating")
+    assert report(world.folder, sections, "apply")["status"] == 0
+    for point in ("after-role", "after-database"):
+        assert provision.run(world.folder, sections, "rotate", "hevo", "--crash-at", point).returncode == -9, point
+        done = report(world.folder, sections, "rotate", "hevo")
+        assert done["status"] == 0 and "going on" in done["progress"], (point, done)
+        checked = report(world.folder, sections, "check")
+        assert (checked["status"], kinds(checked, "change")) == (0, []), (point, checked)
+        # Back to the original, so that the clone is next.
+        assert report(world.folder, sections, "rotate", "hevo")["rotated"]
+        world.server.sql("REVOKE SELECT ON orders FROM hevo_clone", "shop")
+
+
+def test_a_drop_that_is_killed_at_any_step_goes_on_and_so_does_its_way_back(world):
+    sections = world.sections("master", **SINGLE)
+    for act, points in (("drop", ("in-transaction", "before-commit", "after-role", "after-database", "after-drop", "after-write:1",
+                                  "after-write:2")), ("apply", ("after-write:1", "after-write:2"))):
+        for point in points:
+            if act == "drop":
+                assert report(world.folder, sections, "apply")["state"] == "clean", point
+            more = ("hevo", "--yes") if act == "drop" else ()
+            assert provision.run(world.folder, sections, act, *more, "--crash-at", point).returncode == -9, (act, point)
+            done = report(world.folder, sections, act, *more)
+            assert done["status"] == 0, (act, point, done)
+            assert (world.server.sql("SELECT 1 FROM pg_roles WHERE rolname = 'hevo'") == []) == (act == "drop")
+            assert (world.folder / "hevo.json").exists() == (act == "apply")
+            if act == "apply":
+                assert logs_in(world, secret_value(world.folder / "hevo.json"))
+                assert report(world.folder, sections, "drop", "hevo", "--yes")["status"] == 0
 
 
 def test_a_secret_file_that_is_gone_comes_back(world):

@@ -10,7 +10,7 @@ from harness import clusters, raw
 from harness.plugin import database, tls_settings
 from harness.postgres import Cluster, fetched_programs
 from harness.process import run, unprivileged, wait_until
-from harness.provision import REFERENCE, ROTATED, kinds, report, stand_in_for_rds
+from harness.provision import REFERENCE, ROTATED, kinds, least_privileges_suffice, report, stand_in_for_rds
 from harness.provision_aws import AwsWorld, reference_case_in_aws
 
 pytestmark = pytest.mark.ours
@@ -187,6 +187,32 @@ def test_users_are_provisioned(start_pgweir, world, admin):
     reference_case_in_aws(world, admin, start_pgweir)
     if admin == "master":
         rotate_and_drop(world, world.folder)
+
+
+def test_the_least_privileges_suffice(world):
+    least_privileges_suffice(world)
+
+
+# How a membership comes to give nothing: before 16 the member's attribute decides, since then the membership has options.
+LAME = {False: [("ALTER ROLE hevo NOINHERIT; ALTER ROLE hevo_clone NOINHERIT", "role hevo does not inherit")],
+        True: [(f"SET ROLE master; GRANT migrator TO hevo WITH {option} FALSE; GRANT hevo TO hevo_clone WITH {option} FALSE",
+                "role hevo is a member of migrator that does not inherit, or may not SET ROLE") for option in ("INHERIT", "SET")]}
+
+
+def test_memberships_that_give_nothing_are_mended(world):
+    sections = world.declare("master", user="hevo", database="shop", profile="read-only", owners="migrator", member_of="migrator",
+                             strategy="alternating")
+    assert world.do(sections, "apply")["status"] == 0 and world.do(sections, "rotate", "hevo")["rotated"]
+    for statement, explanation in LAME[world.version >= 16]:
+        world.server.sql(statement)
+        checked = world.do(sections, "check")
+        found = kinds(checked, "change", "blocked")
+        assert (checked["status"], len(found)) == (1, 2) and explanation in found, found
+        assert world.do(sections, "apply")["state"] == "clean"
+        assert world.server.sql("SELECT pg_has_role('hevo', 'migrator', 'USAGE') AND pg_has_role('hevo_clone', 'hevo', 'USAGE')"
+                                " AND pg_has_role('hevo_clone', 'hevo', %s)",
+                                parameters=["SET" if world.version >= 16 else "MEMBER"]) == [(True,)]
+    assert world.do(sections, "check")["status"] == 0
 
 
 def rotate_and_drop(world, folder) -> None:

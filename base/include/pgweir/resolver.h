@@ -2,6 +2,7 @@
 #ifndef PGWEIR_RESOLVER_H
 #define PGWEIR_RESOLVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -28,6 +29,11 @@ typedef void resolver_forget_cb(void *arg);
 /* `host` is a name, an address, or a directory of a Unix socket (starts with '/' or '@'). `forget` may be NULL. */
 void resolver_lookup(struct loop *loop, const char *host, uint16_t port, resolver_cb *callback, resolver_forget_cb *forget,
 	void *arg);
+
+/* The same for a thread that may wait, and has no loop. False: `until_ms` (of clock_now_ms()) has passed, or `stop` (may be
+ * NULL) has become true; the lookup goes on by itself and is not heard of any more. */
+bool resolver_wait(const char *host, uint16_t port, const atomic_bool *stop, uint64_t until_ms,
+	struct resolver_answer *answer) MUST_USE;
 
 /* Whether `address`, an IPv4 or IPv6 address as text, is among them. */
 bool resolver_answer_has(const struct resolver_answer *answer, const char *address);
