@@ -155,22 +155,26 @@ class Server:
     def crash(self) -> None:
         """All of its processes at once, as when the machine loses its power. (kill -9 of the first alone lets the others
         finish what they are at.)"""
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        self.process.send_signal(signal.SIGSTOP)
-        for pid in children.read_text().split():
+        for pid in self._stand_still():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
+
+    def _stand_still(self) -> list[int]:
+        """Stops the first process, and then names the others, to which no more come."""
+        proc = pathlib.Path(f"/proc/{self.process.pid}")
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: (proc / "stat").read_text().rpartition(")")[2].split()[0] == "T", 20, "it stands still")
+        return [int(pid) for pid in (proc / "task" / proc.name / "children").read_text().split()]
 
     @contextlib.contextmanager
     def hung(self):
         """All of its processes stand still: connections are made, and nothing is answered on any."""
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        self.process.send_signal(signal.SIGSTOP)
-        stopped = [int(pid) for pid in children.read_text().split()]
+        stopped = self._stand_still()
         try:
             for pid in stopped:
-                os.kill(pid, signal.SIGSTOP)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
             yield
         finally:
             for pid in [*stopped, self.process.pid]:

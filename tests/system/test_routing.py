@@ -1,5 +1,6 @@
 """Reads go to replicas that are fresh enough, everything else to the primary, and the client notices nothing of it."""
 import threading
+import time
 
 import psycopg
 import pytest
@@ -357,6 +358,34 @@ def test_own_writes_are_read_and_without_that_they_are_not(start_pgweir, place):
         assert stale_reads(proxy, "off", 10)[0] > 0      # So that it is known to be able to fail.
         assert stale_reads(proxy, "app", 10) == (0, 0)
     assert routes(proxy)["own_writes"] > 0
+
+
+@pytest.fixture
+def lazy(place):
+    """A primary that writes its WAL as late as it may."""
+    def configure(statement):
+        place.primary.sql(statement)
+        place.primary.sql("SELECT pg_reload_conf()")
+
+    configure("ALTER SYSTEM SET wal_writer_delay = '10s'")
+    wait_until(lambda: place.primary.sql("SHOW wal_writer_delay")[0][0] == "10s", 20, "it is so")
+    yield place
+    configure("ALTER SYSTEM RESET wal_writer_delay")
+
+
+def test_own_writes_are_read_that_are_acknowledged_before_they_are_written(start_pgweir, lazy):
+    """With synchronous_commit = off replicas have replayed all that the primary has sent, and still not the last commit."""
+    proxy = start_pgweir(sections(lazy))
+    ready(proxy)
+    client = proxy.raw("app")
+    key = value_of(client.ask("INSERT INTO routed (what) VALUES ('lazy') RETURNING n"))
+    wait_until(lambda: where(client) == "replica", 20, "a replica has it")
+    client.ask("SET synchronous_commit = off")
+    for turn in range(1, 6):
+        client.ask(f"UPDATE routed SET v = {turn} WHERE n = {key}")
+        for _ in range(10):
+            time.sleep(0.02)            # Several looks at the replicas, none of which may say too much.
+            assert client.value(f"SELECT v FROM routed WHERE n = {key}") == str(turn)
 
 
 def test_writes_of_others_are_read_where_that_is_asked_for(start_pgweir, place):
