@@ -70,7 +70,7 @@ class Stage:
         self.aws.__exit__()
 
     def load(self, stay: int, come: int) -> Load:
-        return Load(self.proxy, "rotating", lambda: self.known, stay, come, query_s=0.1)
+        return Load(self.proxy, "rotating", lambda: self.known, stay, come, query_s=0.3)
 
     def counted(self, metric: str) -> int:
         """The sum of all that /metrics has of it."""
@@ -102,7 +102,7 @@ def force(stage: Stage, clients: Load) -> tuple[float, int]:
         while time.monotonic() < began + WINDOW_S:
             assert not clients.failures, clients.failures[:5]
             connection.cursor().execute("RECONNECT")
-            time.sleep(0.2)
+            time.sleep(0.3)
     rate = (stage.counted("pgweir_server_logins_total") - opened) / (time.monotonic() - began)
     return rate, secret_row(stage.proxy, "rotating")["refused"] - refused
 
