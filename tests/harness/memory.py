@@ -55,7 +55,7 @@ def places_of(process, texts) -> list[str]:
 def places_in_core(process, texts) -> list[str]:
     """The same in a core that gdb writes of the process, which goes on then."""
     needles, found, offset = [text.encode()[HEAD:] for text in texts], [], 0
-    overlap = max(map(len, needles)) - 1
+    overlap = max(map(len, needles), default=1) - 1
     with tempfile.TemporaryDirectory() as folder:
         run(["gcore", "-o", f"{folder}/core", str(process.pid)], timeout_s=300)
         with open(f"{folder}/core.{process.pid}", "rb") as core:

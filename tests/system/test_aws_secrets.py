@@ -252,12 +252,17 @@ def test_a_dead_secret_leaves_the_others_alone_and_the_last_value_serves(aws, en
 
 
 def test_credentials_that_expire_are_renewed_before(aws, environment, role, start_pgweir):
+    """Those of a role in another account than our own key's, while clients come and go."""
     aws.put(ID, value(OLD))
-    aws.identity.roles[ROLE] = Role(ROLE)
+    aws.add_key("AKIAELSEWHERE", "of another account", "210987654321")
+    environment.setenv("AWS_ACCESS_KEY_ID", "AKIAELSEWHERE")
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "of another account")
+    aws.identity.roles[ROLE] = Role(ROLE, external_id="from outside", trusted="210987654321")
     aws.identity.lifetime_s = 10         # Nothing is begun in the last quarter of it.
-    proxy = start_pgweir(sections(role_arn=ROLE, refresh_interval="1s"))
-    assert logs_in(proxy, OLD)
-    wait_until(lambda: len(aws.requests("AssumeRole")) >= 2, 30, "the role is assumed again")
+    proxy = start_pgweir(sections(role_arn=ROLE, external_id="from outside", refresh_interval="1s",
+                                  id=f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{ID}"))
+    with Load(proxy, "rotated", OLD):
+        wait_until(lambda: len(aws.requests("AssumeRole")) >= 2, 30, "the role is assumed again")
     assert secret_row(proxy)["problem"] is None
     assert not [entry for entry in aws.requests("DescribeSecret") if entry["status"] != 200]
 

@@ -17,6 +17,7 @@
 #include "pgweir/config.h"
 #include "pgweir/mem.h"
 #include "pgweir/secrets.h"
+#include "pgweir/tokens.h"
 
 enum { TURNS = 20, WAITS = 50, SECOND_US = 1000 * 1000 };
 
@@ -208,6 +209,53 @@ static void rereads_are_answered_without_the_service_too(void **state)
 	(void)reread;
 }
 
+static void got_token(const char *token, const struct error *error, void *arg)
+{
+	char **first = arg;
+
+	assert_non_null(token);
+	assert_null(error);
+	if (!*first)
+		*first = mem_strdup(token);
+	assert_string_equal(token, *first);
+	answers++;
+}
+
+static uint64_t monotonic_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_US + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* AWS advises to stay below 200 a second. No timer comes early, so that no more than this can have been answered. */
+static void logins_with_one_token_are_spread_out(void **state)
+{
+	enum { LOGINS = 80, BURST = 30, PER_S = 150 };
+	uint64_t began_us = monotonic_us();
+	char *token = NULL;
+
+	(void)state;
+	setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+	setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+	configure("rds-iam\nregion = eu-west-1");
+	for (int i = 0; i < LOGINS; i++) {
+		struct token_ask *ask = token_start("s", "db1", 5432, "app", false, loop, got_token, &token);
+
+		(void)ask;
+	}
+	for (int i = 0; answers < LOGINS && i < WAITS * LOGINS; i++) {
+		loop_run_once(loop, true);
+		assert_true(answers <= BURST + 2 + (monotonic_us() - began_us) * PER_S / SECOND_US);
+	}
+	assert_int_equal(answers, LOGINS);
+	assert_non_null(strstr(token, "db1:5432/?"));
+	mem_free(token);
+	unsetenv("AWS_ACCESS_KEY_ID");
+	unsetenv("AWS_SECRET_ACCESS_KEY");
+}
+
 static void a_section_that_is_gone_takes_its_lease_with_it(void **state)
 {
 	struct config_problems problems = { 0 };
@@ -234,6 +282,7 @@ int main(void)
 		TEST(files_are_looked_at_now_and_then),
 		TEST(a_reread_answers_when_the_lease_is_up_to_date),
 		TEST(rereads_are_answered_without_the_service_too),
+		TEST(logins_with_one_token_are_spread_out),
 		TEST(a_section_that_is_gone_takes_its_lease_with_it),
 	};
 
