@@ -172,7 +172,7 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 
 	if (!name_end || message[size - 1] != '\0' || name_end + 1 >= message + size)
 		return VERDICT_BROKEN;
-	parameters_set(&backend->server->parameters, name, name_end + 1);
+	backend->reported |= parameters_set(&backend->server->parameters, name, name_end + 1);
 	return VERDICT_PASS;
 }
 

@@ -177,7 +177,10 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	if (session->backend->requests.count == 0) {
 		session->sent_effects = 0;
 		session->may_commit = false;
+		session->reading_touched &= status != 'I';
 	}
+	if (session->backend->reported && session->mode != POOL_MODE_SESSION)
+		scope_reported(session);
 	if (session->deallocating && session->backend->requests.count == 0)
 		sql_names_settled(session);
 	if (session->report_due && !session->setup_due && session->backend->interjects)

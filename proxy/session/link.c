@@ -15,7 +15,9 @@ static void take(struct session *session, struct backend *backend)
 	session->share->session_linked++;
 	session->scope_unsure = session->sql_prepared = session->resetting = session->left_unsaid = session->may_commit = false;
 	session->sent_effects = 0;
-	session->only_begun = false;
+	session->only_begun = session->reading_touched = false;
+	if (session->reading_differs)
+		scope_changed(session);
 	backend->beginning.size = 0;
 	if (backend->baseline != session->baseline && session->baseline)
 		scope_keep_baseline(session, backend->baseline);
@@ -59,6 +61,8 @@ void session_unlink(struct session *session)
 	else
 		sequences_released(session);
 	session->scrub = false;
+	if (session->reading_differs)
+		scope_changed(session);
 	session->backend = NULL;
 	session->state = SESSION_IDLE;
 	session->share->session_linked--;

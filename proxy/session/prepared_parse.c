@@ -93,7 +93,10 @@ static struct statement *intern(struct session *session, const char *rest, size_
 		|| (backend->status == 'I' && backend->requests.count == 0 && !session->pins && !session->scope_unsure);
 	struct statement *statement = intern_for(session, shared ? 0 : next_token(), rest, rest_size);
 
-	if (!shared || !(prepared_effects_of(session, statement) & SCAN_TIME_LITERAL))
+	/* Its text is read now, whatever is in force when it is run. */
+	bool lasts = !(prepared_effects_of(session, statement) & SCAN_TIME_LITERAL);
+
+	if (lasts || !shared)
 		return statement;
 	/* 'now' means the moment of the Parse. */
 	statement_unref(&statement);

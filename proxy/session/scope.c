@@ -54,10 +54,8 @@ static bool same_encoding(const char *spelled, const char *name)
 	return *name == '\0';
 }
 
-static uint8_t scan_flags_of(const struct session *session)
+static uint8_t scan_flags_by(const char *strings, const char *encoding)
 {
-	const char *strings = in_force(session, "standard_conforming_strings");
-	const char *encoding = in_force(session, "client_encoding");
 	uint8_t flags = strings && strcmp(strings, "off") == 0 ? SCAN_BACKSLASH_STRINGS : 0;
 
 	for (size_t i = 0; encoding && i < ARRAY_LEN(ambiguous_encodings); i++)
@@ -66,12 +64,28 @@ static uint8_t scan_flags_of(const struct session *session)
 	return flags;
 }
 
+static uint8_t scan_flags_of(const struct session *session)
+{
+	return scan_flags_by(in_force(session, "standard_conforming_strings"), in_force(session, "client_encoding"));
+}
+
 void scope_changed(struct session *session)
 {
 	state_unref(&session->parse_scope);
 	session->parse_scope = only_parse_settings(session);
 	session->scan_flags = scan_flags_of(session);
-	session->scope_unsure = false;
+	session->scope_unsure = session->reading_differs = false;
+}
+
+/* SET LOCAL, a SET that is undone, and functions: the settings do not have it, or not yet. */
+void scope_reported(struct session *session)
+{
+	const struct parameters *parameters = &session->backend->server->parameters;
+
+	session->backend->reported = false;
+	session->scan_flags = scan_flags_by(parameters_get(parameters, "standard_conforming_strings"),
+		parameters_get(parameters, "client_encoding"));
+	session->reading_differs = session->scan_flags != scan_flags_of(session);
 }
 
 void scope_begin(struct session *session, struct state *baseline)

@@ -44,6 +44,7 @@ void session_ready_to_read(struct session *session);
 /* scope.c */
 void scope_begin(struct session *session, struct state *baseline);
 void scope_keep_baseline(struct session *session, const struct state *others);  /* On a connection with another one. */
+void scope_reported(struct session *session);                   /* The server says what is in force. */
 void scope_changed(struct session *session);                    /* With new settings. */
 void scope_put(const struct session *session, uint64_t epoch, uint64_t own, struct buf *out);
 /* Prepared now, the statement is what all others take it for. */

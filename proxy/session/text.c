@@ -1,5 +1,6 @@
 /* What a client's SQL may do to its session, before it is sent. */
 #include <string.h>
+#include <strings.h>
 
 #include "lost.h"
 #include "pgweir/mem.h"
@@ -35,12 +36,28 @@ unsigned session_scan_flags(const struct session *session, const char *text, siz
 	return flags;
 }
 
+/* The server says how it reads texts when it is ready for the next one. */
+static bool reading_is_unsure(const struct session *session)
+{
+	const struct backend *backend = session->backend;
+
+	return session->reading_touched && backend && (backend->requests.count || backend->unsynced);
+}
+
+/* Where strings end, were the settings others. */
+static bool may_be_read_otherwise(const char *text, size_t size)
+{
+	return memchr(text, '\\', size) || has_ambiguous_bytes(text, size);
+}
+
 uint32_t session_text_effects(const struct session *session, const char *text, size_t size)
 {
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
-	return text_cache_effects(session_relay(session)->texts, text, strnlen(text, size),
-		session_scan_flags(session, text, size));
+	size = strnlen(text, size);
+	uint32_t effects = text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
+
+	return reading_is_unsure(session) && may_be_read_otherwise(text, size) ? effects | SCAN_UNKNOWN : effects;
 }
 
 bool session_text_is_one_prepare(const char *text)
@@ -76,9 +93,48 @@ static void note_effects(struct session *session, uint32_t effects)
 	session->resetting |= effects & (SCAN_DISCARDS | SCAN_DEALLOCATES) || (effects & SCAN_SETS && session->startup);
 }
 
+static bool mentions(const char *text, size_t size, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (size_t at = 0; at + length <= size; at++)
+		if (strncasecmp(text + at, word, length) == 0)
+			return true;
+	return false;
+}
+
+/* By set_config, with a name that is computed or bound. */
+static bool sets_what_is_not_named(const struct session *session, const struct sql_run *run)
+{
+	struct scan_names names;
+
+	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session, run->text, run->size), &names);
+	for (unsigned i = 0; i < names.count; i++)
+		names.lost |= names.list[i].parameter != 0;
+	return names.lost;
+}
+
+/* What is sent behind it, or behind the end of its transaction, may be read otherwise. */
+static bool may_change_reading(const struct session *session, const struct sql_run *run)
+{
+	static const char *const words[] = { "standard_conforming_strings", "client_encoding", "names", "reset" };
+
+	if (!(run->effects & SCOPE))
+		return false;
+	if (!run->text || run->effects & (SCAN_DISCARDS | SCAN_UNKNOWN))
+		return true;
+	if (run->effects & SCAN_CALLS_SET_CONFIG && sets_what_is_not_named(session, run))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (mentions(run->text, strnlen(run->text, run->size), words[i]))
+			return true;
+	return false;
+}
+
 void session_note_run(struct session *session, const struct sql_run *run)
 {
 	note_effects(session, run->effects);
+	session->reading_touched |= may_change_reading(session, run);
 	if (run->effects & SCAN_SETS && session->route && run->text)
 		route_setting_reset_all(session, run->text, run->size);
 	if (run->type == 'P' && session->audits)
@@ -213,6 +269,7 @@ uint32_t session_long_text_begin(struct session *session, const char *text, size
 	scan_begin(&session->long_text->scan, session->scan_flags);
 	session->long_text->scan.names = &session->long_text->names;
 	session->long_text->seen = seen;
+	session->long_text->scan.effects |= reading_is_unsure(session) ? SCAN_UNKNOWN : 0;
 	feed(session->long_text, text, size);
 	return session->long_text->scan.effects;
 }
@@ -226,6 +283,7 @@ static void long_text_ends(struct session *session, struct long_text *text)
 		return;
 	sequences_used(session);
 	note_effects(session, effects);
+	session->reading_touched |= (effects & SCOPE) != 0;
 	if (session->audits)
 		audit_run(session, NULL, effects);
 	if (effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))

@@ -176,6 +176,52 @@ def test_a_second_byte_that_looks_like_a_backslash_hides_nothing(pgweir):
     other.close()
 
 
+# Under standard_conforming_strings = off, and in SJIS; read otherwise they take no lock.
+HIDDEN = query(r"SELECT 'x\'; -- '; SELECT pg_advisory_lock(5)")
+HIDDEN_SJIS = raw.message("Q", b"SELECT E'\x95\x5c'; SELECT pg_advisory_lock(5); SELECT '--'\0")
+OFF, ON, BEGIN, COMMIT = (query(sql) for sql in ("SET standard_conforming_strings = off", "SET standard_conforming_strings = on", "BEGIN", "COMMIT"))
+
+# Packets, each of messages that are answered before the next packet is sent.
+READINGS = {
+    "in one packet": [[OFF, HIDDEN]],
+    "in a packet of batches": [[extended("SET standard_conforming_strings = off"), HIDDEN]],
+    "in the transaction": [[BEGIN], [OFF], [HIDDEN], [COMMIT]],
+    "local": [[BEGIN], [query("SET LOCAL standard_conforming_strings = off")], [HIDDEN], [COMMIT]],
+    "by set_config": [[BEGIN], [query("SELECT set_config('standard_conforming_strings', 'off', true)")], [HIDDEN], [COMMIT]],
+    "bound": [[BEGIN, extended("SELECT set_config($1, $2, true)", "standard_conforming_strings", "off"), HIDDEN], [COMMIT]],
+    "in a block of code": [[BEGIN], [query("DO $$BEGIN SET LOCAL standard_conforming_strings = off; END$$")], [HIDDEN], [COMMIT]],
+    "undone": [[OFF], [BEGIN], [ON], [query("ROLLBACK"), HIDDEN]],
+    "undone to a savepoint": [[OFF], [BEGIN], [query("SAVEPOINT a")], [ON], [query("ROLLBACK TO a")], [HIDDEN], [COMMIT]],
+    "an encoding in one packet": [[query("SET client_encoding = 'SJIS'"), HIDDEN_SJIS]],
+    "an encoding": [[BEGIN], [query("SET LOCAL client_encoding = 'SJIS'")], [HIDDEN_SJIS], [COMMIT]],
+    "a name of an encoding": [[BEGIN], [query("SET NAMES 'SJIS'")], [HIDDEN_SJIS], [COMMIT]],
+}
+
+
+def test_no_setting_of_how_texts_are_read_hides_what_they_do(start_pgweir):
+    proxy = start_pgweir({"database app": {"pool_size": 1, "state_audit": "off"}})
+    for name, packets in READINGS.items():
+        client, other = proxy.raw("app"), proxy.raw("app")
+        for packet in packets:
+            assert raw.good(told(client, b"".join(packet), len(packet))), name
+        wait_until(proxy.pins, what=f"it pins: {name}")
+        assert client.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == "1", name
+        client.close()
+        assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == "0", name
+        other.close()
+
+
+def test_backslashes_pin_nobody_who_sets_other_things(pair, pgweir):
+    client, other = pair
+    for sql in "SET LOCAL work_mem = '7MB'", "SELECT set_config('app.tenant', $1, true)", "SET LOCAL TimeZone = 'UTC'":
+        packet = [BEGIN, extended(sql, *["x"] * ("$1" in sql)), query(r"SELECT 'a\b', 'é[]'"), extended(r"SELECT 'a\b'"), COMMIT]
+        assert raw.good(told(client, b"".join(packet), len(packet)))
+    for sql in BEGIN, "SET LOCAL standard_conforming_strings = off", r"SELECT 'a\\b'", COMMIT, "SET NAMES 'UTF8'", r"SELECT 'a\b'":
+        assert raw.good(client.ask(sql))
+    assert other.value("SELECT 'free'") == "free"
+    wait_until(lambda: pgweir.pins() == {}, what="nobody is pinned")
+
+
 @pytest.fixture
 def preset(cluster):
     """preset(setting, value): of a role, so that no client says so."""
@@ -417,9 +463,9 @@ def waits_for_a_lock(cluster) -> bool:
 
 def test_who_leaves_before_it_is_known_what_was_set_leaves_nothing(start_pgweir, cluster):
     """The server is asked, cannot answer, and the question is cancelled."""
-    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    proxy = start_pgweir({"database app": {"pool_size": 1, "state_audit": "off"}})
     client, other = proxy.raw("app"), proxy.raw("app")
-    for sql in "BEGIN", "SELECT to_regclass('pg_temp.mine')", "SET work_mem = '7MB'", "PREPARE s AS SELECT 'of another'":
+    for sql in "BEGIN", "SELECT 1 AS pg_temp", "SET work_mem = '7MB'", "PREPARE s AS SELECT 'of another'":
         assert raw.good(client.ask(sql))
     with cluster.primary.connect("app") as holder:
         holder.execute("BEGIN; LOCK TABLE pg_depend IN ACCESS EXCLUSIVE MODE")

@@ -41,8 +41,8 @@ struct session {
 	bool resetting;                 /* What is behind the text that runs must not be sent before its end. */
 	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
-	uint8_t scan_flags;             /* enum scan_flag, of the settings. */
-	uint8_t routing;                /* enum routing_mode; ROUTING_PRIMARY: nothing is routed. */
+	bool reading_touched, reading_differs;  /* How texts are read: this transaction may change it; not as the settings say. */
+	uint8_t scan_flags, routing;    /* enum scan_flag, how they are; enum routing_mode (ROUTING_PRIMARY: nothing is routed). */
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
 	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
 	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
