@@ -11,6 +11,7 @@ import pytest
 
 from harness.aws import ACCOUNT, KEY, REGION, SECRET
 from harness.aws_identity import Role
+from harness.aws_secrets import PENDING, Version
 from harness.pgweir import binary
 from harness.process import wait_until
 from harness.rotation import Load, console, secret_row, temporary_role, write
@@ -249,6 +250,36 @@ def test_a_dead_secret_leaves_the_others_alone_and_the_last_value_serves(aws, en
     wait_until(lambda: secret_row(proxy)["problem"], 10, "the deletion is noticed")
     assert logs_in(proxy, OLD)
     assert secret_row(proxy)["version"] == 1
+
+
+def test_a_rotation_that_has_no_value_yet_is_no_problem(aws, environment, role, start_pgweir):
+    """RotateSecret labels a version before the function gives it a value, and a rotation that fails leaves it so."""
+    aws.put(ID, value(OLD))
+    secret = aws.secrets_manager.find({"SecretId": ID}, ACCOUNT, REGION)
+    secret.versions["p" * 32] = Version("p" * 32, time.time(), stages=[PENDING])
+    proxy = start_pgweir(sections(refresh_interval="1s"))
+    assert logs_in(proxy, OLD)
+    seen = len(aws.requests("DescribeSecret"))
+    wait_until(lambda: len(aws.requests("DescribeSecret")) > seen + 2, 20, "it is read again")
+    assert len(aws.requests("GetSecretValue")) > 1, aws.requests()
+    assert not secret_row(proxy)["problem"] and secret_row(proxy)["version"] == 1
+    assert logs_in(proxy, OLD)
+
+
+def test_a_dead_cluster_leaves_the_others_alone(aws, environment, role, start_pgweir):
+    """One that is watched with a secret of its own, whose hosts do not answer."""
+    aws.put(ID, value(OLD))
+    aws.put("prod/dead", value("x"))
+    proxy = start_pgweir({**sections(), "cluster dead": {"hosts": "127.0.0.1:1, 127.0.0.1:2", "probe_user": "watcher", "probe_interval": "250ms"},
+                          "user watcher": {"secret": "dead"}, "database dead": {"cluster": "dead"},
+                          "secret dead": {"provider": "aws-secrets-manager", "id": "prod/dead"},
+                          "pgweir": {"query_wait_timeout": "2s"}})
+    with Load(proxy, "rotated", OLD) as traffic:
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(proxy.conninfo("dead", "rotated", password=OLD, sslmode="prefer"))
+        wait_until(lambda: all(row["state"] == "down" for row in proxy.show("HOSTS") if row["cluster"] == "dead"), 20, "the hosts are down")
+        traffic.more()
+    assert logs_in(proxy, OLD)
 
 
 def test_credentials_that_expire_are_renewed_before(aws, environment, role, start_pgweir):
