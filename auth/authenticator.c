@@ -9,7 +9,6 @@
 
 #include "authenticator_internal.h"
 #include "credentials_internal.h"
-#include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/secret_uses.h"
 #include "pgweir/trials.h"
@@ -73,6 +72,7 @@ void authenticator_free(struct authenticator **authenticator)
 	scram_server_fini(&gone->scram);
 	mem_secret_free(gone->answer);
 	mem_free(gone->mechanism);
+	mem_free(gone->refusal);
 	buf_fini(&gone->body);
 	mem_free(gone->database_name);
 	mem_free(gone->user);
@@ -102,9 +102,8 @@ enum auth_step authenticator_deny(struct authenticator *authenticator, const cha
 	authenticator->phase = PHASE_DONE;
 	authenticator->code = AUTH_CODE_OK;
 	buf_drop_front(&authenticator->body, authenticator->body.size);
-	log_info("login refused", LOG_TEXT("database", authenticator->database_name), LOG_TEXT("user", authenticator->user),
-		LOG_TEXT("method", authenticator->method ? authenticator->method->name : NULL),
-		LOG_TEXT("reason", authenticator->error.text), LOG_TEXT("detail", detail));
+	mem_free(authenticator->refusal);
+	authenticator->refusal = detail ? mem_strdup(detail) : NULL;
 	return AUTH_DENIED;
 }
 
@@ -344,6 +343,16 @@ const struct buf *authenticator_body(const struct authenticator *authenticator)
 const struct error *authenticator_error(const struct authenticator *authenticator)
 {
 	return &authenticator->error;
+}
+
+const char *authenticator_method(const struct authenticator *authenticator)
+{
+	return authenticator->method ? authenticator->method->name : NULL;
+}
+
+const char *authenticator_refusal(const struct authenticator *authenticator)
+{
+	return authenticator->refusal;
 }
 
 struct credentials *authenticator_take_proved(struct authenticator *authenticator)

@@ -62,7 +62,8 @@ struct authenticator {
 	bool secrets_cached;            /* From auth_query's cache. */
 	bool doomed;                    /* The secret is made up: nothing fits. */
 	size_t matched;                 /* Which of `secrets` the answer fitted. */
-	const char *detail;             /* For the log only. */
+	const char *detail;             /* Why nothing will fit: for the log only. */
+	char *refusal;                  /* Of a denial, for the log only. */
 	char *answer;                   /* The password, or the hash of it, that the client sent. */
 	unsigned char md5_salt[MD5_SALT_SIZE];
 	char *mechanism;                /* Of SASL, as the client chose it. */

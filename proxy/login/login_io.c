@@ -65,6 +65,7 @@ enum login_move login_send(struct login *login, const struct buf *message)
 static void note_failure(const struct login *login, const struct error *error)
 {
 	const struct startup_request *request = login->request;
+	const struct authenticator *tried = login->authenticator;
 	char address[SOCKET_ADDRESS_MAX];
 
 	login_count_failed(error->sqlstate);
@@ -73,8 +74,9 @@ static void note_failure(const struct login *login, const struct error *error)
 	socket_address_text(&login->address, address, sizeof(address));
 	log_warning("login failed", LOG_TEXT("database", request ? request->database : NULL),
 		LOG_TEXT("user", request ? request->user : NULL), LOG_TEXT("address", address),
-		LOG_TEXT("phase", login_phase_name(login->phase)), LOG_TEXT("sqlstate", error->sqlstate),
-		LOG_TEXT("reason", error->text));
+		LOG_TEXT("phase", login_phase_name(login->phase)), LOG_TEXT("method", tried ? authenticator_method(tried) : NULL),
+		LOG_TEXT("sqlstate", error->sqlstate), LOG_TEXT("reason", error->text),
+		LOG_TEXT("detail", tried ? authenticator_refusal(tried) : NULL));
 }
 
 static bool send_error(struct login *login, const struct error *error)

@@ -198,11 +198,12 @@ static void sink_ready(void *owner, const struct request *request, char status)
 		session->transaction_us = session->request_us;
 	session->request_us = now_us;
 	session->active_us = now_us;
-	/* Else the client would take the transaction for begun before it hears that there is none. */
-	if (session_breaks_statement_mode(session))
-		session->backend->mute = true;
-	if (status != 'I')
+	if (status != 'I') {
+		/* Else the client would take the transaction for begun before it hears that there is none. */
+		if (session_breaks_statement_mode(session))
+			session->backend->mute = true;
 		return;
+	}
 	session->left_unsaid = session->suspected != 0;
 	if (session->backend->requests.count == 0 && !session->suspected)
 		session->scope_unsure = false;

@@ -47,7 +47,8 @@ def test_clients_that_cannot_connect(start_pgweir, cluster):
     assert login(proxy, password="x")[0] == "28P01"
     # The page tells the two apart by the log.
     for detail in ("there is no such user, or it has no password", "wrong password"):
-        assert re.search(f'login refused .*detail="{detail}"', proxy.log()) and detail in PAGE
+        assert re.search(f'login failed .*detail="{detail}"', proxy.log()) and detail in PAGE
+    assert proxy.log().count("user=stranger") == 1      # One line per event.
     assert "server login failed" not in proxy.log() and "`server login failed`" in PAGE
     assert login(proxy, "wrong")[0] == "28P01" and "server login failed database=wrong" in proxy.log()
     few = proxy.raw("few")

@@ -338,6 +338,18 @@ const struct error *authenticator_error(const struct authenticator *authenticato
 	return &authenticator->error;
 }
 
+const char *authenticator_method(const struct authenticator *authenticator)
+{
+	(void)authenticator;
+	return "fake";
+}
+
+const char *authenticator_refusal(const struct authenticator *authenticator)
+{
+	(void)authenticator;
+	return NULL;
+}
+
 struct credentials *authenticator_take_proved(struct authenticator *authenticator)
 {
 	struct credentials *credentials;

@@ -52,6 +52,9 @@ enum auth_step authenticator_answer(struct authenticator *authenticator, const v
 uint32_t authenticator_code(const struct authenticator *authenticator);
 const struct buf *authenticator_body(const struct authenticator *authenticator);
 const struct error *authenticator_error(const struct authenticator *authenticator);
+/* Once denied, for the log alone: how it was tried, and what strangers are not told. Either may be NULL. */
+const char *authenticator_method(const struct authenticator *authenticator);
+const char *authenticator_refusal(const struct authenticator *authenticator);
 /* Once granted: what the client proved, as a reference for the caller; may be NULL (trust, cert). */
 struct credentials *authenticator_take_proved(struct authenticator *authenticator) MUST_USE;
 
