@@ -45,7 +45,8 @@ class TookTooLong(Exception):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
-    """Ends a test that hangs. Where it hangs inside a C library no exception gets in: there its proxy is killed."""
+    """Ends a test that hangs. Where it hangs inside a C library no exception gets in: there its proxy is killed. On a busy machine
+    execnet may run all of a worker's tests in a thread that is not its first one, where no signal is to be had: there as well."""
     def interrupt(*_):
         raise TookTooLong(f"still running after {TEST_TIMEOUT_S} s")
 
@@ -57,12 +58,15 @@ def pytest_runtest_call(item):
     watchdog = threading.Timer(TEST_TIMEOUT_S + 10, kill_proxies)
     watchdog.daemon = True
     watchdog.start()
-    signal.signal(signal.SIGALRM, interrupt)
-    signal.alarm(TEST_TIMEOUT_S)
+    signals = threading.current_thread() is threading.main_thread()
+    if signals:
+        signal.signal(signal.SIGALRM, interrupt)
+        signal.alarm(TEST_TIMEOUT_S)
     try:
         yield
     finally:
-        signal.alarm(0)
+        if signals:
+            signal.alarm(0)
         watchdog.cancel()
 
 

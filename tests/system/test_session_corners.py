@@ -454,7 +454,7 @@ def test_what_is_under_way_when_its_client_leaves_reaches_nobody(pgweir, what, l
         assert each.value("SELECT count(*) FROM pg_prepared_statements WHERE from_sql") == str(int(prepared))
         assert raw.good(each.ask("EXECUTE s")) == prepared
         assert each.value("SELECT current_setting('corner.tenant', true)") is None
-    assert pgweir.pins() == {}
+    wait_until(lambda: pgweir.pins() == {}, what="so many pins")
 
 
 def waits_for_a_lock(cluster) -> bool:

@@ -58,6 +58,7 @@ def test_a_server_connection_in_the_clients_state_is_preferred(start_pgweir):
     for sql in "BEGIN", "COMMIT":               # So that there are two.
         for client in clients:
             client.ask(sql)
+    wait_until(lambda: proxy.pool("app")["sv_active"] == 0, what="questions of the proxy's own are answered")
     for client, work_mem in zip(clients, ("7MB", "9MB")):
         client.ask(f"SET work_mem = '{work_mem}'")
     backends = [{client.value("SELECT pg_backend_pid()") for _ in range(5)} for client in clients * 2]

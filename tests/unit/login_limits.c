@@ -50,11 +50,13 @@ static void max_client_conn_is_the_most_there_can_be(void **state)
 
 static void silent_connections_take_nobodys_place(void **state)
 {
-	struct client silent = client_tcp(), client;
+	struct client client;
 
 	(void)state;
+	/* Before anybody is there: login threads read it. */
 	fixture_config.max_client_conn = 1;
 	assert_true(login_fixture_configure());
+	struct client silent = client_tcp();
 	struct login_session *session = come_in(&client, "alice", "app");
 
 	leave(&client, session);
