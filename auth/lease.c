@@ -103,6 +103,7 @@ static struct lease *lease_new(const char *name, const struct lease *former)
 	lease->serial = former->serial;
 	lease->fetched_us = former->fetched_us;
 	lease->changed_us = former->changed_us;
+	lease->dated = former->dated;
 	return lease;
 }
 
@@ -135,6 +136,7 @@ static bool take_values(struct lease *lease, struct lease_values *values, uint64
 		lease->version++;
 		/* May wrap around, with a source that is older than this machine is up; so do the differences. */
 		lease->changed_us = had ? now_us : now_us - values->age_us;
+		lease->dated = had || (values->age_us && values->age_us <= now_us);
 	}
 	return changed || moved;
 }

@@ -217,7 +217,7 @@ static uint64_t expected_until_us(const struct lease *lease, uint64_t refused_si
 	bool pending = known ? !same_login(&lease->pending, &lease->value) : lease->rotating;
 	/* A refusal has the secret read anew: while that brings nothing, it may say something else by now. */
 	bool unsure = !lease->on_demand && lease->fetched_us < refused_since_us;
-	uint64_t until_us = lease->version > 1 ? lease->changed_us + ROTATION_US : 0;
+	uint64_t until_us = lease->dated ? lease->changed_us + ROTATION_US : 0;
 
 	/* A rotation that failed leaves its label for good, a deleted secret stays so: no reasons without an end. */
 	if ((pending || unsure) && refused_since_us + ROTATION_US > until_us)

@@ -97,8 +97,8 @@ static void take_age(struct aws_secret *secret, const struct secret_answer *answ
 {
 	int64_t age_s = clock_wall_us() / US_PER_S - answer->created_s;
 
-	if (secret->stage == STAGE_CURRENT && answer->created_s && age_s > 0)
-		secret->reading.values.age_us = (uint64_t)age_s * US_PER_S;
+	if (secret->stage == STAGE_CURRENT && answer->created_s)
+		secret->reading.values.age_us = age_s > 0 ? (uint64_t)age_s * US_PER_S : 1;
 }
 
 static void take_value(struct aws_secret *secret, struct secret_answer *answer)

@@ -213,7 +213,7 @@ static void take_record(const struct secret_record *record, bool known, struct r
 
 	take_version(&record->versions[SECRET_PENDING], &reading->values.pending);
 	take_version(&record->versions[SECRET_PREVIOUS], &reading->values.previous);
-	reading->values.age_us = age_us > 0 ? (uint64_t)age_us : 0;
+	reading->values.age_us = age_us > 0 ? (uint64_t)age_us : 1;
 	reading->young = reading->young && !known;
 }
 

@@ -91,7 +91,8 @@ def test_an_apply_that_is_killed_at_any_step_goes_on(world, start_pgweir):
         if waiting:
             waiting.go_on()
             waiting.end()
-            waiting.assert_nobody_noticed()
+            # What it may do in a database is granted in a transaction of its own, behind the one that lets it in.
+            assert not waiting.failed_logins and {state for _, state, _ in waiting.failed_queries} <= {"42501"}, waiting.failed_queries
 
 
 def test_a_clone_that_was_half_made_is_made_whole(world):

@@ -248,6 +248,28 @@ static void a_change_or_a_pending_value_is_evidence(void **state)
 }
 
 /* While its service is in trouble nobody knows whether the secret still says what was refused. */
+/* A user that is being made: its secret is there first. */
+static void a_first_value_that_was_just_stored_is_evidence(void **state)
+{
+	static const struct {
+		uint64_t age_us;
+		bool hopeful;
+	} ages[] = { { 10 * SECOND_US, true }, { 200 * (uint64_t)SECOND_US, false }, { 0, false }, { UINT64_MAX / 2, false } };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(ages); i++) {
+		struct lease_values values = { .age_us = ages[i].age_us };
+
+		clock_fake(1000 * (uint64_t)SECOND_US);
+		lease_forget_all();
+		trials_forget_all();
+		put(&values.current, "one");
+		(void)lease_publish("s", &values, NULL);
+		assert_chosen(trials_of("a"), "one", refuse_all);
+		assert_int_equal(is_hopeful_at(1004), ages[i].hopeful);
+	}
+}
+
 static void a_secret_that_has_not_been_read_since_is_evidence(void **state)
 {
 	(void)state;
@@ -384,6 +406,7 @@ int main(void)
 		TEST(what_is_refused_all_around_is_tried_ever_later),
 		TEST(without_evidence_hope_is_short),
 		TEST(a_change_or_a_pending_value_is_evidence),
+		TEST(a_first_value_that_was_just_stored_is_evidence),
 		TEST(a_secret_that_has_not_been_read_since_is_evidence),
 		TEST(connections_that_live_are_evidence),
 		TEST(a_secret_that_follows_after_minutes_is_tried_at_once),

@@ -23,7 +23,7 @@ struct lease_value {
 struct lease_values {
 	struct lease_value current, pending, previous;
 	bool rotating;                  /* A version to come is known of, though perhaps not its value. */
-	uint64_t age_us;                /* Of `current`, where the source knows it: counts for the first value. */
+	uint64_t age_us;                /* Of `current`, where the source knows it: counts for the first value. 0: it does not. */
 };
 
 void lease_values_fini(struct lease_values *values);    /* Wipes. */
@@ -48,6 +48,7 @@ struct lease {
 	uint64_t serial;                /* Grows with each publication of any secret: the greater one is the newer. */
 	uint64_t fetched_us;            /* clock_now_us() of the last good reading, */
 	uint64_t changed_us;            /* and of the one that brought this value. */
+	bool dated;                     /* The latter is the time of a change, and not only when the first value was seen. */
 	char *problem;                  /* Why the last reading brought nothing, or NULL. Holds no value. */
 };
 
