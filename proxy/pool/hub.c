@@ -33,6 +33,15 @@ struct hub_question {
 	bool asked;                     /* The statements for it are under way. */
 };
 
+struct hub_attempt {
+	struct list link;
+	struct hub *hub;
+	struct server_target *target;   /* A reference. */
+	uint64_t opened_as;
+	unsigned reconnect, tried;
+	bool given_up;
+};
+
 struct hub {
 	struct list link;               /* In the worker. */
 	struct pool_share *share;
@@ -44,9 +53,7 @@ struct hub {
 	bool asking;                    /* Statements are under way. */
 	bool broken;                    /* The server has refused one: close. */
 	bool interrupted;               /* Something was listened to when the last connection ended. */
-	uint64_t opened_as;
-	unsigned reconnect, tried;
-	struct server_target *target;   /* While it is opening. A reference. */
+	struct list attempts;           /* At the connection: one, and those that are given up. */
 	uint64_t retry_at_us, unwanted_since_us;
 	uint64_t heard_us, asked_us;    /* When the server last said anything, and was last asked anything. */
 	unsigned member_count;
@@ -279,46 +286,60 @@ static void note_failure(struct hub *hub, const struct error *error)
 	log_warning("listening connection failed", LOG_TEXT("database", share->database_name),
 		LOG_TEXT("user", share->user_name), LOG_TEXT("sqlstate", error->sqlstate), LOG_TEXT("reason", error->text));
 	hub->state = HUB_CLOSED;
-	/* That it could not be opened where the primary was says nothing of where it is now. */
-	if (pool_host_keeps(share, hub->target->host))
-		retry_later(hub);
+	retry_later(hub);
 }
 
-static void opened_cb(struct server_opened *opened, void *arg)
+static void attempt_free(struct hub_attempt *attempt)
 {
-	struct hub *hub = arg;
-	struct pool_share *share = hub->share;
-	bool standby = opened->server && pool_is_standby(share, opened->server);
+	list_remove(&attempt->link);
+	server_target_unref(&attempt->target);
+	mem_free(attempt);
+}
 
-	if (standby || (!opened->server && !opened->from_server))
-		pool_host_failed(share, hub->tried);
-	if (standby) {
-		server_free(&opened->server);
-		error_set(&opened->error, "57P03", "the server is a standby");
-	}
-	if (!opened->server) {
-		note_failure(hub, &opened->error);
-		server_target_unref(&hub->target);
-		return;
-	}
-	server_target_unref(&hub->target);
+static void start(struct hub *hub, struct server *server, const struct hub_attempt *attempt)
+{
+	struct pool_share *share = hub->share;
 	struct buf sql = { 0 };
 
-	hub->backend = backend_new(opened->server, share);
+	hub->backend = backend_new(server, share);
 	hub->backend->sink = &hub->sink;
 	hub->backend->owner = hub;
-	hub->backend->opened_as = hub->opened_as;
-	hub->backend->reconnect = hub->reconnect;
+	hub->backend->opened_as = attempt->opened_as;
+	hub->backend->reconnect = attempt->reconnect;
 	hub->state = HUB_OPEN;
 	hub->heard_us = worker_now(share->worker);
-	conn_attach(&opened->server->conn, share->worker->loop, on_event, hub);
+	conn_attach(&server->conn, share->worker->loop, on_event, hub);
 	log_debug("listening connection opened", LOG_TEXT("database", share->database_name),
-		LOG_TEXT("user", share->user_name), LOG_INT("server_pid", opened->server->pid));
+		LOG_TEXT("user", share->user_name), LOG_INT("server_pid", server->pid));
 	hub_put_listen(&sql, "LISTEN", hub_marker());
 	hub_table_ask(&hub->table, &sql);
 	if (!send_statements(hub, &sql))
 		close_connection(hub, CLOSE_SERVER_GONE);
 	buf_fini(&sql);
+}
+
+static void opened_cb(struct server_opened *opened, void *arg)
+{
+	struct hub_attempt *attempt = arg;
+	struct hub *hub = attempt->hub;
+	bool standby = opened->server && pool_is_standby(hub->share, opened->server);
+
+	if (attempt->given_up) {
+		server_free(&opened->server);
+		attempt_free(attempt);
+		return;
+	}
+	if (standby || (!opened->server && !opened->from_server))
+		pool_host_failed(hub->share, attempt->tried);
+	if (standby) {
+		server_free(&opened->server);
+		error_set(&opened->error, "57P03", "the server is a standby");
+	}
+	if (opened->server)
+		start(hub, opened->server, attempt);
+	else
+		note_failure(hub, &opened->error);
+	attempt_free(attempt);
 }
 
 static void open_connection(struct hub *hub)
@@ -331,12 +352,15 @@ static void open_connection(struct hub *hub)
 	pool_choose_host(share, &choice);
 	if (!choice.host)
 		return;
+	struct hub_attempt *attempt = NEW(struct hub_attempt);
+
+	*attempt = (struct hub_attempt){
+		.hub = hub, .target = pool_target(share, choice.host, NULL), .opened_as = share->opened_as,
+		.reconnect = atomic_load(&share->pool->database->reconnect), .tried = choice.tried,
+	};
+	list_push_back(&hub->attempts, &attempt->link);
 	hub->state = HUB_OPENING;
-	hub->opened_as = share->opened_as;
-	hub->reconnect = atomic_load(&share->pool->database->reconnect);
-	hub->tried = choice.tried;
-	hub->target = pool_target(share, choice.host, NULL);
-	server_open(hub->target, share->worker->loop, opened_cb, hub);
+	server_open(attempt->target, share->worker->loop, opened_cb, attempt);
 }
 
 /* --- What workers want --- */
@@ -353,6 +377,7 @@ static struct hub *find(struct pool_share *share)
 	hub->sink.ready = on_ready;
 	hub->sink.error = on_error;
 	hub->sink.notification = on_notification;
+	list_init(&hub->attempts);
 	list_init(&hub->questions);
 	list_push_back(&share->worker->hubs, &hub->link);
 	return hub;
@@ -458,10 +483,27 @@ void hub_worker_retire(struct worker *worker, hub_old_cb *old, const void *arg, 
 	hub_worker_tick(worker);
 }
 
+/* What is being opened where the primary was: its machine may hang, and never say no. */
+static void give_up(struct hub *hub)
+{
+	LIST_FOREACH(link, next, &hub->attempts) {
+		struct hub_attempt *attempt = LIST_MEMBER(link, struct hub_attempt, link);
+
+		if (attempt->given_up || pool_host_keeps(hub->share, attempt->target->host))
+			continue;
+		attempt->given_up = true;
+		hub->state = HUB_CLOSED;
+	}
+}
+
 void hub_worker_follow(struct worker *worker)
 {
-	LIST_FOREACH(link, next, &worker->hubs)
-		LIST_MEMBER(link, struct hub, link)->retry_at_us = 0;
+	LIST_FOREACH(link, next, &worker->hubs) {
+		struct hub *hub = LIST_MEMBER(link, struct hub, link);
+
+		hub->retry_at_us = 0;
+		give_up(hub);
+	}
 	hub_worker_tick(worker);
 }
 
@@ -475,8 +517,9 @@ void hub_worker_finish(struct worker *worker)
 			close_connection(hub, CLOSE_SERVER_SHUTDOWN);
 		LIST_FOREACH(question, after, &hub->questions)
 			question_free(LIST_MEMBER(question, struct hub_question, link));
+		LIST_FOREACH(attempt, later, &hub->attempts)
+			attempt_free(LIST_MEMBER(attempt, struct hub_attempt, link));
 		hub_table_fini(&hub->table);
-		server_target_unref(&hub->target);
 		mem_free(hub);
 	}
 }

@@ -1,4 +1,6 @@
 """What clients meet when another host becomes the primary, and what an old one never gets."""
+import os
+import signal
 import threading
 import time
 
@@ -104,25 +106,31 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
 
 
 def test_a_primary_that_hangs_keeps_nobody_once_another_has_taken_its_place(start_pgweir, own):
-    """Nothing ends the connections to it: neither those at work, nor those that are being opened."""
+    """Nothing ends the connections to it: neither those at work, nor those that are being opened, also to listen."""
     make_table(own)
     old, (new, other) = own.primary, own.replicas
     settings = sections(old, new, other, probe_failures=1)
     settings["pgweir"].update(server_connect_timeout="1h", query_wait_timeout="60s")
     proxy = start_pgweir(settings)
     within, *others = [proxy.raw("app", timeout_s=60) for _ in range(9)]
+    listener = proxy.connect2("app", "app", sslmode="prefer")
+    listener.cursor().execute("LISTEN news")
+    wait_until(lambda: not proxy.pins() and proxy.show("LISTENERS")[0]["state"] == "open", 20, "it listens over the shared connection")
     with writers(proxy, 2) as at_work:
         within.ask("BEGIN")
         within.ask("INSERT INTO numbers VALUES ('within')")
         with old.hung():
             for client in others:               # More than there are idle connections.
                 client.send(raw.query("SELECT inet_server_port()"))
+            os.kill(int(proxy.show("LISTENERS")[0]["server_pid"]), signal.SIGKILL)
+            wait_until(lambda: proxy.show("LISTENERS")[0]["state"] == "opening", 20, "another shared connection is being opened")
             wait_until(lambda: row(proxy)["state"] == "without primary", 30, "the primary is missed")
             new.sql("SELECT pg_promote()")
             before = {writer: len(writer.written) for writer in at_work}
             wait_until(lambda: all(len(writer.written) > before[writer] + 3 for writer in at_work), 30, "everybody goes on")
             answers = [client.read_until_ready() for client in others]
             assert raw.error_of(within.ask("INSERT INTO numbers VALUES ('within')"))["C"] == "40001"
+            wait_until(lambda: (new.sql("NOTIFY news", "app"), listener.poll(), listener.notifies)[-1], 30, "news of the new primary are heard")
     within.ask("ROLLBACK")
     assert within.value("SELECT inet_server_port()") == str(new.port)
     served = [raw.rows_of(answer) for answer in answers if raw.good(answer)]
