@@ -37,7 +37,7 @@ unsigned session_scan_flags(const struct session *session, const char *text, siz
 }
 
 /* The server says how it reads texts when it is ready for the next one. */
-static bool reading_is_unsure(const struct session *session)
+static COLD bool reading_is_unsure(const struct session *session)
 {
 	const struct backend *backend = session->backend;
 
@@ -55,9 +55,9 @@ uint32_t session_text_effects(const struct session *session, const char *text, s
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
 	size = strnlen(text, size);
-	uint32_t effects = text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
-
-	return reading_is_unsure(session) && may_be_read_otherwise(text, size) ? effects | SCAN_UNKNOWN : effects;
+	if (session->reading_touched && reading_is_unsure(session) && may_be_read_otherwise(text, size))
+		return SCAN_UNKNOWN | text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
+	return text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
 }
 
 bool session_text_is_one_prepare(const char *text)
