@@ -271,9 +271,8 @@ def test_a_dead_cluster_leaves_the_others_alone(aws, environment, role, start_pg
     aws.put(ID, value(OLD))
     aws.put("prod/dead", value("x"))
     proxy = start_pgweir({**sections(), "cluster dead": {"hosts": "127.0.0.1:1, 127.0.0.1:2", "probe_user": "watcher", "probe_interval": "250ms"},
-                          "user watcher": {"secret": "dead"}, "database dead": {"cluster": "dead"},
-                          "secret dead": {"provider": "aws-secrets-manager", "id": "prod/dead"},
-                          "pgweir": {"query_wait_timeout": "2s"}})
+                          "user watcher": {"secret": "dead"}, "database dead": {"cluster": "dead", "query_wait_timeout": "2s"},
+                          "secret dead": {"provider": "aws-secrets-manager", "id": "prod/dead"}})
     with Load(proxy, "rotated", OLD) as traffic:
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(proxy.conninfo("dead", "rotated", password=OLD, sslmode="prefer"))
