@@ -3,6 +3,7 @@
 
 #include "listen.h"
 #include "lost.h"
+#include "missing.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "route.h"

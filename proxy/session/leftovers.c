@@ -9,6 +9,7 @@
  * Failure story: if the server will not say, the session keeps its server connection. */
 #include <string.h>
 
+#include "missing.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"

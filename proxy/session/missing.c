@@ -5,6 +5,7 @@
  * it is tried again before the session's next transaction. */
 #include <string.h>
 
+#include "missing.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"

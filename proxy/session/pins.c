@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "missing.h"
 #include "route_setting.h"
 #include "session_internal.h"
 

@@ -36,10 +36,11 @@ enum rescue { RESCUE_NONE, RESCUE_WANTED, RESCUE_AND_CLOSE };
 void session_event(unsigned what, void *arg);
 void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint);
 bool session_inside_message(const struct session *session);      /* Of the server's, which its client has the start of. */
+void session_after_client(struct session *session);
+
+/* after_server.c */
 void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
 bool session_breaks_statement_mode(const struct session *session);      /* Of pool_mode = statement, and in a transaction. */
-void session_after_client(struct session *session);
-void session_ready_to_read(struct session *session);
 
 /* scope.c */
 void scope_begin(struct session *session, struct state *baseline);
@@ -71,6 +72,7 @@ void session_welcomes_free(struct pool *pool);
 /* from_client.c */
 bool session_feed(struct session *session, const char *bytes, size_t size);    /* False: closed. */
 bool session_resume(struct session *session);                   /* Goes on with what was held back. */
+void session_ready_to_read(struct session *session);            /* Or not: the sides must catch up first. */
 
 /* from_server.c */
 extern const struct backend_sink session_sink;
@@ -94,13 +96,6 @@ void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);
 bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);
 void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
-
-/* missing.c: of `settings`, the statements that could not be prepared on the backend. */
-void missing_note(struct session *session, const char *name, const char *body, size_t size);
-void missing_retried(struct session *session, const char *name);
-bool missing_error(struct session *session, const char *body, size_t size, struct buf *instead);    /* True: this instead. */
-void missing_add(const struct session *session, struct state_builder *now);
-void missing_forget_all(struct session *session);
 
 /* retry.c */
 void retry_begin(struct session *session, const char *bytes, size_t size);

@@ -4,6 +4,7 @@
  * belongs to a pair of states, and holds them, so that their addresses mean nothing else meanwhile. */
 #include "setup.h"
 
+#include "missing.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "session_internal.h"
