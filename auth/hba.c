@@ -7,6 +7,7 @@
 
 #include "files.h"
 #include "hba_rule.h"
+#include "ident.h"
 #include "pgweir/mem.h"
 
 enum { HBA_RULES_MAX = 10000, HBA_WHY_SIZE = 256 };
@@ -64,6 +65,16 @@ struct hba *hba_parse(const char *path, const char *text, size_t size, struct co
 	if (problems->count > before)
 		hba_free(&hba);
 	return hba;
+}
+
+void hba_check_maps(const struct hba *hba, const char *path, const struct ident *ident, struct config_problems *problems)
+{
+	for (size_t i = 0; i < hba->count; i++) {
+		const struct hba_verdict *verdict = &hba->rules[i].verdict;
+
+		if (verdict->map && !ident_has(ident, verdict->map))
+			files_problem(problems, path, verdict->line, "map \"%s\" is in no line of auth_ident_file", verdict->map);
+	}
 }
 
 /* --- Matching --- */

@@ -39,10 +39,14 @@ struct hba_client {
 };
 
 struct hba;
+struct ident;
 
 /* NULL after at least one problem. */
 struct hba *hba_parse(const char *path, const char *text, size_t size, struct config_problems *problems) MUST_USE;
 void hba_free(struct hba **hba);                        /* NULL is fine. */
+
+/* A problem for each line whose map `ident` does not have: such a line lets nobody in. `ident` may be NULL: no map is there. */
+void hba_check_maps(const struct hba *hba, const char *path, const struct ident *ident, struct config_problems *problems);
 
 /* False: no line fits. */
 bool hba_match(const struct hba *hba, const struct hba_client *client, struct hba_verdict *verdict) MUST_USE;

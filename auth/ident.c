@@ -150,6 +150,14 @@ static bool entry_allows(const struct ident_entry *entry, const char *system_nam
 		expanded_equals(entry, system_name, &parts[1], user);
 }
 
+bool ident_has(const struct ident *ident, const char *map)
+{
+	for (size_t i = 0; ident && i < ident->count; i++)
+		if (strcmp(ident->entries[i].map, map) == 0)
+			return true;
+	return false;
+}
+
 bool ident_allows(const struct ident *ident, const char *map, const char *system_name, const char *user)
 {
 	if (!ident)

@@ -14,6 +14,9 @@ struct ident;
 struct ident *ident_parse(const char *path, const char *text, size_t size, struct config_problems *problems) MUST_USE;
 void ident_free(struct ident **ident);                  /* NULL is fine. */
 
+/* Whether any line is of `map`. `ident` may be NULL: then none is. */
+bool ident_has(const struct ident *ident, const char *map) MUST_USE;
+
 /* May `system_name` log in as `user` by `map`? `ident` may be NULL: then by no map. */
 bool ident_allows(const struct ident *ident, const char *map, const char *system_name, const char *user) MUST_USE;
 

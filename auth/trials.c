@@ -1,8 +1,9 @@
 /* Failure story: a server refuses a password while it is being rotated, in any order of events: the server has changed
  * and the secret has not, the other way round, one host before another. What the secret's labels, a recent change or
  * connections that the same secret opened tell of is waited for, and a secret that cannot be read, ROTATION_US long at most
- * unless connections live; without any of that a short while. When many logins begin at once after a while without any, one goes ahead: the value
- * may not be what it was, and a server is to see one failed login, not a swarm of them. A login that holds the trial and ends in any way gives it back. */
+ * unless connections live; without any of that a short while. When many logins begin at once after a while without any, one
+ * goes ahead: the value may not be what it was, and a server is to see one failed login, not a swarm of them. A login that
+ * holds the trial and ends in any way gives it back. */
 #include "pgweir/trials.h"
 
 #include <pthread.h>

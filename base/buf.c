@@ -90,13 +90,20 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	int size = vsnprintf(NULL, 0, format, args);
+	buf_vprintf(buf, format, args);
 	va_end(args);
+}
+
+void buf_vprintf(struct buf *buf, const char *format, va_list args)
+{
+	va_list again;
+
+	va_copy(again, args);
+	int size = vsnprintf(NULL, 0, format, args);
 	CHECK(size >= 0);
 	char *at = buf_reserve(buf, (size_t)size + 1);
-	va_start(args, format);
-	vsnprintf(at, (size_t)size + 1, format, args);
-	va_end(args);
+	vsnprintf(at, (size_t)size + 1, format, again);
+	va_end(again);
 	buf->size += (size_t)size;
 }
 

@@ -71,16 +71,13 @@ void result_printf(struct result *result, const char *format, ...)
 	va_list args;
 
 	next_column(result, COLUMN_TEXT);
+	size_t length_at = rows->size;
+
+	buf_append_u32(rows, 0);
 	va_start(args, format);
-	int size = vsnprintf(NULL, 0, format, args);
+	buf_vprintf(rows, format, args);
 	va_end(args);
-	CHECK(size >= 0);
-	buf_append_u32(rows, (uint32_t)size);
-	char *at = buf_reserve(rows, (size_t)size + 1);
-	va_start(args, format);
-	vsnprintf(at, (size_t)size + 1, format, args);
-	va_end(args);
-	rows->size += (size_t)size;
+	wire_put_u32(rows->bytes + length_at, (uint32_t)(rows->size - length_at - 4));
 }
 
 void result_int(struct result *result, int64_t value)

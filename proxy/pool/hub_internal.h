@@ -1,4 +1,4 @@
-/* What the files of the hub share. */
+/* A hub: what the files of its worker's side share. The members' side is in hub_share.h. */
 #ifndef PGWEIR_HUB_INTERNAL_H
 #define PGWEIR_HUB_INTERNAL_H
 
@@ -22,40 +22,64 @@ void hub_table_answered(struct hub_table *table);
 /* The connection is gone, and with it what it listened to. */
 void hub_table_lost(struct hub_table *table);
 
-/* --- Letters --- */
+/* --- hub.c: who wants what --- */
 
-/* From a worker to the one with the listening connection: what it wants from now on. */
-struct hub_order {
-	struct loop_letter letter;
-	struct worker *to;
-	unsigned from;                  /* The worker that asks. */
-	struct config *config;          /* A reference; with the next five a pool_key. */
-	const struct config_database *database;
-	char *database_name, *user;
-	struct credentials *credentials;
-	struct buf wants, unwants;      /* Names, each with its NUL. */
-	int members;                    /* How many more there are. */
-	uint64_t token;                 /* 0: no answer is needed. */
-	char *encoding;
+enum hub_state {
+	HUB_CLOSED,
+	HUB_OPENING,
+	HUB_OPEN,
 };
-void hub_order_free(struct hub_order *order);
-void hub_take_order(struct loop_letter *letter);
 
-enum hub_mail_kind { HUB_MAIL_MESSAGES, HUB_MAIL_READY, HUB_MAIL_REFUSED, HUB_MAIL_INTERRUPTED };
-
-/* And back. */
-struct hub_mail {
-	struct loop_letter letter;
-	struct worker *to;
-	struct pool *pool;
-	enum hub_mail_kind kind;
+/* A worker's question whether all it has asked for is listened to. */
+struct hub_question {
+	struct list link;
+	struct worker *from;
 	uint64_t token;
-	struct buf messages;            /* NotificationResponses, whole. */
+	char *encoding;
+	bool asked;                     /* The statements for it are under way. */
 };
-void hub_mail_post(struct worker *to, struct pool *pool, enum hub_mail_kind kind, uint64_t token,
-	struct buf *messages);          /* Takes the messages; NULL: none. */
-void hub_take_mail(struct loop_letter *letter);
 
-void hub_share_free(struct hub_share **listening);
+struct hub {
+	struct list link;               /* In the worker. */
+	struct pool_share *share;
+	enum hub_state state;
+	struct backend *backend;
+	struct backend_sink sink;
+	struct hub_table table;
+	struct list questions;          /* Oldest first. */
+	bool asking;                    /* Statements are under way. */
+	bool broken;                    /* The server has refused one: close. */
+	bool interrupted;               /* Something was listened to when the last connection ended. */
+	struct list attempts;           /* At the connection: one, and those that are given up. */
+	uint64_t retry_at_us, unwanted_since_us;
+	uint64_t heard_us, asked_us;    /* When the server last said anything, and was last asked anything. */
+	unsigned member_count;
+	uint64_t members_on;            /* A bit for each worker that has ever had one. */
+	uint64_t notifications, interruptions;
+	struct buf outgoing[WORKERS_MAX];
+};
+
+/* Whatever is due. Not from within the backend's sink. */
+void hub_advance(struct hub *hub);
+/* All that the server has been asked for last is in force: whoever waits for it hears. */
+void hub_confirmed(struct hub *hub);
+
+/* --- hub_open.c --- */
+
+/* Unless it is too early, or there is no host. A failure is logged, and tried again later. */
+void hub_open(struct hub *hub);
+void hub_retry_later(struct hub *hub);
+/* What is being opened where the primary was: its machine may hang, and never say no. */
+void hub_open_give_up(struct hub *hub);
+void hub_open_forget(struct hub *hub);          /* At the end: nobody will answer any more. */
+
+/* --- hub_connection.c: while it is open --- */
+
+void hub_connection_start(struct hub *hub, struct backend *backend);    /* Takes the backend. */
+/* False: the connection is gone, and the caller closes it. */
+bool hub_connection_send(struct hub *hub, const struct buf *statements) MUST_USE;
+void hub_connection_close(struct hub *hub, enum close_reason reason);
+/* Why the connection should go, or CLOSE_REASON_COUNT. Its age is no reason: what comes meanwhile would be missed. */
+enum close_reason hub_connection_outdated(struct hub *hub) MUST_USE;
 
 #endif

@@ -2,10 +2,11 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "hub_share.h"
+#include "pgweir/functions.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
-#include "hub_internal.h"
-#include "pgweir/functions.h"
+#include "pool_internal.h"
 
 bool pool_share_blocked(const struct pool_share *share)
 {

@@ -37,7 +37,7 @@ unsigned session_scan_flags(const struct session *session, const char *text, siz
 }
 
 /* The server says how it reads texts when it is ready for the next one. */
-static COLD bool reading_is_unsure(const struct session *session)
+static bool reading_is_unsure(const struct session *session)
 {
 	const struct backend *backend = session->backend;
 
@@ -45,7 +45,7 @@ static COLD bool reading_is_unsure(const struct session *session)
 }
 
 /* Where strings end, were the settings others. */
-static bool may_be_read_otherwise(const char *text, size_t size)
+static COLD bool may_be_read_otherwise(const char *text, size_t size)
 {
 	return memchr(text, '\\', size) || has_ambiguous_bytes(text, size);
 }
@@ -55,7 +55,7 @@ uint32_t session_text_effects(const struct session *session, const char *text, s
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
 	size = strnlen(text, size);
-	if (session->reading_touched && reading_is_unsure(session) && may_be_read_otherwise(text, size))
+	if (reading_is_unsure(session) && may_be_read_otherwise(text, size))
 		return SCAN_UNKNOWN | text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
 	return text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
 }

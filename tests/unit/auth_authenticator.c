@@ -1,152 +1,8 @@
-#include "auth_fixture.h"
-
-#include <stdio.h>
-#include <unistd.h>
+/* The methods by which clients prove who they are, message by message. */
+#include "auth_login_fixture.h"
 
 #include "md5.h"
-#include "pgweir/authenticator.h"
-#include "pgweir/clock.h"
-#include "pgweir/log.h"
 #include "pgweir/mem.h"
-#include "scram.h"
-#include "throttle.h"
-
-#define USERLIST \
-	"\"plain_user\" \"pencil\"\n" \
-	"\"scram_user\" \"" SCRAM_VERIFIER_PENCIL "\"\n" \
-	"\"md5_user\" \"" MD5_OF_SECRET "\"\n"
-
-static const char binding_bytes[32] = "a hash of the certificate, 32 by";
-static struct config_database database = { .name = (char *)"app" };
-static struct sockaddr_storage address;
-
-static int set_up(void **state)
-{
-	(void)state;
-	fixture_config = (struct config){ .auth_type = AUTH_TYPE_SCRAM_SHA_256 };
-	fixture_load(USERLIST, NULL, NULL);
-	throttle_reset();
-	clock_fake(1000000);
-	address = fixture_address("192.0.2.1");
-	log_set_level(LOG_LEVEL_ERROR);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	auth_stop();
-	clock_fake(0);
-	assert_int_equal(fixture_references, 0);
-	return 0;
-}
-
-static void never_called(enum auth_step step, void *arg)
-{
-	(void)arg;
-	fail_msg("called back with %d", step);
-}
-
-static struct auth_request request_of(const char *user)
-{
-	return (struct auth_request){
-		.config = &fixture_config,
-		.database = &database,
-		.database_name = "app",
-		.user = user,
-		.address = &address,
-		.peer_uid = (uid_t)-1,
-	};
-}
-
-static struct authenticator *new_login(const struct auth_request *request)
-{
-	return authenticator_new(request, NULL, never_called, NULL);
-}
-
-static void assert_denied(struct authenticator *login, enum auth_step step, const char *sqlstate, const char *text)
-{
-	assert_int_equal(step, AUTH_DENIED);
-	assert_string_equal(authenticator_error(login)->sqlstate, sqlstate);
-	assert_string_equal(authenticator_error(login)->text, text);
-}
-
-static void assert_wrong_password(struct authenticator *login, enum auth_step step, const char *user)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "password authentication failed for user \"%s\"", user);
-	assert_denied(login, step, "28P01", text);
-}
-
-static enum auth_step answer_text(struct authenticator *login, const char *text)
-{
-	return authenticator_answer(login, text, strlen(text) + 1);
-}
-
-/* --- A client's SCRAM, played by our own client side --- */
-
-static enum auth_step send_first(struct authenticator *login, struct scram_client *client, bool plus)
-{
-	struct buf message = { 0 }, body = { 0 };
-
-	buf_append_cstring(&body, scram_client_first(client, plus, &message));
-	buf_append_u32(&body, (uint32_t)message.size);
-	buf_append(&body, message.bytes, message.size);
-	enum auth_step step = authenticator_answer(login, body.bytes, body.size);
-	buf_fini(&message);
-	buf_fini(&body);
-	return step;
-}
-
-static enum auth_step send_final(struct authenticator *login, struct scram_client *client)
-{
-	const struct buf *challenge = authenticator_body(login);
-	struct buf message = { 0 };
-	struct error error;
-
-	assert_int_equal(authenticator_code(login), 11);
-	assert_true(scram_client_final(client, challenge->bytes, challenge->size, &message, &error));
-	enum auth_step step = authenticator_answer(login, message.bytes, message.size);
-	buf_fini(&message);
-	return step;
-}
-
-/* From the first challenge to the verdict. */
-static enum auth_step play_scram(struct authenticator *login, const char *password, bool plus)
-{
-	struct scram_client client = { .password = password };
-	struct error error;
-
-	if (plus) {
-		memcpy(client.binding, binding_bytes, sizeof(binding_bytes));
-		client.binding_size = sizeof(binding_bytes);
-	}
-	assert_int_equal(authenticator_code(login), 10);
-	assert_int_equal(send_first(login, &client, plus), AUTH_CHALLENGE);
-	enum auth_step step = send_final(login, &client);
-	if (step == AUTH_GRANTED) {
-		const struct buf *final = authenticator_body(login);
-
-		assert_int_equal(authenticator_code(login), 12);
-		assert_true(scram_client_verify(&client, final->bytes, final->size, &error));
-	}
-	scram_client_fini(&client);
-	return step;
-}
-
-static enum auth_step log_in_by_scram(const char *user, const char *password)
-{
-	struct auth_request request = request_of(user);
-	struct authenticator *login = new_login(&request);
-
-	assert_int_equal(authenticator_start(login), AUTH_CHALLENGE);
-	enum auth_step step = play_scram(login, password, false);
-	if (step == AUTH_DENIED)
-		assert_wrong_password(login, step, user);
-	authenticator_free(&login);
-	return step;
-}
 
 /* --- trust --- */
 
@@ -219,7 +75,7 @@ static void plain_is_refused_without_tls(void **state)
 	assert_int_equal(authenticator_start(login), AUTH_CHALLENGE);
 	authenticator_free(&login);
 
-	address = fixture_address(NULL);
+	login_address = fixture_address(NULL);
 	request.tls = false;
 	login = new_login(&request);
 	assert_int_equal(authenticator_start(login), AUTH_CHALLENGE);
@@ -329,8 +185,8 @@ static void scram_with_binding_is_offered_and_taken_over_tls(void **state)
 
 	(void)state;
 	request.tls = true;
-	request.binding = binding_bytes;
-	request.binding_size = sizeof(binding_bytes);
+	request.binding = login_binding;
+	request.binding_size = sizeof(login_binding);
 	struct authenticator *login = new_login(&request);
 
 	assert_int_equal(authenticator_start(login), AUTH_CHALLENGE);
@@ -445,239 +301,23 @@ static void malformed_sasl_messages_are_protocol_violations(void **state)
 	}
 }
 
-/* --- cert --- */
-
-static enum auth_step log_in_by_cert(const char *user, const char *common_name, const char *error)
-{
-	struct auth_request request = request_of(user);
-
-	request.tls = true;
-	request.common_name = common_name;
-	struct authenticator *login = new_login(&request);
-	enum auth_step step = authenticator_start(login);
-	if (error)
-		assert_denied(login, step, "28000", error);
-	authenticator_free(&login);
-	return step;
-}
-
-static void a_certificate_speaks_for_its_name_and_for_those_of_the_map(void **state)
-{
-	(void)state;
-	fixture_config.auth_type = AUTH_TYPE_CERT;
-	assert_int_equal(log_in_by_cert("alice", "alice", NULL), AUTH_GRANTED);
-	log_in_by_cert("alice", NULL, "connection requires a valid client certificate");
-	log_in_by_cert("alice", "Alice", "certificate authentication failed for user \"alice\"");
-	fixture_load(USERLIST, NULL, "cert /^(.*)@example\\.com$ \\1\n");
-	assert_int_equal(log_in_by_cert("alice", "alice@example.com", NULL), AUTH_GRANTED);
-	assert_int_equal(log_in_by_cert("alice", "alice", NULL), AUTH_GRANTED);
-	log_in_by_cert("alice", "bob@example.com", "certificate authentication failed for user \"alice\"");
-}
-
-/* --- hba --- */
-
-static enum auth_step start_by_rules(const char *rules, const char *from, bool tls, const char *user, uint32_t code,
-	const char *error)
-{
-	fixture_config.auth_type = AUTH_TYPE_HBA;
-	fixture_load(USERLIST, rules, NULL);
-	address = fixture_address(from);
-
-	struct auth_request request = request_of(user);
-	request.tls = tls;
-	struct authenticator *login = new_login(&request);
-	enum auth_step step = authenticator_start(login);
-
-	if (error)
-		assert_denied(login, step, "28000", error);
-	else
-		assert_int_equal(authenticator_code(login), code);
-	authenticator_free(&login);
-	return step;
-}
-
-static void rules_choose_the_method(void **state)
-{
-	static const char rules[] =
-		"local   all all               trust\n"
-		"hostssl all all 10.0.0.0/8    password\n"
-		"host    all all 10.0.0.0/8    md5\n"
-		"host    all all 192.0.2.66/32 reject\n"
-		"host    app all 192.0.2.0/24  scram-sha-256\n";
-
-	(void)state;
-	assert_int_equal(start_by_rules(rules, NULL, false, "x", 0, NULL), AUTH_GRANTED);
-	assert_int_equal(start_by_rules(rules, "10.1.2.3", true, "x", 3, NULL), AUTH_CHALLENGE);
-	assert_int_equal(start_by_rules(rules, "10.1.2.3", false, "md5_user", 5, NULL), AUTH_CHALLENGE);
-	assert_int_equal(start_by_rules(rules, "192.0.2.1", false, "x", 10, NULL), AUTH_CHALLENGE);
-	assert_int_equal(start_by_rules(rules, "::ffff:192.0.2.1", false, "x", 10, NULL), AUTH_CHALLENGE);
-	start_by_rules(rules, "192.0.2.66", false, "x", 0,
-		"pg_hba.conf rejects connection for host \"192.0.2.66\", user \"x\", database \"app\", no encryption");
-	start_by_rules(rules, "::1", true, "x", 0,
-		"no pg_hba.conf entry for host \"::1\", user \"x\", database \"app\", SSL encryption");
-	start_by_rules("hostssl all all all trust\n", NULL, false, "x", 0,
-		"no pg_hba.conf entry for host \"[local]\", user \"x\", database \"app\", no encryption");
-}
-
-static void a_rule_may_ask_for_a_certificate_besides(void **state)
-{
-	(void)state;
-	start_by_rules("hostssl all all all trust clientcert=verify-ca\n", "192.0.2.1", true, "x", 0,
-		"connection requires a valid client certificate");
-}
-
-static void peer_asks_the_operating_system(void **state)
-{
-	struct auth_request request = request_of("root");
-
-	(void)state;
-	fixture_config.auth_type = AUTH_TYPE_HBA;
-	fixture_load(USERLIST, "local all mapped peer map=m\nlocal all all peer\n", "m root mapped\n");
-	address = fixture_address(NULL);
-	request.peer_uid = 0;
-	struct authenticator *same = new_login(&request);
-	assert_int_equal(authenticator_start(same), AUTH_GRANTED);
-
-	request.user = "other";
-	struct authenticator *other = new_login(&request);
-	assert_denied(other, authenticator_start(other), "28000", "peer authentication failed for user \"other\"");
-
-	request.user = "mapped";
-	struct authenticator *mapped = new_login(&request);
-	assert_int_equal(authenticator_start(mapped), AUTH_GRANTED);
-	authenticator_free(&same);
-	authenticator_free(&other);
-	authenticator_free(&mapped);
-}
-
-/* --- [user], the console, the throttle --- */
-
-static void a_user_section_wins_over_the_file(void **state)
-{
-	struct config_user users[] = {
-		{ .name = (char *)"plain_user", .password = (char *)"towards the server", .client_password = (char *)"eraser" },
-		{ .name = (char *)"section_user", .password = (char *)"ruler" },
-	};
-
-	(void)state;
-	fixture_config.users = users;
-	fixture_config.user_count = ARRAY_LEN(users);
-	assert_int_equal(log_in_by_scram("plain_user", "eraser"), AUTH_GRANTED);
-	assert_int_equal(log_in_by_scram("plain_user", "pencil"), AUTH_DENIED);
-	assert_int_equal(log_in_by_scram("plain_user", "towards the server"), AUTH_DENIED);
-	assert_int_equal(log_in_by_scram("section_user", "ruler"), AUTH_GRANTED);
-}
-
-static enum auth_step start_console(const char *user, uid_t uid, bool local)
-{
-	struct auth_request request = request_of(user);
-
-	address = fixture_address(local ? NULL : "127.0.0.1");
-	request.database = NULL;
-	request.database_name = "pgweir";
-	request.peer_uid = uid;
-	struct authenticator *login = new_login(&request);
-	enum auth_step step = authenticator_start(login);
-	authenticator_free(&login);
-	return step;
-}
-
-static void who_runs_as_we_do_may_use_the_console(void **state)
-{
-	(void)state;
-	assert_int_equal(start_console("pgweir", geteuid(), true), AUTH_GRANTED);
-	assert_int_equal(start_console("pgbouncer", geteuid(), true), AUTH_GRANTED);
-	assert_int_equal(start_console("pgweir", geteuid() + 1, true), AUTH_CHALLENGE);
-	assert_int_equal(start_console("pgweir", (uid_t)-1, true), AUTH_CHALLENGE);
-	assert_int_equal(start_console("pgweir", geteuid(), false), AUTH_CHALLENGE);
-	assert_int_equal(start_console("plain_user", geteuid(), true), AUTH_CHALLENGE);
-}
-
-static void too_many_failures_close_the_door_for_that_address_only(void **state)
-{
-	struct auth_request request = request_of("plain_user");
-
-	(void)state;
-	for (int i = 0; i < THROTTLE_BURST; i++)
-		assert_int_equal(log_in_by_scram("plain_user", "wrong"), AUTH_DENIED);
-	struct authenticator *login = new_login(&request);
-	assert_denied(login, authenticator_start(login), "28000", "too many failed logins from this address");
-	authenticator_free(&login);
-
-	address = fixture_address("192.0.2.2");
-	assert_int_equal(log_in_by_scram("plain_user", "pencil"), AUTH_GRANTED);
-	address = fixture_address("192.0.2.1");
-	clock_fake(1000000 + 1000000);
-	assert_int_equal(log_in_by_scram("plain_user", "pencil"), AUTH_GRANTED);
-}
-
-/* Many logins that began before the first one failed are not judged beyond the limit. */
-static void logins_side_by_side_do_not_get_around_the_limit(void **state)
-{
-	enum { LOGINS = THROTTLE_BURST + 5 };
-	struct auth_request request = request_of("plain_user");
-	struct authenticator *logins[LOGINS];
-
-	(void)state;
-	fixture_config.auth_type = AUTH_TYPE_PLAIN;
-	fixture_config.auth_plain_without_tls = true;
-	for (int i = 0; i < LOGINS; i++) {
-		logins[i] = new_login(&request);
-		assert_int_equal(authenticator_start(logins[i]), AUTH_CHALLENGE);
-	}
-	for (int i = 0; i < LOGINS; i++) {
-		assert_int_equal(answer_text(logins[i], "wrong"), AUTH_DENIED);
-		assert_string_equal(authenticator_error(logins[i])->sqlstate, i < THROTTLE_BURST ? "28P01" : "28000");
-		authenticator_free(&logins[i]);
-	}
-}
-
-/* --- Loading --- */
-
-static void a_bad_file_leaves_the_former_state_and_says_all_that_is_wrong(void **state)
-{
-	struct config_problems problems = { 0 };
-
-	(void)state;
-	fixture_config.auth_file = (char *)"no/such/file";
-	fixture_config.auth_hba_file = (char *)"no/such/rules";
-	assert_false(auth_configure(&fixture_config, &problems));
-	assert_int_equal(problems.count, 2);
-	assert_problem(problems, 0, "no/such/file: No such file or directory");
-	assert_problem(problems, 1, "no/such/rules: No such file or directory");
-	fixture_config.auth_file = fixture_config.auth_hba_file = NULL;
-	assert_int_equal(log_in_by_scram("plain_user", "pencil"), AUTH_GRANTED);
-	config_problems_fini(&problems);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(trust_asks_nothing_and_proves_nothing),
-		TEST(plain_compares_with_each_kind_of_secret),
-		TEST(plain_is_refused_without_tls),
-		TEST(a_password_message_is_one_text_with_its_end),
-		TEST(md5_compares_with_passwords_and_hashes),
-		TEST(under_md5_a_user_with_a_verifier_logs_in_by_scram),
-		TEST(an_unknown_user_is_asked_as_most_users_are),
-		TEST(scram_compares_with_passwords_and_verifiers),
-		TEST(an_md5_hash_cannot_serve_scram),
-		TEST(scram_with_binding_is_offered_and_taken_over_tls),
-		TEST(what_scram_proved_is_what_a_server_needs),
-		TEST(the_salt_of_a_user_is_stable_whether_it_exists_or_not),
-		TEST(a_client_may_have_itself_asked_before_its_first_message),
-		TEST(malformed_sasl_messages_are_protocol_violations),
-		TEST(a_certificate_speaks_for_its_name_and_for_those_of_the_map),
-		TEST(rules_choose_the_method),
-		TEST(a_rule_may_ask_for_a_certificate_besides),
-		TEST(peer_asks_the_operating_system),
-		TEST(a_user_section_wins_over_the_file),
-		TEST(who_runs_as_we_do_may_use_the_console),
-		TEST(too_many_failures_close_the_door_for_that_address_only),
-		TEST(logins_side_by_side_do_not_get_around_the_limit),
-		TEST(a_bad_file_leaves_the_former_state_and_says_all_that_is_wrong),
+		LOGIN_TEST(trust_asks_nothing_and_proves_nothing),
+		LOGIN_TEST(plain_compares_with_each_kind_of_secret),
+		LOGIN_TEST(plain_is_refused_without_tls),
+		LOGIN_TEST(a_password_message_is_one_text_with_its_end),
+		LOGIN_TEST(md5_compares_with_passwords_and_hashes),
+		LOGIN_TEST(under_md5_a_user_with_a_verifier_logs_in_by_scram),
+		LOGIN_TEST(an_unknown_user_is_asked_as_most_users_are),
+		LOGIN_TEST(scram_compares_with_passwords_and_verifiers),
+		LOGIN_TEST(an_md5_hash_cannot_serve_scram),
+		LOGIN_TEST(scram_with_binding_is_offered_and_taken_over_tls),
+		LOGIN_TEST(what_scram_proved_is_what_a_server_needs),
+		LOGIN_TEST(the_salt_of_a_user_is_stable_whether_it_exists_or_not),
+		LOGIN_TEST(a_client_may_have_itself_asked_before_its_first_message),
+		LOGIN_TEST(malformed_sasl_messages_are_protocol_violations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
-/* auth_file and auth_ident_file. */
+/* auth_file and auth_ident_file, and the rules that name their maps. */
 #include "auth_fixture.h"
 
+#include "auth_state.h"
 #include "ident.h"
 #include "pgweir/check.h"
 #include "stored_secret.h"
@@ -118,6 +119,47 @@ static void every_bad_line_of_a_map_is_named(void **state)
 	config_problems_fini(&problems);
 }
 
+static void assert_said(const struct config_problems *problems, size_t index, const char *expected)
+{
+	assert_true(index < problems->count);
+	assert_non_null(strstr(problems->texts[index], expected));
+}
+
+/* A line with it lets nobody in, and who is shut out is told only that authentication failed. */
+static void a_rule_whose_map_is_nowhere_is_named(void **state)
+{
+	static const char rules[] = "local all all peer map=m\nlocal all all peer\nhostssl all all all cert map=M\n"
+		"local all all peer map=n\n";
+	struct config_problems problems = { 0 };
+
+	(void)state;
+	assert_false(fixture_try(NULL, rules, "m root app\nother n n\n", &problems));
+	assert_int_equal(problems.count, 2);
+	assert_said(&problems, 0, ":3: map \"M\" is in no line of auth_ident_file");
+	assert_said(&problems, 1, ":4: map \"n\" is in no line of auth_ident_file");
+	config_problems_fini(&problems);
+
+	assert_false(fixture_try(NULL, rules, NULL, &problems));
+	assert_int_equal(problems.count, 3);
+	assert_said(&problems, 0, ":1: map \"m\" is in no line of auth_ident_file");
+	config_problems_fini(&problems);
+
+	fixture_load(NULL, rules, "m root app\nM root app\nn root app\n");
+	auth_state_forget();
+}
+
+/* The maps of a file with a fault in it are not known. */
+static void a_fault_in_the_maps_is_not_told_twice(void **state)
+{
+	struct config_problems problems = { 0 };
+
+	(void)state;
+	assert_false(fixture_try(NULL, "local all all peer map=m\n", "m root\n", &problems));
+	assert_int_equal(problems.count, 1);
+	assert_said(&problems, 0, ":1: expected three fields");
+	config_problems_fini(&problems);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +168,8 @@ int main(void)
 		cmocka_unit_test(secrets_are_what_they_look_like),
 		cmocka_unit_test(a_map_names_who_may_be_whom),
 		cmocka_unit_test(every_bad_line_of_a_map_is_named),
+		cmocka_unit_test(a_rule_whose_map_is_nowhere_is_named),
+		cmocka_unit_test(a_fault_in_the_maps_is_not_told_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,20 +83,28 @@ static void close_file(char **path, int fd)
 	*path = NULL;
 }
 
-void fixture_load(const char *auth_file, const char *hba_file, const char *ident_file)
+bool fixture_try(const char *auth_file, const char *hba_file, const char *ident_file, struct config_problems *problems)
 {
-	struct config_problems problems = { 0 };
 	int fds[3];
 
 	fixture_config.auth_file = open_file(auth_file, &fds[0]);
 	fixture_config.auth_hba_file = open_file(hba_file, &fds[1]);
 	fixture_config.auth_ident_file = open_file(ident_file, &fds[2]);
-	if (!auth_configure(&fixture_config, &problems))
-		fail_msg("%s", problems.texts[0]);
-	config_problems_fini(&problems);
+	bool good = auth_configure(&fixture_config, problems);
+
 	close_file(&fixture_config.auth_file, fds[0]);
 	close_file(&fixture_config.auth_hba_file, fds[1]);
 	close_file(&fixture_config.auth_ident_file, fds[2]);
+	return good;
+}
+
+void fixture_load(const char *auth_file, const char *hba_file, const char *ident_file)
+{
+	struct config_problems problems = { 0 };
+
+	if (!fixture_try(auth_file, hba_file, ident_file, &problems))
+		fail_msg("%s", problems.texts[0]);
+	config_problems_fini(&problems);
 }
 
 struct sockaddr_storage fixture_address(const char *text)

@@ -24,7 +24,9 @@ extern int fixture_references;          /* Of fixture_config, beyond the tests' 
 /* Of IPv4 or IPv6; NULL: of a socket in the file system. */
 struct sockaddr_storage fixture_address(const char *text);
 
-/* auth_configure() with files that hold these texts; NULL: no such file is set. */
+/* auth_configure() with files that hold these texts; NULL: no such file is set. The files' names are the system's. */
+bool fixture_try(const char *auth_file, const char *hba_file, const char *ident_file, struct config_problems *problems);
+/* The same where there must be no problem. */
 void fixture_load(const char *auth_file, const char *hba_file, const char *ident_file);
 
 #define assert_problem(problems, index, expected) assert_string_equal((problems).texts[index], expected)

@@ -1,16 +1,9 @@
 /* A connection keeps what the kernel does not take, and sends it in order, without a copy of what was handed over. */
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "pgweir/conn.h"
+#include "conn_pair.h"
 #include "pgweir/mem.h"
 
 enum { LARGE = 4 << 20 };
@@ -22,12 +15,8 @@ static size_t received_size;
 
 static int start(void **unused)
 {
-	int pair[2];
-
 	(void)unused;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	conn_init(&conn, pair[0]);
-	peer = pair[1];
+	peer = conn_pair_open(&conn);
 	received = mem_alloc(2 * LARGE);
 	received_size = 0;
 	return 0;

@@ -1,15 +1,9 @@
 /* What goes out with one send: in order, as few pieces as possible, and nothing after a failure. */
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "conn_pair.h"
 #include "outbox.h"
 #include "pgweir/mem.h"
 
@@ -20,12 +14,8 @@ static char received[OUTBOX_SCRATCH * 4];
 
 static int start(void **unused)
 {
-	int pair[2];
-
 	(void)unused;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	conn_init(&conn, pair[0]);
-	peer = pair[1];
+	peer = conn_pair_open(&conn);
 	outbox = NEW(struct outbox);
 	outbox_begin(outbox, &conn);
 	return 0;
@@ -205,11 +195,7 @@ static void a_failure_is_forgotten_with_the_next_connection(void **unused)
 	assert_false(outbox_end(outbox));
 	conn_close(&conn);
 
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	conn_init(&conn, pair[0]);
-	peer = pair[1];
+	peer = conn_pair_open(&conn);
 	outbox_begin(outbox, &conn);
 	assert_true(outbox_end(outbox));
 	assert_int_equal(receive(), 0);

@@ -2,6 +2,7 @@
 #ifndef PGWEIR_BUF_H
 #define PGWEIR_BUF_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ void buf_append_char(struct buf *buf, char c);
 void buf_append_u16(struct buf *buf, uint16_t value);          /* Network byte order. */
 void buf_append_u32(struct buf *buf, uint32_t value);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+void buf_vprintf(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
 void buf_drop_front(struct buf *buf, size_t size);
 char *buf_take_text(struct buf *buf) MUST_USE;     /* NUL-terminated, now the caller's; the buf is empty after. */
 
