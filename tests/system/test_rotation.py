@@ -15,7 +15,7 @@ from harness.memory import findable, places_of
 from harness.plugin import tls_settings
 from harness.postgres import PASSWORDS
 from harness.process import wait_until
-from harness.rotation import Load, Mount, Rotation, assert_says_nothing, console, has_version, secret_row
+from harness.rotation import Load, Mount, Rotation, assert_says_nothing, console, has_version, secret_row, temporary_role
 
 pytestmark = pytest.mark.ours
 
@@ -230,3 +230,29 @@ def test_a_server_that_hangs_in_a_login_has_a_retired_password_remembered_for_no
         assert places_of(proxy.process, mount.values[-1:])
         wait_until(lambda: not places_of(proxy.process, mount.values[:-2]), 10, "what was retired is forgotten", 0.2)
         assert begun.acquire(timeout=60)
+
+
+LOCKED = "SELECT usename, passwd FROM pg_shadow, pg_advisory_xact_lock_shared(20) WHERE usename = $1"
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("busy", [False, True])
+def test_auth_querys_connection_has_no_retired_password_remembered(start_pgweir, cluster, mount, busy):
+    """Though nobody has it asked again, and though it was in the middle of a question when the password was retired."""
+    with temporary_role(cluster.primary, "rotated", mount.values[0]), cluster.primary.connect("app") as lock:
+        cluster.primary.sql("ALTER ROLE rotated SUPERUSER")
+        proxy = start_pgweir({
+            "pgweir": {"auth_user": "rotated", "auth_query": LOCKED}, "user rotated": {"secret": "rotated"},
+            "secret rotated": {"provider": "file", "path": mount.folder}}, users={"admin": PASSWORDS["admin"]})
+        assert proxy.raw("app", "other").value("SELECT 1") == "1"
+        if busy:
+            lock.execute("SELECT pg_advisory_lock(20)")
+            client = raw.Client(proxy.host, proxy.port)
+            client.send(raw.startup({"user": "other", "database": "app"}))
+            wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), 10, "it asks")
+        mount.replace(proxy)
+        if busy:
+            lock.execute("SELECT pg_advisory_unlock(20)")
+            client.close()
+        assert places_of(proxy.process, mount.values[-1:])
+        wait_until(lambda: not places_of(proxy.process, mount.values[:-2]), 5, "what was retired is forgotten", 0.2)
