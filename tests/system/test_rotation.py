@@ -256,3 +256,20 @@ def test_auth_querys_connection_has_no_retired_password_remembered(start_pgweir,
             client.close()
         assert places_of(proxy.process, mount.values[-1:])
         wait_until(lambda: not places_of(proxy.process, mount.values[:-2]), 5, "what was retired is forgotten", 0.2)
+
+
+@pytest.mark.memory
+def test_what_a_secret_said_is_not_remembered_once_its_section_is_gone(start_pgweir, cluster, mount):
+    """The pool is there for as long as its clients are: it serves them as the database was."""
+    with temporary_role(cluster.primary, "rotated", mount.values[0]):
+        proxy = start_pgweir({
+            "pgweir": {"pool_mode": "transaction"}, "database app": {}, "database old": {"dbname": "app"},
+            "user rotated": {"secret": "rotated"}, "secret rotated": {"provider": "file", "path": mount.folder}})
+        client = proxy.raw("old", "rotated", password=mount.values[0])
+        assert client.value("SELECT current_user") == "rotated"
+        assert places_of(proxy.process, mount.values[:1])
+        for section in ("database old", "user rotated", "secret rotated"):
+            del proxy.sections[section]
+        proxy.reload()
+        wait_until(lambda: not places_of(proxy.process, mount.values[:1]), 5, "it is forgotten", 0.2)
+        assert client.value("SELECT current_user") == "rotated"
