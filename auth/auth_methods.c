@@ -182,32 +182,30 @@ static bool verify_md5(struct authenticator *authenticator)
 
 /* --- scram-sha-256 --- */
 
+static void choose_salt(struct authenticator *authenticator)
+{
+	struct scram_verifier verifier;
+
+	if (scram_verifier_parse(authenticator->secrets.texts[0], &verifier))
+		authenticator->salt = verifier.salt;
+	else
+		auth_state_salt(authenticator->user, &authenticator->salt);
+}
+
 static enum auth_step start_scram(struct authenticator *authenticator)
 {
 	if (stored_secret_kind(authenticator->secrets.texts[0]) == STORED_MD5)
 		authenticator_doom(authenticator, STORED_SCRAM, authenticator->doomed ? authenticator->detail :
 			"the stored secret is an md5 hash, which cannot serve scram-sha-256");
+	choose_salt(authenticator);
 	scram_server_mechanisms(&authenticator->scram, &authenticator->body);
 	return authenticator_challenge(authenticator, AUTH_CODE_SASL);
 }
 
-static void choose_salt(const struct authenticator *authenticator, struct scram_salt *salt)
-{
-	struct scram_verifier verifier;
-
-	if (scram_verifier_parse(authenticator->secrets.texts[0], &verifier))
-		*salt = verifier.salt;
-	else
-		auth_state_salt(authenticator->user, salt);
-}
-
 static enum auth_step begin_exchange(struct authenticator *authenticator, const char *message, size_t size)
 {
-	struct scram_salt salt;
-
-	choose_salt(authenticator, &salt);
-	if (!scram_server_first(&authenticator->scram, authenticator->mechanism, message, size, &salt, &authenticator->body,
-		&authenticator->error))
+	if (!scram_server_first(&authenticator->scram, authenticator->mechanism, message, size, &authenticator->salt,
+		&authenticator->body, &authenticator->error))
 		return refuse(authenticator, NULL);
 	authenticator->scram_begun = true;
 	return authenticator_challenge(authenticator, AUTH_CODE_SASL_CONTINUE);

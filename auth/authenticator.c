@@ -1,6 +1,7 @@
 /* Failure story: every login ends in exactly one of GRANTED and DENIED. What a client gets wrong is DENIED with
  * PostgreSQL's own words; unknown user, wrong password and unusable secret look the same from outside and differ only
- * in the log. An owner that goes away while auth_query is under way cancels it; the answer then finds nobody. */
+ * in the log. An owner that goes away while auth_query is under way cancels it; the answer then finds nobody. A client
+ * may take its time to answer, and a value of a [secret] be retired meanwhile: nothing of it is kept here until then. */
 #include "pgweir/authenticator.h"
 
 #include <netinet/in.h>
@@ -164,7 +165,11 @@ static enum auth_step begin_method(struct authenticator *authenticator)
 
 	if (authenticator->method->needs_secrets && !authenticator->secrets.count)
 		authenticator_doom(authenticator, usual, "there is no such user, or it has no password");
-	return authenticator->method->start(authenticator);
+	enum auth_step step = authenticator->method->start(authenticator);
+
+	if (authenticator->secrets.secret)
+		client_secrets_forget_texts(&authenticator->secrets);
+	return step;
 }
 
 static void take_secrets(struct authenticator *authenticator, const struct lookup_answer *answer)
@@ -215,16 +220,22 @@ static enum auth_step judge_anew(struct authenticator *authenticator)
 
 /* --- A secret that may say something else by now --- */
 
+static void find_again(struct authenticator *authenticator)
+{
+	struct client_secrets now = { 0 };
+
+	if (!client_secrets_find(&now, authenticator->state, authenticator->config, authenticator->user))
+		return;
+	client_secrets_fini(&authenticator->secrets);
+	authenticator->secrets = now;
+}
+
 static void have_reread(void *arg)
 {
 	struct authenticator *authenticator = arg;
-	struct client_secrets now = { 0 };
 
 	authenticator->reread = NULL;
-	if (client_secrets_find(&now, authenticator->state, authenticator->config, authenticator->user)) {
-		client_secrets_fini(&authenticator->secrets);
-		authenticator->secrets = now;
-	}
+	find_again(authenticator);
 	authenticator->callback(judge_anew(authenticator), authenticator->arg);
 }
 
@@ -232,6 +243,7 @@ static void have_reread(void *arg)
 static enum auth_step reread(struct authenticator *authenticator)
 {
 	authenticator->phase = PHASE_REREAD;
+	client_secrets_forget_texts(&authenticator->secrets);
 	authenticator->reread = renewal_start(authenticator->secrets.secret, authenticator->loop, have_reread, authenticator);
 	return authenticator->reread ? AUTH_WAITING : deny_password(authenticator);
 }
@@ -241,6 +253,8 @@ enum auth_step authenticator_judge(struct authenticator *authenticator)
 {
 	if (!throttle_allows(&authenticator->address))
 		return deny_throttled(authenticator);
+	if (authenticator->secrets.secret)
+		find_again(authenticator);
 	if (verify(authenticator))
 		return grant_proved(authenticator);
 	if (authenticator->secrets_cached)

@@ -58,7 +58,7 @@ struct authenticator {
 	struct reread *reread;
 
 	const struct auth_method *method;
-	struct client_secrets secrets;
+	struct client_secrets secrets;  /* Those of a [secret] only while an answer is judged. */
 	bool secrets_cached;            /* From auth_query's cache. */
 	bool doomed;                    /* The secret is made up: nothing fits. */
 	size_t matched;                 /* Which of `secrets` the answer fitted. */
@@ -67,6 +67,7 @@ struct authenticator {
 	char *answer;                   /* The password, or the hash of it, that the client sent. */
 	unsigned char md5_salt[MD5_SALT_SIZE];
 	char *mechanism;                /* Of SASL, as the client chose it. */
+	struct scram_salt salt;         /* Of SCRAM: what the client is told. */
 	bool scram_begun;
 	struct scram_server scram;
 

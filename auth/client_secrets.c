@@ -5,10 +5,15 @@
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
 
+void client_secrets_forget_texts(struct client_secrets *secrets)
+{
+	while (secrets->count)
+		mem_secret_free(secrets->texts[--secrets->count]);
+}
+
 void client_secrets_fini(struct client_secrets *secrets)
 {
-	for (size_t i = 0; i < secrets->count; i++)
-		mem_secret_free(secrets->texts[i]);
+	client_secrets_forget_texts(secrets);
 	*secrets = (struct client_secrets){ 0 };
 }
 

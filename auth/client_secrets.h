@@ -26,6 +26,7 @@ struct client_secrets {
 struct auth_state;
 
 void client_secrets_fini(struct client_secrets *secrets);
+void client_secrets_forget_texts(struct client_secrets *secrets);      /* Where they come from is kept. Wipes. */
 void client_secrets_add(struct client_secrets *secrets, const char *text);    /* Copied; NULL and what exceeds the limit are not. */
 /* Of [user], else auth_file. False: there are none, and auth_query may know. */
 bool client_secrets_find(struct client_secrets *secrets, const struct auth_state *state, const struct config *config,

@@ -16,7 +16,7 @@
 #include "pgweir/pgclient.h"
 #include "pgweir/secret_login.h"
 
-enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 5000, FAILURE_HOLDS_MS = 1000, TRIES_MAX = 2, SECRET_MAX = 8192 };
+enum { CONNECT_TIMEOUT_MS = 5000, QUERY_TIMEOUT_MS = 5000, FAILURE_HOLDS_MS = 1000, BUSY_MS = 1000, TRIES_MAX = 2, SECRET_MAX = 8192 };
 
 /* An expired password lets nobody in, as on the server. */
 static const char default_query[] = "SELECT usename, CASE WHEN valuntil IS NULL OR valuntil > now() THEN passwd END "
@@ -46,6 +46,7 @@ struct lookup_source {
 	struct error failure;           /* Of the last round of hosts. */
 	uint64_t failed_until_ms;
 	struct loop_timer timer;        /* Answers all questions with `failure`. */
+	struct loop_timer busy;         /* Until it is seen again whether the password is retired. */
 };
 
 static void answer(struct question *question, enum lookup_outcome outcome, const char *secret, const struct error *error)
@@ -232,6 +233,21 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 		connect_from_first(source);
 }
 
+/* libpq remembers the password for as long as the connection lives. */
+static void forget_what_is_retired(void *arg)
+{
+	struct lookup_source *source = arg;
+
+	if (source->state == SOURCE_CLOSED || !secret_login_is_retired(source->login))
+		return;
+	if (source->state == SOURCE_CONNECTING || !list_empty(&source->questions)) {
+		loop_timer_start(&source->busy, BUSY_MS);
+		return;
+	}
+	source->state = SOURCE_CLOSED;
+	pgclient_free(&source->client);
+}
+
 /* --- For the cache --- */
 
 struct lookup_source *lookup_source_new(struct loop *control, struct config *config,
@@ -246,6 +262,7 @@ struct lookup_source *lookup_source_new(struct loop *control, struct config *con
 	list_init(&source->questions);
 	source->login = secret_login_new(control, connect_with, source);
 	loop_timer_init(&source->timer, control, fail_all, source);
+	loop_timer_init(&source->busy, control, forget_what_is_retired, source);
 	return source;
 }
 
@@ -259,6 +276,7 @@ void lookup_source_free(struct lookup_source **source)
 	pgclient_free(&gone->client);
 	secret_login_free(&gone->login);
 	loop_timer_stop(&gone->timer);
+	loop_timer_stop(&gone->busy);
 	LIST_FOREACH(at, following, &gone->questions) {
 		struct question *question = LIST_MEMBER(at, struct question, link);
 
@@ -272,10 +290,7 @@ void lookup_source_free(struct lookup_source **source)
 
 void lookup_source_secrets_changed(struct lookup_source *source)
 {
-	if (source->state != SOURCE_OPEN || !list_empty(&source->questions) || !secret_login_is_retired(source->login))
-		return;
-	source->state = SOURCE_CLOSED;
-	pgclient_free(&source->client);
+	forget_what_is_retired(source);
 }
 
 void lookup_source_ask(struct lookup_source *source, const char *user, lookup_source_cb *callback, void *arg)

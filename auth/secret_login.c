@@ -1,6 +1,6 @@
 /* Failure story: as with logins of clients' connections (trials.h), another value is tried by one login at a time per host, and
  * who comes while it is under way looks again a little later. A token that is refused is made anew once. Whatever ends a
- * login, the turn is given back. */
+ * login, the turn is given back. Connections live for long: of a value nothing is kept here but which one it was. */
 #include "pgweir/secret_login.h"
 
 #include "pgweir/mem.h"
@@ -51,6 +51,16 @@ static void give_up(struct secret_login *login, const struct error *error)
 	login->callback(NULL, &reason, login->arg);
 }
 
+/* The owner takes what it needs. */
+static void hand_over(struct secret_login *login)
+{
+	struct credentials *chosen = login->chosen;
+
+	login->chosen = credentials_without_values(chosen);
+	login->callback(chosen, NULL, login->arg);
+	credentials_unref(&chosen);
+}
+
 /* --- Values --- */
 
 /* False: the host has refused all of them. Without a value there is nothing to choose; the server says what it thinks of that. */
@@ -87,7 +97,7 @@ static void take_turn(void *arg)
 		return;
 	}
 	login->in_trial |= turn == TRIALS_BEGUN;
-	login->callback(login->chosen, NULL, login->arg);
+	hand_over(login);
 }
 
 static void have_reread(void *arg)
@@ -139,7 +149,7 @@ static void got_token(const char *token, const struct error *error, void *arg)
 	}
 	credentials_unref(&login->chosen);
 	login->chosen = credentials_with_token(login->wanted, token);
-	login->callback(login->chosen, NULL, login->arg);
+	hand_over(login);
 }
 
 /* False: nobody makes them. */
@@ -167,20 +177,19 @@ void secret_login_begin(struct secret_login *login, struct credentials *wanted, 
 	credentials_unref(&login->wanted);
 	credentials_unref(&login->chosen);
 	mem_free(login->host);
-	login->wanted = wanted;
+	login->wanted = credentials_without_values(wanted);
 	login->host = mem_strdup(host);
 	login->port = port;
 	login->refused_count = 0;
 	login->has_reread = login->has_token_anew = false;
 	login->trials = wanted->secret && !wanted->on_demand ? trials_get(wanted, host, port) : NULL;
+	login->chosen = wanted;
 	if (wanted->on_demand && ask_token(login, false))
 		return;
-	if (login->trials && choose(login)) {
+	if (login->trials && choose(login))
 		take_turn(login);
-		return;
-	}
-	login->chosen = credentials_ref(wanted);
-	login->callback(login->chosen, NULL, login->arg);
+	else
+		hand_over(login);
 }
 
 void secret_login_worked(struct secret_login *login)

@@ -133,11 +133,12 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 	pool_replicas_outdated(share);
 }
 
+/* Logins look up by themselves what a secret says; what it has said is not kept here. */
 static void use_credentials(struct pool_share *share, struct credentials *credentials)
 {
 	struct credentials *old = share->credentials;
 
-	share->credentials = credentials_ref(credentials);
+	share->credentials = credentials->secret ? credentials_without_values(credentials) : credentials_ref(credentials);
 	/* It was the old ones that the server refused. */
 	if (old && share->password_refused && old->fingerprint != credentials->fingerprint) {
 		share->refused = share->password_refused = false;
@@ -225,7 +226,9 @@ static void take_credentials(struct pool_share *share, const struct pool_key *ke
 		&& credentials->secret_serial < share->credentials->secret_serial;
 
 	/* Of the clients of a forced user perhaps only one has brought what the server wants to know. */
-	if (!stale && credentials->fingerprint != share->credentials->fingerprint && credentials_can_prove(credentials))
+	bool useful = credentials_can_prove(credentials) || (credentials->secret && !credentials->missing);
+
+	if (!stale && useful && credentials->fingerprint != share->credentials->fingerprint)
 		use_credentials(share, credentials);
 	credentials_unref(&credentials);
 }

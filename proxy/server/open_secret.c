@@ -81,6 +81,14 @@ static void nothing_left(struct attempt *attempt)
 		attempt->reread = reread_start(attempt->target->credentials->secret, attempt->work.loop, read_again, attempt);
 		return;
 	}
+	if (!attempt->refused_count) {
+		struct error error;
+
+		error_set(&error, "28000", "there is no password to log in with: secret \"%s\" has no value any more",
+			attempt->target->credentials->secret);
+		attempt_auth_failed(attempt, &error);
+		return;
+	}
 	trials_exhausted(attempt->trials, &attempt->reply->opened.error);
 	attempt_end(attempt);
 }

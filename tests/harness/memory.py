@@ -1,4 +1,7 @@
-"""What a core of a process would hold: all that it has in memory, searched while it stands still. And what one does hold."""
+"""What a core of a process would hold: all that it has in memory, searched while it stands still. And what one does hold.
+
+What is looked for is made by findable(): hundreds of texts are found in one pass, so that the process does not stand still for
+so long that this alone has logins last."""
 import contextlib
 import os
 import shutil
@@ -9,6 +12,17 @@ from .process import run
 
 CHUNK = 4 << 20
 HEAD = 16                       # An allocator writes over so much of what is freed; what follows tells as much.
+MARK = "-wEiR-"                 # In each text, behind that.
+
+
+def findable(size: int = 12) -> str:
+    """A password, with so many random bytes in it beside the head."""
+    return f"p-{os.urandom(HEAD // 2).hex()}{MARK}{os.urandom(size).hex()}"
+
+
+def needles_of(texts) -> list[bytes]:
+    assert all(MARK in text[HEAD:] for text in texts), "not made to be found"
+    return [text.encode()[HEAD:] for text in texts]
 
 
 @contextlib.contextmanager
@@ -32,16 +46,18 @@ def readable(pid: int):
 
 
 def found_in(piece: bytes, needles: list[bytes]):
-    for needle in needles:
-        at = piece.find(needle)
-        while at >= 0:
-            yield at, needle
-            at = piece.find(needle, at + 1)
+    at = piece.find(MARK.encode())
+    while at >= 0:
+        for needle in needles:
+            begin = at - needle.find(MARK.encode())
+            if begin >= 0 and piece.startswith(needle, begin):
+                yield begin, needle
+        at = piece.find(MARK.encode(), at + 1)
 
 
 def places_of(process, texts) -> list[str]:
     """Where in the memory of this process the end of one of the texts is, with what stands around it."""
-    needles, found = [text.encode()[HEAD:] for text in texts], []
+    needles, found = needles_of(texts), []
     overlap = max(map(len, needles)) - 1
     with stopped(process), open(f"/proc/{process.pid}/mem", "rb", buffering=0) as memory:
         for begin, size, name in readable(process.pid):
@@ -54,7 +70,7 @@ def places_of(process, texts) -> list[str]:
 
 def places_in_core(process, texts) -> list[str]:
     """The same in a core that gdb writes of the process, which goes on then."""
-    needles, found, offset = [text.encode()[HEAD:] for text in texts], [], 0
+    needles, found, offset = needles_of(texts), [], 0
     overlap = max(map(len, needles), default=1) - 1
     with tempfile.TemporaryDirectory() as folder:
         run(["gcore", "-o", f"{folder}/core", str(process.pid)], timeout_s=300)

@@ -1,13 +1,14 @@
 """What tests of secrets share: mounts and files that hold them, roles that are rotated, and clients at work meanwhile."""
 import contextlib
+import functools
 import itertools
 import json
-import os
 import pathlib
 import threading
 
 import psycopg
 
+from .memory import findable
 from .process import wait_until
 
 
@@ -106,7 +107,7 @@ class Rotation:
 
     def think_up(self) -> None:
         """Of another length than the last ones, so that it does not take the place that they have had in somebody's memory."""
-        self.passwords.append(f"p-{os.urandom(12 + len(self.passwords) % 6 * 8).hex()}")
+        self.passwords.append(findable(4 + len(self.passwords) % 6 * 8))
 
     @property
     def current(self) -> str:
@@ -139,8 +140,10 @@ class Load:
     def __init__(self, proxy, user: str, password, stay: int = 2, come: int = 1, dbname: str = "app", query_s: float = 0.005):
         self.dbname, self.query_s = dbname, query_s
         self.proxy, self.user, self.password = proxy, user, password
-        self.ended, self.failures, self.queries, self.logins = False, [], itertools.count(), 0
-        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in [self.stay] * stay + [self.come_and_go] * come]
+        self.ended, self.failures, self.queries = False, [], itertools.count()
+        self.rounds = [0] * come        # Of each that comes and goes.
+        works = [self.stay] * stay + [functools.partial(self.come_and_go, number) for number in range(come)]
+        self.threads = [threading.Thread(target=self.run, args=(work,)) for work in works]
 
     def __enter__(self):
         for thread in self.threads:
@@ -181,11 +184,21 @@ class Load:
             while not self.ended:
                 self.ask(connection)
 
-    def come_and_go(self) -> None:
+    def come_and_go(self, number: int) -> None:
         while not self.ended:
             with contextlib.closing(self.connect()) as connection:
                 self.ask(connection)
-            self.logins += 1
+            self.rounds[number] += 1
+
+    @property
+    def logins(self) -> int:
+        return sum(self.rounds)
+
+    def settle(self) -> None:
+        """Until each login that is under way has come to its end."""
+        before = list(self.rounds)
+        wait_until(lambda: self.failures or all(now > then for now, then in zip(self.rounds, before)), 40, "logins end", 0.05)
+        assert not self.failures, self.failures[:3]
 
     def opened(self) -> int:
         """Server connections of the database so far, as the log tells with log_level = debug."""

@@ -29,6 +29,7 @@ WINDOW_S = float(os.environ.get("SOAK_WINDOW_S", "10"))
 POOL = 20
 RATE = 20                       # New server connections a second, at least.
 CREEP_KIB = 4 * 1024
+CONNECT_TIMEOUT_S = 15          # The default of server_connect_timeout.
 ID = "prod/rotating"
 
 # Name: users, rotations, and what the service does; "blind": from before the first step on, so that nobody learns of the password
@@ -152,11 +153,13 @@ def case(cluster: Cluster, name: str) -> None:
 
 
 def is_forgotten(clients: Load, search) -> bool:
-    """A login that is under way knows what was good when it began: between two searches several come to their end."""
-    for _ in range(10):
-        clients.more(6)
+    """A login to a server that is under way may have begun with what was good then: it has CONNECT_TIMEOUT_S, in which no
+    password is rotated here. Clients' logins end between two searches; they keep none anyway."""
+    for _ in range(CONNECT_TIMEOUT_S + 5):
         if not search():
             return True
+        time.sleep(1)
+        clients.settle()
     return False
 
 

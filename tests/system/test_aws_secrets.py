@@ -1,6 +1,7 @@
 """Provider aws-secrets-manager against a look-alike of AWS that checks every signature: values and their stages, all links of
 the credential chain, a service that throttles, hangs and answers nonsense, a clock that is wrong."""
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -231,6 +232,23 @@ def test_one_request_per_interval_whatever_uses_the_secret(aws, environment, rol
     assert (len(aws.requests("DescribeSecret")), len(aws.requests("GetSecretValue"))) == (2, 1)
 
 
+def test_an_interval_has_one_request_whatever_uses_the_secret(aws, environment, role, start_pgweir):
+    """Four workers, six databases, clients that come and go; an interval is shortened by a tenth at most."""
+    aws.put(ID, value(OLD))
+    wanted = sections(refresh_interval="1s")
+    wanted["pgweir"]["threads"] = 4
+    began = time.monotonic()
+    proxy = start_pgweir({**wanted, **{f"database app{number}": {"dbname": "app"} for number in range(5)}})
+    wait_until(lambda: secret_row(proxy)["version"] == 1, 10, "the value is there")
+    with contextlib.ExitStack() as stack:
+        for dbname in ("app", *(f"app{number}" for number in range(5))):
+            stack.enter_context(Load(proxy, "rotated", OLD, stay=1, come=1, dbname=dbname))
+        wait_until(lambda: len(aws.requests("DescribeSecret")) >= 4, 30, "several intervals have passed")
+    # Who comes while it is being read for the first time has it read once more.
+    assert len(aws.requests("DescribeSecret")) <= 2 + (time.monotonic() - began) / 0.9
+    assert len(aws.requests("GetSecretValue")) == 1 and not secret_row(proxy)["problem"]
+
+
 def test_the_start_waits_for_no_service_and_clients_wait_for_the_value(aws, environment, role, start_pgweir):
     aws.put(ID, value(OLD))
     aws.fault("slow", seconds=2, times=1)
@@ -294,7 +312,64 @@ def test_credentials_that_expire_are_renewed_before(aws, environment, role, star
     with Load(proxy, "rotated", OLD):
         wait_until(lambda: len(aws.requests("AssumeRole")) >= 2, 30, "the role is assumed again")
     assert secret_row(proxy)["problem"] is None
-    assert not [entry for entry in aws.requests("DescribeSecret") if entry["status"] != 200]
+    assert not refused(aws, "DescribeSecret")
+
+
+def refused(aws, operation: str | None = None) -> list:
+    """One that is under way has no status yet."""
+    return [entry for entry in aws.requests(operation) if entry["status"] not in (200, None)]
+
+
+def profiles_of_every_kind(aws, environment, tmp_path) -> dict:
+    """What hands out credentials that expire: for each a profile, and how often it was asked."""
+    without_keys(environment)
+    environment.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.url + "/container")
+    runs = write(tmp_path / "runs", "")
+    aws.add_key("AKIAPROCESS", "of the process", ACCOUNT)
+    command = write(tmp_path / "keys.sh", f"""#!/bin/sh
+echo run >> {runs}
+printf '{{"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "of the process", "Expiration": "%s"}}' \
+	"$(date -u -d '10 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+""")
+    command.chmod(0o700)
+    token = write(tmp_path / "token", "a.jwt.token")
+    aws.identity.roles[ROLE] = Role(ROLE)
+    aws.identity.roles[f"{ROLE}-web"] = Role(f"{ROLE}-web", web_identity_token="a.jwt.token")
+    write(tmp_path / ".aws" / "config", f"[profile web]\nrole_arn = {ROLE}-web\nweb_identity_token_file = {token}\n"
+          f"[profile container]\nrole_arn = {ROLE}\ncredential_source = EcsContainer\n"
+          f"[profile process]\ncredential_process = {command}\n")
+    return {"web": lambda: len(aws.requests("AssumeRoleWithWebIdentity")),
+            "container": lambda: len(aws.requests("container")),
+            "process": lambda: runs.read_text().count("run")}
+
+
+def test_credentials_of_every_kind_are_renewed_before_they_expire(aws, environment, role, start_pgweir, tmp_path):
+    """Each secret is read with a profile of its own; whatever is handed out ends in ten seconds."""
+    aws.put(ID, value(OLD))
+    asked = profiles_of_every_kind(aws, environment, tmp_path)
+    aws.identity.lifetime_s = 10
+    proxy = start_pgweir({**sections(profile="web"), **{
+        f"secret {kind}": {"provider": "aws-secrets-manager", "id": ID, "refresh_interval": "1s", "profile": kind} for kind in asked}})
+    wait_until(lambda: all(times() >= 2 for times in asked.values()), 30, "all have been asked again")
+    assert not [row for row in proxy.show("SECRETS") if row["problem"]]
+    assert not refused(aws)
+
+
+def test_credentials_of_ec2_that_aws_takes_no_more_are_renewed_at_once(aws, environment, role, start_pgweir, tmp_path):
+    """Those that are near their end are used all the same: EC2 itself renews late, and AWS goes on taking them for a while."""
+    def handed_out() -> int:
+        return len([each for each in aws.requests("metadata") if each["secret"].endswith("pgweir-instance")])
+
+    aws.put(ID, value(OLD))
+    without_keys(environment)
+    environment.delenv("AWS_EC2_METADATA_DISABLED")
+    aws.identity.lifetime_s = 30
+    proxy = start_pgweir(sections(refresh_interval="1h"))
+    wait_until(lambda: secret_row(proxy)["version"] == 1, 10, "the value is there")
+    assert handed_out() == 1
+    aws.identity.expire()
+    console(proxy, "REFRESH SECRET rotated")
+    assert handed_out() == 2 and not secret_row(proxy)["problem"]
 
 
 def test_a_client_that_has_read_the_secret_before_us_is_let_in(aws, environment, role, start_pgweir, cluster):

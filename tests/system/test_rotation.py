@@ -2,15 +2,20 @@
 
 Clients that stay, clients that come and go with whatever the secret says, and server connections with a lifetime of a
 second, so that new ones must be opened before, between and after the steps."""
+import contextlib
+import struct
+import threading
+
 import pytest
 
 pytest.importorskip("botocore")
+from harness import raw
 from harness.aws import Aws
-from harness.memory import places_of
+from harness.memory import findable, places_of
 from harness.plugin import tls_settings
 from harness.postgres import PASSWORDS
 from harness.process import wait_until
-from harness.rotation import Load, Rotation, assert_says_nothing, console, secret_row
+from harness.rotation import Load, Mount, Rotation, assert_says_nothing, console, has_version, secret_row, temporary_role
 
 pytestmark = pytest.mark.ours
 
@@ -158,3 +163,113 @@ def test_nothing_remembers_a_retired_password(cluster, monkeypatch, start_pgweir
         finally:
             rotation.drop()
     assert_says_nothing(proxy, *rotation.passwords)
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """A secret in a file, whose values are put one after the other."""
+    class Values(Mount):
+        values = [findable(size) for size in (4, 12, 20, 28)]
+
+        def replace(self, proxy) -> None:
+            for version, value in enumerate(self.values[1:], 2):
+                self.put(password=value)
+                has_version(proxy, version)
+
+    made = Values(tmp_path / "mount")
+    made.put(password=made.values[0])
+    return made
+
+
+def begin_login(proxy) -> raw.Client:
+    client = raw.Client(proxy.host, proxy.port)
+    client.send(raw.startup({"user": "rotated", "database": "app"}))
+    assert client.receive().body[:4] == struct.pack("!i", 10)
+    return client
+
+
+@pytest.mark.memory
+def test_a_client_that_hangs_in_its_login_has_no_retired_password_remembered(start_pgweir, mount):
+    """However long it may hang: when it answers at last, it is judged by what the secret says then."""
+    proxy = start_pgweir({"user rotated": {"secret": "rotated"}, "secret rotated": {"provider": "file", "path": mount.folder}})
+    silent, slow, scram = begin_login(proxy), begin_login(proxy), raw.Scram(mount.values[-1])
+    slow.send(raw.message("p", raw.cstring("SCRAM-SHA-256") + struct.pack("!i", len(scram.first())) + scram.first()))
+    challenge = slow.receive()
+    mount.replace(proxy)
+    assert places_of(proxy.process, mount.values[-1:])
+    wait_until(lambda: not places_of(proxy.process, mount.values[:-2]), 5, "what was retired is forgotten", 0.2)
+    slow.send(raw.message("p", scram.final(challenge.body[4:])))
+    scram.check(slow.receive().body[4:])
+    silent.close()
+    slow.close()
+
+
+@pytest.mark.memory
+def test_a_server_that_hangs_in_a_login_has_a_retired_password_remembered_for_no_longer_than_it_may(start_pgweir, mount):
+    """Whoever waits for a server has chosen what to log in with; server_connect_timeout ends it, and the next login chooses anew."""
+    begun, over = threading.Semaphore(0), threading.Event()
+
+    def hang(_) -> bool:
+        begun.release()
+        return over.wait(120)
+
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(raw.FakeServer(on_startup=hang))
+        stack.callback(over.set)
+        proxy = start_pgweir({
+            "pgweir": {"server_connect_timeout": "2s"},
+            "database stuck": {"host": server.host, "port": server.port, "dbname": "stuck"}, "user rotated": {"secret": "rotated"},
+            "secret rotated": {"provider": "file", "path": mount.folder}})
+        client = stack.enter_context(contextlib.closing(raw.Client(proxy.host, proxy.port)))
+        client.send(raw.startup({"user": "rotated", "database": "stuck"}))
+        with pytest.raises(TimeoutError):
+            client.sock.settimeout(1)
+            client.authenticate("rotated", mount.values[0])
+        assert begun.acquire(timeout=60)
+        mount.replace(proxy)
+        assert places_of(proxy.process, mount.values[-1:])
+        wait_until(lambda: not places_of(proxy.process, mount.values[:-2]), 10, "what was retired is forgotten", 0.2)
+        assert begun.acquire(timeout=60)
+
+
+LOCKED = "SELECT usename, passwd FROM pg_shadow, pg_advisory_xact_lock_shared(20) WHERE usename = $1"
+
+
+@pytest.mark.memory
+@pytest.mark.parametrize("busy", [False, True])
+def test_auth_querys_connection_has_no_retired_password_remembered(start_pgweir, cluster, mount, busy):
+    """Though nobody has it asked again, and though it was in the middle of a question when the password was retired."""
+    with temporary_role(cluster.primary, "rotated", mount.values[0]), cluster.primary.connect("app") as lock:
+        cluster.primary.sql("ALTER ROLE rotated SUPERUSER")
+        proxy = start_pgweir({
+            "pgweir": {"auth_user": "rotated", "auth_query": LOCKED}, "user rotated": {"secret": "rotated"},
+            "secret rotated": {"provider": "file", "path": mount.folder}}, users={"admin": PASSWORDS["admin"]})
+        assert proxy.raw("app", "other").value("SELECT 1") == "1"
+        if busy:
+            lock.execute("SELECT pg_advisory_lock(20)")
+            client = raw.Client(proxy.host, proxy.port)
+            client.send(raw.startup({"user": "other", "database": "app"}))
+            wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), 10, "it asks")
+        mount.replace(proxy)
+        if busy:
+            lock.execute("SELECT pg_advisory_unlock(20)")
+            client.close()
+        assert places_of(proxy.process, mount.values[-1:])
+        wait_until(lambda: not places_of(proxy.process, mount.values[:-2]), 5, "what was retired is forgotten", 0.2)
+
+
+@pytest.mark.memory
+def test_what_a_secret_said_is_not_remembered_once_its_section_is_gone(start_pgweir, cluster, mount):
+    """The pool is there for as long as its clients are: it serves them as the database was."""
+    with temporary_role(cluster.primary, "rotated", mount.values[0]):
+        proxy = start_pgweir({
+            "pgweir": {"pool_mode": "transaction"}, "database app": {}, "database old": {"dbname": "app"},
+            "user rotated": {"secret": "rotated"}, "secret rotated": {"provider": "file", "path": mount.folder}})
+        client = proxy.raw("old", "rotated", password=mount.values[0])
+        assert client.value("SELECT current_user") == "rotated"
+        assert places_of(proxy.process, mount.values[:1])
+        for section in ("database old", "user rotated", "secret rotated"):
+            del proxy.sections[section]
+        proxy.reload()
+        wait_until(lambda: not places_of(proxy.process, mount.values[:1]), 5, "it is forgotten", 0.2)
+        assert client.value("SELECT current_user") == "rotated"

@@ -237,6 +237,26 @@ static void a_password_changed_a_moment_ago_is_taken(void **state)
 	assert_int_equal(fake_server_queries(), 2);
 }
 
+/* The answer was too young to be asked for again when the login began; what the client knows tells that it is old. */
+static void a_proof_that_does_not_fit_has_it_asked_again(void **state)
+{
+	struct login login;
+
+	(void)state;
+	fake_server_set("alice", "eraser");
+	assert_int_equal(log_in("alice", "eraser"), AUTH_GRANTED);
+	begin(&login, "alice");
+	settle(&login);
+	assert_int_equal(login.step, AUTH_CHALLENGE);
+	assert_int_equal(fake_server_queries(), 1);
+	fake_server_set("alice", "ruler");
+	pass_time(LOOKUP_FRESH_MS * 1000);
+	answer(&login, "ruler");
+	assert_int_equal(login.step, AUTH_GRANTED);
+	assert_int_equal(fake_server_queries(), 2);
+	authenticator_free(&login.authenticator);
+}
+
 static void while_the_server_fails_what_it_said_lately_counts(void **state)
 {
 	(void)state;
@@ -465,6 +485,7 @@ int main(void)
 		TEST(a_role_created_a_moment_ago_may_log_in),
 		TEST(repeated_questions_about_an_unknown_user_are_limited),
 		TEST(a_password_changed_a_moment_ago_is_taken),
+		TEST(a_proof_that_does_not_fit_has_it_asked_again),
 		TEST(while_the_server_fails_what_it_said_lately_counts),
 		TEST(many_logins_of_known_users_spare_the_server),
 		TEST(a_role_dropped_meanwhile_is_refused_when_its_proof_fails),

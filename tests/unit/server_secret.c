@@ -189,6 +189,22 @@ static void without_a_value_the_server_is_left_alone(void **state)
 	stop();
 }
 
+/* With its section, while clients of a database that is gone too are still there. */
+static void a_secret_that_is_gone_is_named(void **state)
+{
+	(void)state;
+	publish(NULL, "one");
+	start();
+	lease_forget("s");
+	const struct server_opened *opened = fixture_open();
+
+	assert_null(opened->server);
+	assert_string_equal(opened->error.sqlstate, "28000");
+	assert_non_null(strstr(opened->error.text, "secret \"s\" has no value any more"));
+	assert_int_equal(fixture_connections(), 0);
+	stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +214,7 @@ int main(void)
 		cmocka_unit_test(no_value_is_tried_twice),
 		cmocka_unit_test(the_pending_value_is_tried_before_the_previous),
 		cmocka_unit_test(without_a_value_the_server_is_left_alone),
+		cmocka_unit_test(a_secret_that_is_gone_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
