@@ -136,13 +136,18 @@ static void add_control(struct observation *seen, const struct config *config)
 	map_fini(&seen->found);
 }
 
-/* NULL is fine. */
-static void free_observation(struct observation **seen)
+struct observation *observation_ref(struct observation *seen)
+{
+	seen->refs++;
+	return seen;
+}
+
+void observation_unref(struct observation **seen)
 {
 	struct observation *gone = *seen;
 
 	*seen = NULL;
-	if (!gone)
+	if (!gone || --gone->refs)
 		return;
 	map_foreach(&gone->found, free_found, NULL);
 	map_fini(&gone->found);
@@ -178,7 +183,7 @@ static void over(void *arg)
 		mem_free(asker);
 	}
 	tours.seen = NULL;
-	free_observation(&seen);
+	observation_unref(&seen);
 	if (!list_empty(&tours.waiting))
 		begin();
 }
@@ -191,7 +196,7 @@ static void begin(void)
 		list_remove(first);
 		list_push_back(&tours.served, first);
 	}
-	tours.seen = NEW(struct observation);
+	tours.seen = observation_ref(NEW(struct observation));
 	workers_walk(control_loop(), &walk, over, tours.seen);
 }
 
@@ -217,6 +222,6 @@ void observation_stop(void)
 {
 	forget(&tours.waiting);
 	forget(&tours.served);
-	free_observation(&tours.seen);
+	observation_unref(&tours.seen);
 	observed_forget_names();
 }

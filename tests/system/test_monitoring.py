@@ -1,8 +1,10 @@
 """Metrics, health and the status page over HTTP; SHOW EVENTS and SHOW THREADS."""
 import base64
+import http.client
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 
 import psycopg
@@ -274,6 +276,32 @@ def test_idle_connections_do_not_keep_others_out(start_web):
     wait_until(lambda: healthy(health), 20, "there is room again")
     for each in idle:
         each.close()
+
+
+def test_readers_that_leave_in_the_middle_disturb_nobody(start_web):
+    proxy, web, _ = start_web()
+    proxy.connect("app", sslmode="prefer").close()
+    for path in ("/metrics", "/status.json"):
+        streams = [socket.create_connection(("127.0.0.1", web.port), 60) for _ in range(24)]
+        for stream in streams:
+            stream.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        for stream in streams[::2]:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.close()
+        for stream in streams[1::2]:
+            answer = http.client.HTTPResponse(stream)
+            answer.begin()
+            assert answer.status == 200 and int(answer.headers["Content-Length"]) == len(answer.read())
+            answer.close()
+            stream.close()
+    # Whoever is still waiting when it ends leaves nothing behind that a sanitizer would see.
+    late = [socket.create_connection(("127.0.0.1", web.port), 60) for _ in range(8)]
+    for stream in late:
+        stream.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(60) == 0
+    for stream in late:
+        stream.close()
 
 
 def healthy(web) -> bool:
