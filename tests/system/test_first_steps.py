@@ -1,10 +1,12 @@
 """`pgweir init` and `pgweir doctor`: a first pgweir.ini from a server, and what is wrong with one that does not work."""
 import json
 import pathlib
+import time
 import urllib.parse
 
 import pytest
 
+from harness import raw
 from harness.pgweir import binary, ini
 from harness.postgres import PASSWORDS
 from harness.process import free_port, run
@@ -110,6 +112,30 @@ def test_the_doctor_says_what_is_wrong_with_hosts(cluster, replicas, tmp_path):
     assert "GRANT pg_monitor" in found(findings, "wrong", "app is no member of pg_monitor")["advice"]
     findings = diagnose(sections(cluster, tmp_path, pgweir={"server_tls_sslmode": "verify-full"}), 1)
     found(findings, "wrong", f":{cluster.primary.port}", "certificate")
+
+
+@pytest.mark.parametrize(("ahead_s", "grade", "word"), [(0, None, None), (10, "note", "ahead"), (-10, "note", "behind"),
+                                                         (90, "wrong", "ahead"), (-3600, "wrong", "behind")])
+def test_the_doctor_says_whose_clock_differs(cluster, tmp_path, ahead_s, grade, word):
+    def answers(backend, got):
+        if got.type not in "DE" or "clock_timestamp" not in backend.sql and "rolconnlimit" not in backend.sql:
+            return False
+        clock = str(int((time.time() + ahead_s) * 1000))
+        row = ("f", "15.0", "150000", "7000000000000000001", clock, "200", "197", None, "t", "0", "0")
+        row = row if "clock_timestamp" in backend.sql else ("-1",)
+        backend.send(raw.row_description(*"abcdefghijk"[:len(row)]) if got.type == "D"
+                     else raw.data_row(*row) + raw.command_complete("SELECT 1"))
+        return True
+
+    with raw.FakeServer(on_message=answers) as server:
+        path = sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{server.port}"})
+        findings = diagnose(path, 1 if grade == "wrong" else 0)
+    found(findings, "good", f"127.0.0.1:{server.port}", "primary, PostgreSQL 15.0")
+    said = [finding for finding in findings if "clock" in finding["finding"]]
+    if grade is None:
+        assert not said
+    else:
+        assert found(said, grade, "its clock is", "ms " + word)["advice"].startswith("let NTP set both clocks")
 
 
 def test_the_doctor_says_what_is_wrong_with_limits(cluster, tmp_path):
