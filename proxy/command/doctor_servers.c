@@ -1,6 +1,5 @@
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ask.h"
 #include "doctor.h"
@@ -9,6 +8,7 @@
 #include "pgweir/lease.h"
 #include "pgweir/mem.h"
 #include "pgweir/tokens.h"
+#include "progress.h"
 
 enum { CLOCK_NOTE_MS = 1000, CLOCK_WRONG_MS = 30 * 1000, VERSION_OLDEST = 130000, LAG_NOTE_S = 60 };
 
@@ -49,6 +49,7 @@ static struct pgclient_sync *open_host(const struct config *config, const struct
 
 	if (tokens && !token)
 		return NULL;
+	progress_say("asking %s:%u, %s as %s", host->host, host->port, login->dbname, login->user);
 	char *passphrase = key_passphrase_find(tls);
 	struct pgclient_options options = {
 		.host = host->host, .port = host->port, .dbname = login->dbname, .user = login->user,
@@ -430,9 +431,6 @@ static void look_at_cluster(struct doctor *doctor, const struct config *config, 
 	choose_login(&report);
 	struct credentials *borrowed = report.login.user ? NULL : borrow_login(&report);
 
-	/* A host that does not answer takes its time. */
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "looking at %s\n", where);
 	for (size_t i = 0; i < cluster->host_count; i++)
 		look_at_host(&report, &cluster->hosts[i], &report.hosts[i]);
 	judge_roles(&report, where);

@@ -1,6 +1,9 @@
 """`pgweir init` and `pgweir doctor`: a first pgweir.ini from a server, and what is wrong with one that does not work."""
+import contextlib
 import json
+import os
 import pathlib
+import subprocess
 import time
 import urllib.parse
 
@@ -162,6 +165,44 @@ def test_the_doctor_says_what_is_wrong_with_files(cluster, tmp_path):
     found(findings, "wrong", "TLS towards clients", "cert.pem cannot be parsed")
     said = run([binary(), "doctor", "-c", path], check=False)
     assert said.returncode == 1 and "wrong  auth_file: " in said.stdout and "       -> chmod o-rwx" in said.stdout
+
+
+def watched(*command) -> tuple[str, str]:
+    """What it writes to standard output, and to a terminal that is its standard error."""
+    terminal, end = os.openpty()
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, text=True) as process:
+            os.close(end)
+            seen = b""
+            # Reading fails when nobody has the other end any more.
+            with contextlib.suppress(OSError):
+                while chunk := os.read(terminal, 4096):
+                    seen += chunk
+            return process.stdout.read(), seen.decode()
+    finally:
+        os.close(terminal)
+
+
+def test_who_watches_a_terminal_sees_what_is_waited_for(cluster, tmp_path):
+    primary = f"{cluster.primary.host}:{cluster.primary.port}"
+    write(tmp_path / "password", PASSWORDS["app"]).chmod(0o600)
+    path = sections(cluster, tmp_path, user={"secret": "app"})
+    text = path.read_text().replace(f"password = {PASSWORDS['app']}\n", "")
+    write(path, text + f"\n[secret app]\nprovider = file\npath = {tmp_path / 'password'}\n")
+    commands = {
+        ("doctor", "-c", path): ("reading secret app", f"asking {primary}, app as app"),
+        ("secret", "test", "-c", path, "app"): ("reading secret app", f"logging in to {primary} as app"),
+        ("init", "--url", url(cluster.primary)): (f"asking {primary}",),
+    }
+    for words, expected in commands.items():
+        said, shown = watched(binary(), *words)
+        lines = shown.split("\r\x1b[K")
+        assert all(line in lines for line in expected), (words, shown)
+        # What is wiped away leaves nothing behind, and does not get into what was asked for.
+        assert lines[-1] == "" or lines[-1].startswith("pgweir: it holds a password"), shown
+        assert said and "\x1b" not in said
+        unwatched = run([binary(), *words], check=False)
+        assert unwatched.stdout and not any(line in unwatched.stderr for line in expected) and "\x1b" not in unwatched.stderr
 
 
 def test_the_doctor_reads_no_further_than_a_broken_file(tmp_path):
