@@ -117,28 +117,46 @@ def test_the_doctor_says_what_is_wrong_with_hosts(cluster, replicas, tmp_path):
     found(findings, "wrong", f":{cluster.primary.port}", "certificate")
 
 
-@pytest.mark.parametrize(("ahead_s", "grade", "word"), [(0, None, None), (10, "note", "ahead"), (-10, "note", "behind"),
-                                                         (90, "wrong", "ahead"), (-3600, "wrong", "behind")])
-def test_the_doctor_says_whose_clock_differs(cluster, tmp_path, ahead_s, grade, word):
+def says(**said):
+    """For a FakeServer: it is a primary that is well, but for what is `said`; its clock goes `ahead_s` before ours."""
     def answers(backend, got):
         if got.type not in "DE" or "clock_timestamp" not in backend.sql and "rolconnlimit" not in backend.sql:
             return False
-        clock = str(int((time.time() + ahead_s) * 1000))
-        row = ("f", "15.0", "150000", "7000000000000000001", clock, "200", "197", None, "t", "0", "0")
+        clock = str(int((time.time() + said.get("ahead_s", 0)) * 1000))
+        row = (said.get("recovering", "f"), said.get("version", "15.0"), said.get("number", "150000"), "7000000000000000001", clock,
+               "200", "197", None, "t", said.get("receivers", "0"), said.get("behind_s", "0"))
         row = row if "clock_timestamp" in backend.sql else ("-1",)
         backend.send(raw.row_description(*"abcdefghijk"[:len(row)]) if got.type == "D"
                      else raw.data_row(*row) + raw.command_complete("SELECT 1"))
         return True
+    return answers
 
-    with raw.FakeServer(on_message=answers) as server:
-        path = sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{server.port}"})
-        findings = diagnose(path, 1 if grade == "wrong" else 0)
+
+@pytest.mark.parametrize(("ahead_s", "grade", "word"), [(0, None, None), (10, "note", "ahead"), (-10, "note", "behind"),
+                                                         (90, "wrong", "ahead"), (-3600, "wrong", "behind")])
+def test_the_doctor_says_whose_clock_differs(cluster, tmp_path, ahead_s, grade, word):
+    with raw.FakeServer(on_message=says(ahead_s=ahead_s)) as server:
+        findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{server.port}"}), 1 if grade == "wrong" else 0)
     found(findings, "good", f"127.0.0.1:{server.port}", "primary, PostgreSQL 15.0")
-    said = [finding for finding in findings if "clock" in finding["finding"]]
+    told = [finding for finding in findings if "clock" in finding["finding"]]
     if grade is None:
-        assert not said
+        assert not told
     else:
-        assert found(said, grade, "its clock is", "ms " + word)["advice"].startswith("let NTP set both clocks")
+        assert found(told, grade, "its clock is", "ms " + word)["advice"].startswith("let NTP set both clocks")
+
+
+def test_the_doctor_says_what_is_wrong_with_replication_and_versions(cluster, tmp_path):
+    """Of a replica that nothing comes in at and that lags, and of an old primary."""
+    lame, old = says(recovering="t", behind_s="100"), says(version="12.9", number="120009")
+    with raw.FakeServer(on_message=lame) as replica, raw.FakeServer(on_message=old) as primary:
+        hosts = f"127.0.0.1:{primary.port}, 127.0.0.1:{replica.port}"
+        findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": hosts}), 1)
+    assert "primary_conninfo" in found(findings, "wrong", f":{replica.port}", "no WAL comes in")["advice"]
+    assert "max_lag" in found(findings, "note", f":{replica.port}", "has still to replay what is 100 s old")["advice"]
+    assert "13 or later" in found(findings, "wrong", f":{primary.port}", "PostgreSQL 12.9 is not supported")["advice"]
+    with raw.FakeServer(on_message=says(recovering="t", receivers="1")) as replica:
+        findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{replica.port}"}), 1)
+    assert not [finding for finding in findings if "WAL" in finding["finding"] or "replay" in finding["finding"]]
 
 
 def test_the_doctor_says_what_is_wrong_with_limits(cluster, tmp_path):
