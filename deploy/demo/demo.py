@@ -51,10 +51,11 @@ class Throwaway:
 
     def start(self) -> dict:
         self.cluster.start()
+        say(f"  {self.cluster.primary.name:9} 127.0.0.1:{self.cluster.primary.port}")
         self.cluster.start_replicas(2)
-        servers = [self.cluster.primary, *self.cluster.replicas]
-        for server in servers:
+        for server in self.cluster.replicas:
             say(f"  {server.name:9} 127.0.0.1:{server.port}")
+        servers = [self.cluster.primary, *self.cluster.replicas]
         certificates = self.cluster.certificates
         return {
             "pgweir": front(certificates),

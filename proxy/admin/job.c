@@ -152,6 +152,13 @@ void job_tour(struct job *job, job_visit_cb *visit, job_cb *after)
 	workers_visit(control_loop(), visit_worker, tour_is_over, job);
 }
 
+void job_walk(struct job *job, const struct worker_walk *calls, job_cb *after)
+{
+	job->after_tour = after;
+	job->touring = true;
+	workers_walk(control_loop(), calls, tour_is_over, job);
+}
+
 void job_tour_again(struct job *job)
 {
 	loop_timer_start(&job->timer, JOB_POLL_MS);

@@ -69,7 +69,10 @@ void job_fail(struct job *job, const char *sqlstate, const char *text, const cha
 
 /* Runs `visit` on each worker in turn, then `after` here. */
 void job_tour(struct job *job, job_visit_cb *visit, job_cb *after);
-/* The same again after JOB_POLL_MS. */
+/* The same in slices, for whatever looks at all pools or sessions. The callbacks' `arg` is the job, which they may touch
+ * as a visit may. */
+void job_walk(struct job *job, const struct worker_walk *calls, job_cb *after);
+/* The last tour again after JOB_POLL_MS. */
 void job_tour_again(struct job *job);
 
 void job_notice(struct job *job, const char *text, const char *detail);

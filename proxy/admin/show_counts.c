@@ -24,21 +24,20 @@ static struct counts *counts_of(struct job *job)
 	return counts;
 }
 
-static void visit(struct job *job, struct worker *worker)
+static void count_share(struct pool_share *share, void *arg)
 {
+	struct job *job = arg;
 	struct counts *counts = counts_of(job);
 
-	LIST_FOREACH(link, next, &worker->shares) {
-		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		if (!map_get_text(&job->sums, share->key))
-			map_put_text(&job->sums, share->key, mem_strdup(share->key));
-		counts->shares++;
-		counts->sessions += share->session_count;
-		counts->servers_at_work += share->lent_count + share->cleaning_count;
-		counts->servers_idle += share->idle_count;
-	}
+	if (!map_get_text(&job->sums, share->key))
+		map_put_text(&job->sums, share->key, mem_strdup(share->key));
+	counts->shares++;
+	counts->sessions += share->session_count;
+	counts->servers_at_work += share->lent_count + share->cleaning_count;
+	counts->servers_idle += share->idle_count;
 }
+
+static const struct worker_walk counting = { .share = count_share };
 
 static int64_t console_count(void)
 {
@@ -93,7 +92,7 @@ static void put_lists(struct job *job)
 
 void show_lists(struct job *job)
 {
-	job_tour(job, visit, put_lists);
+	job_walk(job, &counting, put_lists);
 }
 
 /* --- SHOW MEM --- */
@@ -138,7 +137,7 @@ static void put_mem(struct job *job)
 
 void show_mem(struct job *job)
 {
-	job_tour(job, visit, put_mem);
+	job_walk(job, &counting, put_mem);
 }
 
 /* --- SHOW USERS --- */
@@ -162,14 +161,10 @@ static bool visit_guest(const void *key, size_t size, void *value, void *arg)
 	return true;
 }
 
-static void visit_users(struct job *job, struct worker *worker)
+static void visit_users(struct pool_share *share, void *arg)
 {
-	LIST_FOREACH(link, next, &worker->shares) {
-		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		note_user(job, share->user_name);
-		map_foreach(&share->guests, visit_guest, job);
-	}
+	note_user(arg, share->user_name);
+	map_foreach(&share->guests, visit_guest, arg);
 }
 
 static void put_user(struct result *result, const char *name, int pool_mode)
@@ -203,5 +198,7 @@ static void put_users(struct job *job)
 
 void show_users(struct job *job)
 {
-	job_tour(job, visit_users, put_users);
+	static const struct worker_walk walk = { .share = visit_users };
+
+	job_walk(job, &walk, put_users);
 }

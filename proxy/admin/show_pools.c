@@ -85,12 +85,9 @@ static void add_share(struct pool_sum *sum, struct pool_share *share)
 		sum->longest_wait_us = wait_us;
 }
 
-static void visit_pools(struct job *job, struct worker *worker)
+static void visit_pool(struct pool_share *share, void *arg)
 {
-	LIST_FOREACH(link, next, &worker->shares) {
-		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-		add_share(sum_for(job, pool_home(share)->key, sizeof(struct pool_sum)), share);
-	}
+	add_share(sum_for(arg, pool_home(share)->key, sizeof(struct pool_sum)), share);
 }
 
 static void put_pool(struct result *result, const struct pool_sum *sum)
@@ -157,7 +154,9 @@ static void put_pools(struct job *job)
 
 void show_pools(struct job *job)
 {
-	job_tour(job, visit_pools, put_pools);
+	static const struct worker_walk walk = { .share = visit_pool };
+
+	job_walk(job, &walk, put_pools);
 }
 
 /* --- SHOW PINS --- */
@@ -172,13 +171,12 @@ struct pin_sum {
 	int64_t counts[PIN_COUNT];
 };
 
-static void visit_pins(struct job *job, struct worker *worker)
+static void visit_pins(struct list *link, void *arg)
 {
-	struct pin_sum *sum = sum_for(job, "", sizeof(*sum));
+	struct pin_sum *sum = sum_for(arg, "", sizeof(*sum));
 
-	LIST_FOREACH(link, next, &worker->sessions)
-		for (unsigned pin = 0; pin < PIN_COUNT; pin++)
-			sum->counts[pin] += (LIST_MEMBER(link, struct session, link)->pins & PIN_BIT(pin)) != 0;
+	for (unsigned pin = 0; pin < PIN_COUNT; pin++)
+		sum->counts[pin] += (LIST_MEMBER(link, struct session, link)->pins & PIN_BIT(pin)) != 0;
 }
 
 static void put_pins(struct job *job)
@@ -196,7 +194,9 @@ static void put_pins(struct job *job)
 
 void show_pins(struct job *job)
 {
-	job_tour(job, visit_pins, put_pins);
+	static const struct worker_walk walk = { .session = visit_pins };
+
+	job_walk(job, &walk, put_pins);
 }
 
 /* --- SHOW THREADS --- */
@@ -227,37 +227,48 @@ static int64_t thread_cpu_us(void)
 	return (int64_t)used.tv_sec * 1000000 + used.tv_nsec / 1000;
 }
 
-static void visit_threads(struct job *job, struct worker *worker)
+/* Of the worker at hand. */
+struct thread_sum {
+	unsigned waiting, lent, idle, cleaning;
+};
+
+static void visit_thread_share(struct pool_share *share, void *arg)
 {
+	struct thread_sum *sum = sum_for(arg, "", sizeof(*sum));
+
+	sum->waiting += share->waiter_count;
+	sum->lent += share->lent_count;
+	sum->idle += share->idle_count;
+	sum->cleaning += share->cleaning_count;
+}
+
+static void put_thread(struct worker *worker, void *arg)
+{
+	struct job *job = arg;
 	struct result *result = &job->result;
-	unsigned waiting = 0, lent = 0, idle = 0, cleaning = 0;
+	struct thread_sum *sum = sum_for(job, "", sizeof(*sum));
 
-	LIST_FOREACH(link, next, &worker->shares) {
-		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		waiting += share->waiter_count;
-		lent += share->lent_count;
-		idle += share->idle_count;
-		cleaning += share->cleaning_count;
-	}
 	result_begin(result);
 	result_int(result, worker->index);
 	result_int(result, worker->session_count);
-	result_int(result, waiting);
-	result_int(result, lent);
-	result_int(result, idle);
+	result_int(result, sum->waiting);
+	result_int(result, sum->lent);
+	result_int(result, sum->idle);
 	result_int(result, thread_cpu_us());
 	result_int(result, (int64_t)worker->cancels_delivered);
 	result_int(result, (int64_t)worker->cancels_unknown);
 	result_text(result, worker->draining ? "yes" : "no");
-	result_int(result, lent + idle + cleaning);
+	result_int(result, sum->lent + sum->idle + sum->cleaning);
 	result_int(result, worker->tls_sessions);
 	result_int(result, (int64_t)worker->loop_delay_us);
 	result_int(result, (int64_t)histogram_quantile_us(&worker->loop_delay, 0.99));
 	result_end(result);
+	*sum = (struct thread_sum){ 0 };
 }
 
 void show_threads(struct job *job)
 {
-	job_tour(job, visit_threads, show_done);
+	static const struct worker_walk walk = { .share = visit_thread_share, .last = put_thread };
+
+	job_walk(job, &walk, show_done);
 }

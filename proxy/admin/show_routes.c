@@ -15,21 +15,19 @@ struct route_sum {
 	uint64_t counts[ROUTE_CAUSES];
 };
 
-static void visit_routes(struct job *job, struct worker *worker)
+static void visit_routes(struct pool_share *share, void *arg)
 {
-	LIST_FOREACH(link, next, &worker->shares) {
-		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-		struct route_sum *sum = share->replicas ? map_get_text(&job->sums, share->database_name) : NULL;
+	struct job *job = arg;
+	struct route_sum *sum = share->replicas ? map_get_text(&job->sums, share->database_name) : NULL;
 
-		if (!share->replicas)
-			continue;
-		if (!sum) {
-			sum = NEW(struct route_sum);
-			map_put_text(&job->sums, share->database_name, sum);
-		}
-		for (unsigned i = 0; i < ROUTE_CAUSES; i++)
-			sum->counts[i] += share->replicas->decided[i];
+	if (!share->replicas)
+		return;
+	if (!sum) {
+		sum = NEW(struct route_sum);
+		map_put_text(&job->sums, share->database_name, sum);
 	}
+	for (unsigned i = 0; i < ROUTE_CAUSES; i++)
+		sum->counts[i] += share->replicas->decided[i];
 }
 
 static bool put_database(const void *key, size_t size, void *value, void *arg)
@@ -60,5 +58,7 @@ static void put_routes(struct job *job)
 
 void show_routes(struct job *job)
 {
-	job_tour(job, visit_routes, put_routes);
+	static const struct worker_walk walk = { .share = visit_routes };
+
+	job_walk(job, &walk, put_routes);
 }

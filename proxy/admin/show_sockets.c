@@ -252,17 +252,18 @@ static void put_console(struct job *job, const struct client *client)
 	result_end(result);
 }
 
-static void visit_clients(struct job *job, struct worker *worker)
+static void visit_client(struct list *link, void *arg)
 {
-	LIST_FOREACH(link, next, &worker->sessions)
-		put_session(job, LIST_MEMBER(link, struct session, link));
+	put_session(arg, LIST_MEMBER(link, struct session, link));
 }
 
 void show_clients(struct job *job)
 {
+	static const struct worker_walk walk = { .session = visit_client };
+
 	LIST_FOREACH(link, next, admin_clients())
 		put_console(job, LIST_MEMBER(link, struct client, link));
-	job_tour(job, visit_clients, show_done);
+	job_walk(job, &walk, show_done);
 }
 
 /* --- Servers --- */
@@ -324,27 +325,26 @@ static void put_backend(struct job *job, const struct backend *backend)
 
 typedef void backend_cb(struct job *job, const struct backend *backend);
 
-static void each_backend(struct job *job, struct worker *worker, backend_cb *put)
+static void each_backend(struct job *job, struct pool_share *share, backend_cb *put)
 {
-	LIST_FOREACH(link, next, &worker->shares) {
-		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-		struct list *const lists[] = { &share->lent, &share->idle, &share->cleaning };
+	struct list *const lists[] = { &share->lent, &share->idle, &share->cleaning };
 
-		for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-			LIST_FOREACH(member, following, lists[i])
-				put(job, LIST_MEMBER(member, struct backend, link));
-		}
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		LIST_FOREACH(member, following, lists[i])
+			put(job, LIST_MEMBER(member, struct backend, link));
 	}
 }
 
-static void visit_servers(struct job *job, struct worker *worker)
+static void visit_servers(struct pool_share *share, void *arg)
 {
-	each_backend(job, worker, put_backend);
+	each_backend(arg, share, put_backend);
 }
 
 void show_servers(struct job *job)
 {
-	job_tour(job, visit_servers, show_done);
+	static const struct worker_walk walk = { .share = visit_servers };
+
+	job_walk(job, &walk, show_done);
 }
 
 /* --- Both --- */
@@ -370,26 +370,31 @@ static void put_backend_socket(struct job *job, const struct backend *backend)
 		put_any(job, &row);
 }
 
-static void visit_sockets(struct job *job, struct worker *worker)
+static void visit_client_socket(struct list *link, void *arg)
 {
-	LIST_FOREACH(link, next, &worker->sessions) {
-		struct sockaddr_storage address;
-		struct socket_row row = session_row(LIST_MEMBER(link, struct session, link), &address);
+	struct job *job = arg;
+	struct sockaddr_storage address;
+	struct socket_row row = session_row(LIST_MEMBER(link, struct session, link), &address);
 
-		if (job->result.table == &sockets_table || is_at_work(&row))
-			put_any(job, &row);
-	}
-	each_backend(job, worker, put_backend_socket);
+	if (job->result.table == &sockets_table || is_at_work(&row))
+		put_any(job, &row);
+}
+
+static void visit_server_sockets(struct pool_share *share, void *arg)
+{
+	each_backend(arg, share, put_backend_socket);
 }
 
 void show_sockets(struct job *job)
 {
+	static const struct worker_walk walk = { .session = visit_client_socket, .share = visit_server_sockets };
+
 	LIST_FOREACH(link, next, admin_clients()) {
 		struct socket_row row = console_row(LIST_MEMBER(link, struct client, link));
 
 		put_any(job, &row);
 	}
-	job_tour(job, visit_sockets, show_done);
+	job_walk(job, &walk, show_done);
 }
 
 void show_active_sockets(struct job *job)

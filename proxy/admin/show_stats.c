@@ -141,18 +141,20 @@ static void put_each(struct job *job, put_cb *put_one)
 	show_done(job);
 }
 
-static void visit(struct job *job, struct worker *worker)
+static void visit(struct pool_share *share, void *arg)
 {
-	stats_collect(worker, &job->sums);
+	stats_collect(share, &((struct job *)arg)->sums);
 }
+
+static const struct worker_walk walk = { .share = visit };
 
 static void stats_are_here(struct job *job) { put_each(job, put_stats); }
 static void totals_are_here(struct job *job) { put_each(job, put_totals); }
 static void averages_are_here(struct job *job) { put_each(job, put_averages); }
 
-void show_stats(struct job *job) { job_tour(job, visit, stats_are_here); }
-void show_stats_totals(struct job *job) { job_tour(job, visit, totals_are_here); }
-void show_stats_averages(struct job *job) { job_tour(job, visit, averages_are_here); }
+void show_stats(struct job *job) { job_walk(job, &walk, stats_are_here); }
+void show_stats_totals(struct job *job) { job_walk(job, &walk, totals_are_here); }
+void show_stats_averages(struct job *job) { job_walk(job, &walk, averages_are_here); }
 
 /* --- All databases together --- */
 
@@ -223,5 +225,5 @@ static void put_all_totals(struct job *job)
 
 void show_totals(struct job *job)
 {
-	job_tour(job, visit, put_all_totals);
+	job_walk(job, &walk, put_all_totals);
 }

@@ -29,19 +29,16 @@ static void clear(struct map *map)
 	*map = (struct map){ 0 };
 }
 
-void stats_collect(struct worker *worker, struct map *sums)
+void stats_collect(const struct pool_share *share, struct map *sums)
 {
-	LIST_FOREACH(link, next, &worker->shares) {
-		const struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-		struct pool_stats *sum = map_get_text(sums, share->database_name);
+	struct pool_stats *sum = map_get_text(sums, share->database_name);
 
-		if (!sum) {
-			sum = NEW(struct pool_stats);
-			map_put_text(sums, share->database_name, sum);
-		}
-		for (size_t i = 0; i < COUNTERS; i++)
-			((uint64_t *)sum)[i] += ((const uint64_t *)&share->stats)[i];
+	if (!sum) {
+		sum = NEW(struct pool_stats);
+		map_put_text(sums, share->database_name, sum);
 	}
+	for (size_t i = 0; i < COUNTERS; i++)
+		((uint64_t *)sum)[i] += ((const uint64_t *)&share->stats)[i];
 }
 
 static struct stats_averages average(const struct pool_stats *from, const struct pool_stats *to, uint64_t elapsed_us)
@@ -87,11 +84,9 @@ struct snapshot {
 	uint64_t elapsed_us;
 };
 
-static void visit(struct worker *worker, void *arg)
+static void visit(struct pool_share *share, void *arg)
 {
-	struct snapshot *snapshot = arg;
-
-	stats_collect(worker, &snapshot->sums);
+	stats_collect(share, &((struct snapshot *)arg)->sums);
 }
 
 static bool average_one(const void *key, size_t size, void *value, void *arg)
@@ -136,8 +131,10 @@ static void take(void *arg)
 
 static void period_ends(void *unused)
 {
+	static const struct worker_walk walk = { .share = visit };
+
 	(void)unused;
-	workers_visit(control_loop(), visit, take, NEW(struct snapshot));
+	workers_walk(control_loop(), &walk, take, NEW(struct snapshot));
 }
 
 void stats_start(void)

@@ -9,8 +9,8 @@
 void stats_start(void);
 void stats_stop(void);
 
-/* Adds the worker's to `sums`, from database names to struct pool_stats. On the worker's thread. */
-void stats_collect(struct worker *worker, struct map *sums);
+/* Adds the share's to `sums`, from database names to struct pool_stats. On its worker's thread. */
+void stats_collect(const struct pool_share *share, struct map *sums);
 
 /* What happened per second (counts, bytes) or per transaction, query (times) in the last whole period. */
 struct stats_averages {

@@ -9,6 +9,7 @@
 #include "pgweir/loop.h"
 #include "pgweir/mem.h"
 #include "pgweir/secrets.h"
+#include "progress.h"
 
 /* --- Findings --- */
 
@@ -106,6 +107,7 @@ static void look_at_secrets(struct doctor *doctor, const struct config *config)
 		char *where = mem_printf("secret %s", secret->name);
 		struct secrets_report report;
 
+		progress_say("reading secret %s", secret->name);
 		secrets_read(secret, &report);
 		if (!report.good)
 			doctor_say(doctor, DOCTOR_WRONG, where, "see `pgweir secret show`, and docs/secrets.md", "cannot be read: %s",
@@ -174,6 +176,7 @@ enum command_status doctor_command(const struct command_line *line)
 		doctor_say(&doctor, DOCTOR_GOOD, "configuration", NULL, "can be read");
 		look_through(&doctor, config);
 	}
+	progress_end();
 	if (line->options[OPTION_JSON])
 		print_json(&doctor, stdout);
 	else

@@ -6,6 +6,7 @@
 #include "pgweir/key_passphrase.h"
 #include "pgweir/mem.h"
 #include "pgweir/tokens.h"
+#include "progress.h"
 
 const char *doctor_advice(const char *sqlstate)
 {
@@ -37,6 +38,7 @@ struct pgclient_sync *doctor_open(const struct config *config, const struct conf
 
 	if (tokens && !token)
 		return NULL;
+	progress_say("asking %s:%u, %s as %s", host->host, host->port, login->dbname, login->user);
 	char *passphrase = key_passphrase_find(tls);
 	struct pgclient_options options = {
 		.host = host->host, .port = host->port, .dbname = login->dbname, .user = login->user,

@@ -1,6 +1,4 @@
 /* Each cluster in turn: who looks at it, its hosts, the cluster as a whole, the logins. */
-#include <unistd.h>
-
 #include "doctor_servers.h"
 #include "pgweir/credentials.h"
 #include "pgweir/lease.h"
@@ -58,9 +56,6 @@ static void look_at_cluster(struct doctor *doctor, const struct config *config, 
 	choose_login(&report);
 	struct credentials *borrowed = report.login.user ? NULL : borrow_login(&report);
 
-	/* A host that does not answer takes its time. */
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "looking at %s\n", where);
 	for (size_t i = 0; i < cluster->host_count; i++)
 		doctor_look_at_host(&report, &cluster->hosts[i], &report.hosts[i]);
 	doctor_judge_roles(&report, where);

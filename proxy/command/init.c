@@ -10,6 +10,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/pgclient_url.h"
 #include "pgweir/settings.h"
+#include "progress.h"
 
 enum { DATABASES_LISTED_MAX = 20, POOL_SIZE_LEAST = 2, POOL_SIZE_MOST = 20, REPLICA_TIMEOUT_MS = 2000 };
 
@@ -46,6 +47,7 @@ static bool look_at(struct init *init, struct init_host *host, uint64_t timeout_
 	struct ask_rows rows = { 0 };
 	struct error ignored;
 
+	progress_say("asking %s:%u", host->host, host->port);
 	host->ask = ask_open(&options, &host->error);
 	if (!host->ask)
 		return false;
@@ -350,6 +352,7 @@ enum command_status init_command(const struct command_line *line)
 
 	fill_in(&init.url);
 	good = good && ask_all(&init, &error);
+	progress_end();
 	if (!good)
 		fprintf(stderr, "pgweir: %s\n", error.text);
 	good = good && deliver(line, &init);

@@ -11,6 +11,7 @@
 #include "pgweir/pgclient.h"
 #include "pgweir/secrets.h"
 #include "pgweir/tokens.h"
+#include "progress.h"
 
 enum { CONNECT_TIMEOUT_MS = 10 * 1000, STAMP_MAX = 32 };
 
@@ -53,11 +54,18 @@ static void print_report(const struct config_secret *secret, const struct secret
 	print_line("problem", report->good ? NULL : report->error.text);
 }
 
+static void read_secret(const struct config_secret *secret, struct secrets_report *report)
+{
+	progress_say("reading secret %s", secret->name);
+	secrets_read(secret, report);
+	progress_end();
+}
+
 bool secret_command_show(const struct config_secret *secret)
 {
 	struct secrets_report report;
 
-	secrets_read(secret, &report);
+	read_secret(secret, &report);
 	print_report(secret, &report);
 	bool good = report.good;
 
@@ -104,7 +112,9 @@ static bool try_host(const struct config *config, const struct config_database *
 	struct pgclient *client = pgclient_new(login.loop, &options, logged_in, &login);
 
 	mem_secret_free(passphrase);
+	progress_say("logging in to %s:%u as %s", host->host, host->port, user);
 	loop_run(login.loop);
+	progress_end();
 	pgclient_free(&client);
 	loop_free(&login.loop);
 	printf("database %s at %s:%u as %s: %s\n", database->name, host->host, host->port, user,
@@ -192,7 +202,7 @@ bool secret_command_test(const struct config *config, const struct config_secret
 	struct secrets_report report;
 
 	secrets_publish_keys(config, true);
-	secrets_read(secret, &report);
+	read_secret(secret, &report);
 	if (!report.good)
 		print_report(secret, &report);
 	bool good = report.good && try_all(config, secret, &report);

@@ -32,6 +32,8 @@ struct exposition {
 	struct buf out;
 	bool open;                      /* OpenMetrics. */
 	const struct observation *seen;
+	size_t row, first;              /* Of the table, and of its owners: what comes next. */
+	size_t next;                    /* Where the row goes on in another turn; 0: it is whole. */
 	const struct metric *metric;
 	size_t name_size;               /* Of the metric. */
 };

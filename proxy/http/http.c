@@ -9,11 +9,10 @@
 #include "health.h"
 #include "history.h"
 #include "http_server.h"
-#include "metrics.h"
 #include "observation.h"
 #include "pgweir/control.h"
 #include "pgweir/mem.h"
-#include "status.h"
+#include "rendering.h"
 
 /* page/status.html, embedded when this was built. */
 extern const unsigned char http_page[];
@@ -21,71 +20,11 @@ extern const size_t http_page_size;
 
 static struct {
 	struct http_server pages, health;
-	struct list for_metrics, for_status;    /* Connections that wait for an observation. */
 	struct loop_timer sample;
 	bool sampling;
 } http;
 
-/* --- /metrics --- */
-
-static void reply_metrics(struct http_connection *connection, const struct observation *seen)
-{
-	struct exposition exposition = { .open = metrics_wants_open(connection->request.accept) };
-
-	metrics_put(&exposition, seen);
-	http_reply(connection, &(struct http_reply){ .status = 200, .type = exposition.open
-		? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8" },
-		&exposition.out);
-}
-
-/* All that wait are served: what was seen began to be collected after they had asked. */
-static void serve(struct list *waiting, const struct observation *seen,
-	void (*reply)(struct http_connection *connection, const struct observation *seen))
-{
-	for (struct list *first = list_first(waiting); first; first = list_first(waiting)) {
-		list_remove(first);
-		reply(LIST_MEMBER(first, struct http_connection, waiting), seen);
-	}
-}
-
-static void go_on(struct http_connection *connection)
-{
-	(void)connection;
-}
-
-static void metrics_are_here(const struct observation *seen, void *unused)
-{
-	(void)unused;
-	serve(&http.for_metrics, seen, reply_metrics);
-}
-
-static void answer_metrics(struct http_connection *connection)
-{
-	http_wait(connection, &http.for_metrics, go_on);
-	observation_request(metrics_are_here, NULL);
-}
-
 /* --- The status page --- */
-
-static void reply_status(struct http_connection *connection, const struct observation *seen)
-{
-	struct http_json json = { 0 };
-
-	status_put(&json, seen);
-	http_reply(connection, &(struct http_reply){ .status = 200, .type = "application/json" }, &json.out);
-}
-
-static void status_is_here(const struct observation *seen, void *unused)
-{
-	(void)unused;
-	serve(&http.for_status, seen, reply_status);
-}
-
-static void answer_status(struct http_connection *connection)
-{
-	http_wait(connection, &http.for_status, go_on);
-	observation_request(status_is_here, NULL);
-}
 
 enum { NONCE_SIZE = 16 };
 #define NONCE_PLACE "00000000000000000000000000nonce!"
@@ -121,8 +60,8 @@ struct route {
 
 static const struct route routes[] = {
 	{ "/", false, answer_page },
-	{ "/status.json", false, answer_status },
-	{ "/metrics", false, answer_metrics },
+	{ "/status.json", false, rendering_status },
+	{ "/metrics", false, rendering_metrics },
 	{ "/healthz", true, health_alive },
 	{ "/readyz", true, health_ready },
 };
@@ -182,7 +121,7 @@ static void answer_health(struct http_connection *connection)
 
 /* --- Start and end --- */
 
-static void sampled(const struct observation *seen, void *unused)
+static void sampled(struct observation *seen, void *unused)
 {
 	(void)unused;
 	history_note(seen);
@@ -197,8 +136,6 @@ static void take_sample(void *unused)
 
 bool http_open(const struct config *config, struct error *error)
 {
-	list_init(&http.for_metrics);
-	list_init(&http.for_status);
 	if (*config->http_listen && !http_server_open(&http.pages, control_loop(), config->http_listen, answer_pages, error))
 		return error_prepend(error, "http_listen");
 	if (*config->health_listen && !http_server_open(&http.health, control_loop(), config->health_listen, answer_health, error)) {
@@ -221,5 +158,6 @@ void http_close(void)
 		loop_timer_stop(&http.sample);
 	http.sampling = false;
 	observation_stop();
+	rendering_stop();
 	history_stop();
 }

@@ -7,6 +7,8 @@
 #include "observation.h"
 #include "pgweir/http.h"
 
+enum { OWNERS_PER_SLICE = 64 };
+
 #define AT_STAT(field) .at = offsetof(struct observed_pool, stats.field)
 #define AT_POOL(field) .at = offsetof(struct observed_pool, field)
 #define AT_LATENCY(field) .at = offsetof(struct observed_pool, latency.field)
@@ -157,19 +159,41 @@ static const struct metric table[] = {
 	  .help = "How late the worker came to what was due, measured 20 times a second to within a millisecond." },
 };
 
-void metrics_put(struct exposition *to, const struct observation *seen)
+size_t metrics_slice(struct exposition *to, size_t count)
+{
+	size_t end = to->first + OWNERS_PER_SLICE;
+
+	to->next = end < count ? end : 0;
+	return to->next ? end : count;
+}
+
+static void put_slice(struct exposition *to, const struct metric *metric)
+{
+	if (!to->first)
+		exposition_begin(to, metric);
+	to->metric = metric;
+	to->next = 0;
+	metric->put(to, metric);
+	to->first = to->next;
+	to->row += to->first == 0;
+}
+
+bool metrics_put_some(struct exposition *to, size_t most)
 {
 	static size_t last_size;
+	size_t before = to->out.size;
 
 	/* Growing bit by bit would copy and wipe all of it several times over. */
-	buf_reserve(&to->out, last_size + last_size / 8 + 4096);
-	to->seen = seen;
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		exposition_begin(to, &table[i]);
-		table[i].put(to, &table[i]);
+	if (!before)
+		buf_reserve(&to->out, last_size + last_size / 8 + 4096);
+	while (to->row < ARRAY_LEN(table)) {
+		if (to->out.size - before >= most)
+			return true;
+		put_slice(to, &table[to->row]);
 	}
 	exposition_end(to);
 	last_size = to->out.size;
+	return false;
 }
 
 /* Whoever lists it, and does not say q=0, takes it. */

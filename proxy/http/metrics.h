@@ -4,8 +4,10 @@
 
 #include "exposition.h"
 
-/* All metrics of what was seen, in either format. */
-void metrics_put(struct exposition *to, const struct observation *seen);
+/* Appends metrics of to->seen, in either format, until there are `most` bytes more. False: those were the last. */
+bool metrics_put_some(struct exposition *to, size_t most);
+/* What a row with `count` owners puts now ends before the one that this returns; it begins with to->first. */
+size_t metrics_slice(struct exposition *to, size_t count);
 /* What a client that sends this Accept header (may be NULL) takes: true for OpenMetrics. */
 bool metrics_wants_open(const char *accept);
 

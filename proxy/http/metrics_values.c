@@ -183,10 +183,12 @@ static const struct histogram *histogram_at(const struct observed_pool *sum, siz
 	return (const struct histogram *)(const void *)((const char *)sum + at);
 }
 
-#define EACH_DATABASE(sum) \
-	for (const struct observed_pool *sum = to->seen->databases; sum < to->seen->databases + to->seen->database_count; sum++)
-#define EACH_POOL(sum) \
-	for (const struct observed_pool *sum = to->seen->pools; sum < to->seen->pools + to->seen->pool_count; sum++)
+/* Those of the slice at hand. */
+#define EACH(sum, sums, count) \
+	for (const struct observed_pool *sum = (sums) + to->first, *sum##_end = (sums) + metrics_slice(to, (count)); \
+	     sum < sum##_end; sum++)
+#define EACH_DATABASE(sum) EACH(sum, to->seen->databases, to->seen->database_count)
+#define EACH_POOL(sum) EACH(sum, to->seen->pools, to->seen->pool_count)
 
 void metrics_of_database(struct exposition *to, const struct metric *metric)
 {

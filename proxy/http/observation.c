@@ -82,25 +82,30 @@ static uint64_t thread_cpu_us(void)
 	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
 }
 
-static void add_worker(struct observation *seen, struct worker *worker)
+static void add_share(struct pool_share *share, void *arg)
 {
+	struct observation *seen = arg;
+	struct observed_worker *at = &seen->workers[share->worker->index];
+
+	at->waiting += share->waiter_count;
+	at->servers += share->lent_count + share->idle_count + share->cleaning_count;
+	note_share(seen, share);
+	for (unsigned i = 0; share->replicas && i < ROUTE_CAUSES; i++)
+		seen->routes[i] += share->replicas->decided[i];
+}
+
+static void add_worker(struct worker *worker, void *arg)
+{
+	struct observation *seen = arg;
 	struct observed_worker *at = &seen->workers[worker->index];
 
 	seen->worker_count = worker->index + 1;
-	*at = (struct observed_worker){
-		.sessions = worker->session_count, .tls_sessions = worker->tls_sessions, .cpu_us = thread_cpu_us(),
-		.loop_delay_us = worker->loop_delay_us, .loop_delay_total_us = worker->loop_delay_total_us,
-		.loop_delay = worker->loop_delay,
-	};
-	LIST_FOREACH(link, next, &worker->shares) {
-		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		at->waiting += share->waiter_count;
-		at->servers += share->lent_count + share->idle_count + share->cleaning_count;
-		note_share(seen, share);
-		for (unsigned i = 0; share->replicas && i < ROUTE_CAUSES; i++)
-			seen->routes[i] += share->replicas->decided[i];
-	}
+	at->sessions = worker->session_count;
+	at->tls_sessions = worker->tls_sessions;
+	at->cpu_us = thread_cpu_us();
+	at->loop_delay_us = worker->loop_delay_us;
+	at->loop_delay_total_us = worker->loop_delay_total_us;
+	at->loop_delay = worker->loop_delay;
 	seen->sessions += at->sessions;
 	seen->tls_sessions += at->tls_sessions;
 	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
@@ -131,13 +136,18 @@ static void add_control(struct observation *seen, const struct config *config)
 	map_fini(&seen->found);
 }
 
-/* NULL is fine. */
-static void free_observation(struct observation **seen)
+struct observation *observation_ref(struct observation *seen)
+{
+	seen->refs++;
+	return seen;
+}
+
+void observation_unref(struct observation **seen)
 {
 	struct observation *gone = *seen;
 
 	*seen = NULL;
-	if (!gone)
+	if (!gone || --gone->refs)
 		return;
 	map_foreach(&gone->found, free_found, NULL);
 	map_fini(&gone->found);
@@ -160,12 +170,6 @@ static struct {
 
 static void begin(void);
 
-static void visit(struct worker *worker, void *arg)
-{
-	worker_now(worker);
-	add_worker(arg, worker);
-}
-
 static void over(void *arg)
 {
 	struct observation *seen = arg;
@@ -179,19 +183,21 @@ static void over(void *arg)
 		mem_free(asker);
 	}
 	tours.seen = NULL;
-	free_observation(&seen);
+	observation_unref(&seen);
 	if (!list_empty(&tours.waiting))
 		begin();
 }
 
 static void begin(void)
 {
+	static const struct worker_walk walk = { .share = add_share, .last = add_worker };
+
 	for (struct list *first = list_first(&tours.waiting); first; first = list_first(&tours.waiting)) {
 		list_remove(first);
 		list_push_back(&tours.served, first);
 	}
-	tours.seen = NEW(struct observation);
-	workers_visit(control_loop(), visit, over, tours.seen);
+	tours.seen = observation_ref(NEW(struct observation));
+	workers_walk(control_loop(), &walk, over, tours.seen);
 }
 
 void observation_request(observation_cb *callback, void *arg)
@@ -216,6 +222,6 @@ void observation_stop(void)
 {
 	forget(&tours.waiting);
 	forget(&tours.served);
-	free_observation(&tours.seen);
+	observation_unref(&tours.seen);
 	observed_forget_names();
 }

@@ -55,6 +55,7 @@ struct observed_secret {
 };
 
 struct observation {
+	unsigned refs;
 	uint64_t at_us;
 	struct map found;               /* Pools as they are met. */
 	struct observed_pool *pools, *databases;        /* With `found`'s added up; in the order of their names. */
@@ -75,9 +76,10 @@ struct observation {
 	size_t secret_count;
 };
 
-/* Called once when a tour that began after the request is over, within it. The observation is the caller's to keep for
- * no longer than the call. */
-typedef void observation_cb(const struct observation *seen, void *arg);
+/* Called once when a tour that began after the request is over. Whoever keeps the observation takes a reference. */
+typedef void observation_cb(struct observation *seen, void *arg);
+struct observation *observation_ref(struct observation *seen);
+void observation_unref(struct observation **seen);      /* NULL is fine. */
 void observation_request(observation_cb *callback, void *arg);
 void observation_stop(void);            /* After the workers have ended: nobody is called any more. */
 

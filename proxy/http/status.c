@@ -162,32 +162,25 @@ static void put_clusters(struct http_json *json, const struct observation *seen)
 
 /* --- Pools --- */
 
-static void put_pools(struct http_json *json, const struct observation *seen)
+static void put_database(struct http_json *json, const struct observation *seen, const struct observed_pool *sum)
 {
-	http_json_open(json, "databases", '[');
-	for (size_t i = 0; i < seen->database_count; i++) {
-		const struct observed_pool *sum = &seen->databases[i];
+	http_json_open(json, NULL, '{');
+	http_json_text(json, "database", sum->database);
+	http_json_text(json, "user", sum->by_user ? sum->user : NULL);
+	put_counts(json, sum);
+	put_rates(json, seen, sum);
+	http_json_close(json, '}');
+}
 
-		http_json_open(json, NULL, '{');
-		http_json_text(json, "database", sum->database);
-		http_json_text(json, "user", sum->by_user ? sum->user : NULL);
-		put_counts(json, sum);
-		put_rates(json, seen, sum);
-		http_json_close(json, '}');
-	}
-	http_json_close(json, ']');
-	http_json_open(json, "pools", '[');
-	for (size_t i = 0; i < seen->pool_count; i++) {
-		const struct observed_pool *pool = &seen->pools[i];
-
-		http_json_open(json, NULL, '{');
-		http_json_text(json, "database", pool->database);
-		http_json_text(json, "user", pool->user);
-		http_json_text(json, "mode", mode_word(pool->mode));
-		put_counts(json, pool);
-		http_json_close(json, '}');
-	}
-	http_json_close(json, ']');
+static void put_pool(struct http_json *json, const struct observation *seen, const struct observed_pool *pool)
+{
+	(void)seen;
+	http_json_open(json, NULL, '{');
+	http_json_text(json, "database", pool->database);
+	http_json_text(json, "user", pool->user);
+	http_json_text(json, "mode", mode_word(pool->mode));
+	put_counts(json, pool);
+	http_json_close(json, '}');
 }
 
 static void put_pins(struct http_json *json, const struct observation *seen)
@@ -333,23 +326,76 @@ static void put_event(const struct log_recent *recent, void *arg)
 	http_json_close(events->json, '}');
 }
 
-void status_put(struct http_json *json, const struct observation *seen)
+static void put_events(struct http_json *json, const struct observation *seen)
 {
 	struct events events = { .json = json };
 
-	http_json_open(json, NULL, '{');
-	put_process(json, seen);
-	put_totals(json, seen);
-	put_clusters(json, seen);
-	put_pools(json, seen);
-	put_pins(json, seen);
-	put_routes(json, seen);
-	put_closed(json, seen);
-	put_secrets(json, seen);
-	put_provisions(json, seen);
-	put_workers(json, seen);
+	(void)seen;
 	http_json_open(json, "events", '[');
 	log_recent_foreach(put_event, &events);
 	http_json_close(json, ']');
+}
+
+/* --- All of it, bit by bit --- */
+
+/* Either all at once, or a list of sums. */
+struct part {
+	void (*put)(struct http_json *json, const struct observation *seen);
+	const char *key;
+	void (*put_one)(struct http_json *json, const struct observation *seen, const struct observed_pool *sum);
+	size_t sums_at, count_at;       /* In the observation. */
+};
+
+#define LIST_OF(key_, put_, sums, count) { .key = (key_), .put_one = (put_), \
+	.sums_at = offsetof(struct observation, sums), .count_at = offsetof(struct observation, count) }
+
+static const struct part parts[] = {
+	{ .put = put_process }, { .put = put_totals }, { .put = put_clusters },
+	LIST_OF("databases", put_database, databases, database_count),
+	LIST_OF("pools", put_pool, pools, pool_count),
+	{ .put = put_pins }, { .put = put_routes }, { .put = put_closed }, { .put = put_secrets }, { .put = put_provisions },
+	{ .put = put_workers }, { .put = put_events },
+};
+
+static const void *member_at(const struct observation *seen, size_t at)
+{
+	return (const char *)seen + at;
+}
+
+/* One more of the list, or its end. */
+static void put_of_list(struct status *status, const struct observation *seen, const struct part *part)
+{
+	const struct observed_pool *sums = *(struct observed_pool *const *)member_at(seen, part->sums_at);
+	size_t count = *(const size_t *)member_at(seen, part->count_at);
+
+	if (!status->next)
+		http_json_open(&status->json, part->key, '[');
+	if (status->next < count) {
+		part->put_one(&status->json, seen, &sums[status->next++]);
+		return;
+	}
+	http_json_close(&status->json, ']');
+	status->next = 0;
+	status->part++;
+}
+
+bool status_put_some(struct status *status, const struct observation *seen, size_t most)
+{
+	struct http_json *json = &status->json;
+	size_t before = json->out.size;
+
+	if (!before)
+		http_json_open(json, NULL, '{');
+	while (status->part < ARRAY_LEN(parts)) {
+		const struct part *part = &parts[status->part];
+
+		if (json->out.size - before >= most)
+			return true;
+		if (part->put_one)
+			put_of_list(status, seen, part);
+		else
+			parts[status->part++].put(json, seen);
+	}
 	http_json_close(json, '}');
+	return false;
 }

@@ -5,6 +5,13 @@
 #include "http_json.h"
 #include "observation.h"
 
-void status_put(struct http_json *json, const struct observation *seen);
+/* Zeroed at first. */
+struct status {
+	struct http_json json;
+	size_t part, next;              /* What comes next: of the parts, and in one that is a list. */
+};
+
+/* Appends about `most` bytes. False: it is whole. */
+bool status_put_some(struct status *status, const struct observation *seen, size_t most);
 
 #endif

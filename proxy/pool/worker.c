@@ -86,6 +86,7 @@ static void prepare(struct loop *loop, void *arg)
 	list_init(&worker->cancels);
 	list_init(&worker->hubs);
 	list_init(&worker->sessions);
+	list_init(&worker->walks);
 	worker_now(worker);
 	hooks->prepare(worker);
 	loop_timer_init(&worker->tick, loop, tick, worker);

@@ -96,6 +96,7 @@ static void let_go_of_backend(struct session *session, enum close_reason reason)
 
 static void session_free(struct session *session)
 {
+	worker_walk_skip(session->worker, &session->link);
 	list_remove(&session->link);
 	session->share->session_count--;
 	session->worker->tls_sessions -= session->tls;

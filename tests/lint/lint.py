@@ -329,6 +329,11 @@ RULES = [
          {"proxy/pool/pool_lend.c": body(1, "int pool_lend_out(int a,\n\tint b)") + body(1)
           + body(1, "static int lend(void)") + body(1, "int loans_count(void)"),
           "proxy/pool/include/pgweir/pool.h": "struct loan {\n};"}),
+    Rule("slices", "who only looks takes little of a worker's turn",
+         lambda path: path.endswith(".c") and path.startswith(("proxy/http/", "proxy/admin/show_", "proxy/admin/stats")),
+         matches(r"&worker->(shares|sessions)\b", "all %s in one turn keep clients waiting: use workers_walk()", code_lines),
+         {"proxy/http/a.c": "\tLIST_FOREACH(link, next, &worker->shares)"},
+         {"proxy/http/a.c": "\tput(worker->sessions, worker->shares_by_key);", "proxy/admin/act.c": "\tf(&worker->shares);"}),
     Rule("cmake-sources", "what CMake lists exists", lambda path: path.endswith("CMakeLists.txt"), check_cmake_sources,
          {"base/CMakeLists.txt": "lib(SOURCES a.c b.c)", "base/a.c": ""},
          {"base/CMakeLists.txt": "lib(SOURCES a.c ${x}/b.c c_${d}.c) # z.c", "base/a.c": ""}),

@@ -1,10 +1,15 @@
 """`pgweir init` and `pgweir doctor`: a first pgweir.ini from a server, and what is wrong with one that does not work."""
+import contextlib
 import json
+import os
 import pathlib
+import subprocess
+import time
 import urllib.parse
 
 import pytest
 
+from harness import raw
 from harness.pgweir import binary, ini
 from harness.postgres import PASSWORDS
 from harness.process import free_port, run
@@ -112,6 +117,48 @@ def test_the_doctor_says_what_is_wrong_with_hosts(cluster, replicas, tmp_path):
     found(findings, "wrong", f":{cluster.primary.port}", "certificate")
 
 
+def says(**said):
+    """For a FakeServer: it is a primary that is well, but for what is `said`; its clock goes `ahead_s` before ours."""
+    def answers(backend, got):
+        if got.type not in "DE" or "clock_timestamp" not in backend.sql and "rolconnlimit" not in backend.sql:
+            return False
+        clock = str(int((time.time() + said.get("ahead_s", 0)) * 1000))
+        row = (said.get("recovering", "f"), said.get("version", "15.0"), said.get("number", "150000"), "7000000000000000001", clock,
+               "200", "197", None, "t", said.get("receivers", "0"), said.get("behind_s", "0"))
+        row = row if "clock_timestamp" in backend.sql else ("-1",)
+        backend.send(raw.row_description(*"abcdefghijk"[:len(row)]) if got.type == "D"
+                     else raw.data_row(*row) + raw.command_complete("SELECT 1"))
+        return True
+    return answers
+
+
+@pytest.mark.parametrize(("ahead_s", "grade", "word"), [(0, None, None), (10, "note", "ahead"), (-10, "note", "behind"),
+                                                         (90, "wrong", "ahead"), (-3600, "wrong", "behind")])
+def test_the_doctor_says_whose_clock_differs(cluster, tmp_path, ahead_s, grade, word):
+    with raw.FakeServer(on_message=says(ahead_s=ahead_s)) as server:
+        findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{server.port}"}), 1 if grade == "wrong" else 0)
+    found(findings, "good", f"127.0.0.1:{server.port}", "primary, PostgreSQL 15.0")
+    told = [finding for finding in findings if "clock" in finding["finding"]]
+    if grade is None:
+        assert not told
+    else:
+        assert found(told, grade, "its clock is", "ms " + word)["advice"].startswith("let NTP set both clocks")
+
+
+def test_the_doctor_says_what_is_wrong_with_replication_and_versions(cluster, tmp_path):
+    """Of a replica that nothing comes in at and that lags, and of an old primary."""
+    lame, old = says(recovering="t", behind_s="100"), says(version="12.9", number="120009")
+    with raw.FakeServer(on_message=lame) as replica, raw.FakeServer(on_message=old) as primary:
+        hosts = f"127.0.0.1:{primary.port}, 127.0.0.1:{replica.port}"
+        findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": hosts}), 1)
+    assert "primary_conninfo" in found(findings, "wrong", f":{replica.port}", "no WAL comes in")["advice"]
+    assert "max_lag" in found(findings, "note", f":{replica.port}", "has still to replay what is 100 s old")["advice"]
+    assert "13 or later" in found(findings, "wrong", f":{primary.port}", "PostgreSQL 12.9 is not supported")["advice"]
+    with raw.FakeServer(on_message=says(recovering="t", receivers="1")) as replica:
+        findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{replica.port}"}), 1)
+    assert not [finding for finding in findings if "WAL" in finding["finding"] or "replay" in finding["finding"]]
+
+
 def test_the_doctor_says_what_is_wrong_with_limits(cluster, tmp_path):
     findings = diagnose(sections(cluster, tmp_path, pgweir={"fleet_size": 4, "max_server_conn": 50}), 1)
     found(findings, "wrong", "max_server_conn allows 50 connections by 4 instances, the smallest host has 197")
@@ -136,6 +183,44 @@ def test_the_doctor_says_what_is_wrong_with_files(cluster, tmp_path):
     found(findings, "wrong", "TLS towards clients", "cert.pem cannot be parsed")
     said = run([binary(), "doctor", "-c", path], check=False)
     assert said.returncode == 1 and "wrong  auth_file: " in said.stdout and "       -> chmod o-rwx" in said.stdout
+
+
+def watched(*command) -> tuple[str, str]:
+    """What it writes to standard output, and to a terminal that is its standard error."""
+    terminal, end = os.openpty()
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, text=True) as process:
+            os.close(end)
+            seen = b""
+            # Reading fails when nobody has the other end any more.
+            with contextlib.suppress(OSError):
+                while chunk := os.read(terminal, 4096):
+                    seen += chunk
+            return process.stdout.read(), seen.decode()
+    finally:
+        os.close(terminal)
+
+
+def test_who_watches_a_terminal_sees_what_is_waited_for(cluster, tmp_path):
+    primary = f"{cluster.primary.host}:{cluster.primary.port}"
+    write(tmp_path / "password", PASSWORDS["app"]).chmod(0o600)
+    path = sections(cluster, tmp_path, user={"secret": "app"})
+    text = path.read_text().replace(f"password = {PASSWORDS['app']}\n", "")
+    write(path, text + f"\n[secret app]\nprovider = file\npath = {tmp_path / 'password'}\n")
+    commands = {
+        ("doctor", "-c", path): ("reading secret app", f"asking {primary}, app as app"),
+        ("secret", "test", "-c", path, "app"): ("reading secret app", f"logging in to {primary} as app"),
+        ("init", "--url", url(cluster.primary)): (f"asking {primary}",),
+    }
+    for words, expected in commands.items():
+        said, shown = watched(binary(), *words)
+        lines = shown.split("\r\x1b[K")
+        assert all(line in lines for line in expected), (words, shown)
+        # What is wiped away leaves nothing behind, and does not get into what was asked for.
+        assert lines[-1] == "" or lines[-1].startswith("pgweir: it holds a password"), shown
+        assert said and "\x1b" not in said
+        unwatched = run([binary(), *words], check=False)
+        assert unwatched.stdout and not any(line in unwatched.stderr for line in expected) and "\x1b" not in unwatched.stderr
 
 
 def test_the_doctor_reads_no_further_than_a_broken_file(tmp_path):

@@ -1,14 +1,22 @@
 """Metrics, health and the status page over HTTP; SHOW EVENTS and SHOW THREADS."""
 import base64
+import contextlib
+import http.client
+import pathlib
+import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import time
 
 import psycopg
 import pytest
 
+from harness import raw
 from harness.pgweir import Pgweir, binary
+from harness.plugin import tls_settings
 from harness.postgres import PASSWORDS
 from harness.process import free_port, listen, remove_folder, wait_until
 from harness.raw import ServerError, query
@@ -61,6 +69,70 @@ def test_queries_waits_pins_and_logins_are_counted(start_web):
     waited = now["pgweir_query_duration_seconds_sum"]["app"] - now["pgweir_server_round_trip_seconds_sum"]["app"]
     assert 0 < waited <= now["pgweir_wait_duration_seconds_sum"]["app"]
     assert set(now["pgweir_worker_sessions"]) == {"0", "1"}
+
+
+def test_what_clients_and_servers_do_is_counted(start_web, cluster):
+    proxy, web, _ = start_web(**tls_settings(cluster))
+    before = web.metrics()
+    plain, encrypted = proxy.raw("app"), proxy.raw("app", tls=True)
+    half = proxy.keep(raw.Client(proxy.host, proxy.port))
+    half.send(raw.startup({"user": "app", "database": "app"}))
+    wait_until(lambda: web.metrics()["pgweir_client_logins_in_progress"][()] == 1, 10, "one is in the middle of its login")
+    half.close()
+    statement = raw.parse("SELECT $1::int", "s") + raw.bind("1", name="s") + raw.execute() + raw.sync()
+    plain.ask(statement)
+    encrypted.ask(raw.parse("SELECT $1::int", "s") + raw.sync())
+    plain.ask(query("BEGIN"))
+    now = wait_until(lambda: (now := web.metrics())["pgweir_pool_servers_in_transaction"]["app", "app"] == 1 and now, 10, "it is open")
+    assert now["pgweir_client_sessions"] == {"yes": 1, "no": 1}
+    assert {kind: count for kind, count in now["pgweir_client_logins_total"].items() if count} == {"none": 1, "TLSv1.3": 1}
+    assert now["pgweir_client_connections_received_total"][()] - before["pgweir_client_connections_received_total"][()] == 3
+    # The second client's is the first one's, as the server sees it.
+    assert (now["pgweir_client_parses_total"]["app"], now["pgweir_binds_total"]["app"]) == (2, 1)
+    assert now["pgweir_server_parses_total"]["app"] == now["pgweir_server_logins_total"]["app"] == 1
+    assert now["pgweir_client_received_bytes_total"]["app"] >= len(statement) and now["pgweir_client_sent_bytes_total"]["app"] > 0
+    states = {state: now["pgweir_pool_servers"]["app", "app", state] for state in ("active", "idle", "cleaning", "opening")}
+    assert states == {"active": 1, "idle": 0, "cleaning": 0, "opening": 0}
+    assert now["pgweir_pool_servers_tls"]["app", "app"] == 1 == sum(now["pgweir_worker_servers"].values())
+    plain.ask(query("COMMIT"))
+    assert web.metrics()["pgweir_transactions_total"]["app"] == 2
+    assert web.metrics()["pgweir_transaction_seconds_total"]["app"] > 0
+    with contextlib.closing(raw.Client(proxy.host, proxy.port)) as stranger:
+        stranger.send(raw.cancel_request(plain.pid, b"none"))
+        stranger.read_to_end()
+    plain.send(raw.terminate())
+    encrypted.close()
+    proxy.admin().cursor().execute("RECONNECT app")
+    after = wait_until(lambda: (now := web.metrics())["pgweir_client_sessions"] == {"yes": 0, "no": 0}
+                       and now["pgweir_server_connections_closed_total"]["reconnect"] == 1 and now, 10, "both have left, and the server")
+    closed = {reason: count for reason, count in after["pgweir_client_connections_closed_total"].items() if count}
+    assert sum(closed.values()) == 2 and len(closed) == 2, closed
+    assert after["pgweir_cancel_requests_total"] == {"delivered": 0, "unknown": 1}
+    for name in ("cpu_seconds_total", "uptime_seconds"):
+        assert after[f"pgweir_{name}"][()] > before[f"pgweir_{name}"][()] > 0
+    assert 0 < sum(after["pgweir_worker_cpu_seconds_total"].values()) < after["pgweir_cpu_seconds_total"][()]
+    assert sum(after["pgweir_worker_loop_delay_seconds_count"].values()) > sum(before["pgweir_worker_loop_delay_seconds_count"].values())
+
+
+def test_what_the_process_is_doing_is_told(start_web):
+    proxy, web, _ = start_web()
+    began = web.metrics()
+    assert began["pgweir_build_info"] == {binary_version(): 1}
+    assert abs(began["pgweir_start_time_seconds"][()] + began["pgweir_uptime_seconds"][()] - time.time()) < 60
+    status = pathlib.Path(f"/proc/{proxy.process.pid}/status").read_text()
+    resident = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+    assert resident / 2 < began["pgweir_resident_memory_bytes"][()] < resident * 2
+    proxy.reload()
+    wait_until(lambda: web.metrics()["pgweir_config_generation"][()] > began["pgweir_config_generation"][()], 10, "it was reloaded")
+    console = proxy.admin().cursor()
+    console.execute("PAUSE")
+    assert web.metrics()["pgweir_paused"][()] == 1
+    console.execute("RESUME")
+    assert web.metrics()["pgweir_paused"][()] == 0
+
+
+def binary_version() -> str:
+    return subprocess.run([binary(), "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
 
 
 def test_routes_are_counted_by_decision_and_reason(start_web, cluster, replicas):
@@ -203,6 +275,15 @@ def test_a_database_makes_it_unready_only_for_who_asks_for_it(start_web):
     assert [health.status(path) for path in ("/readyz?db=app", "/readyz?x=1&db=an%20other", "/readyz")] == [503, 200, 200]
 
 
+def test_a_cluster_without_a_primary_makes_it_unready_only_for_who_asks(start_web):
+    _, _, health = start_web({"cluster main": {"hosts": f"127.0.0.1:{free_port()}", "probe_user": "postgres", "probe_password": "x",
+                                               "probe_interval": "100ms"},
+                              "database app": {"cluster": "main"}})
+    wait_until(lambda: health.status("/readyz?db=app") == 503, 20, "it is known that there is no primary")
+    assert health.get("/readyz?db=app")[2] == b"the cluster has no primary\n"
+    assert health.status("/readyz") == 200
+
+
 def test_health_listen_has_nothing_but_health(start_web):
     _, web, health = start_web()
     assert [health.status(path) for path in ("/", "/metrics", "/status.json", "/healthz?x")] == [404, 404, 404, 200]
@@ -274,6 +355,32 @@ def test_idle_connections_do_not_keep_others_out(start_web):
     wait_until(lambda: healthy(health), 20, "there is room again")
     for each in idle:
         each.close()
+
+
+def test_readers_that_leave_in_the_middle_disturb_nobody(start_web):
+    proxy, web, _ = start_web()
+    proxy.connect("app", sslmode="prefer").close()
+    for path in ("/metrics", "/status.json"):
+        streams = [socket.create_connection(("127.0.0.1", web.port), 60) for _ in range(24)]
+        for stream in streams:
+            stream.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        for stream in streams[::2]:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.close()
+        for stream in streams[1::2]:
+            answer = http.client.HTTPResponse(stream)
+            answer.begin()
+            assert answer.status == 200 and int(answer.headers["Content-Length"]) == len(answer.read())
+            answer.close()
+            stream.close()
+    # Whoever is still waiting when it ends leaves nothing behind that a sanitizer would see.
+    late = [socket.create_connection(("127.0.0.1", web.port), 60) for _ in range(8)]
+    for stream in late:
+        stream.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.wait(60) == 0
+    for stream in late:
+        stream.close()
 
 
 def healthy(web) -> bool:

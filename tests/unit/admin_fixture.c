@@ -79,6 +79,14 @@ void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *do
 	tours[tour_count++] = (struct tour){ done, arg };
 }
 
+void workers_walk(struct loop *home, const struct worker_walk *calls, worker_done_cb *done, void *arg)
+{
+	(void)calls;
+	workers_visit(home, NULL, done, arg);
+}
+
+void worker_walk_skip(struct worker *worker, const struct list *leaving) { (void)worker, (void)leaving; }
+
 void fixture_finish_tours(void)
 {
 	while (tour_count > 0) {

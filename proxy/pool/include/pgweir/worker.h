@@ -21,6 +21,7 @@ enum {
 	WORKER_TICK_MS = 50,
 };
 
+struct pool_share;
 struct session;
 
 struct worker {
@@ -33,6 +34,7 @@ struct worker {
 	struct list cancels;            /* In flight. */
 	struct list hubs;               /* struct hub. */
 	struct map shares_by_key;
+	struct list walks;              /* That are here now, between two turns. */
 	struct list sessions;           /* The session library's, as is: */
 	void *relay;
 	struct session **sessions_by_pid;       /* Buckets of a table, a power of two of them. */
@@ -69,11 +71,22 @@ uint64_t worker_now(struct worker *worker);     /* loop_now_us(); also kept in n
 void workers_publish(struct config *config);
 void workers_publish_topology(struct topology *topology);
 
-/* Runs `visit` on each worker in turn, on that worker's thread, then `done` on `home`. For SHOW and admin commands. */
+/* Runs `visit` on each worker in turn, on that worker's thread, then `done` on `home`. For admin commands. */
 typedef void worker_visit_cb(struct worker *worker, void *arg);
 typedef void worker_done_cb(void *arg);
 void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *done, void *arg);
-/* As above for those workers whose bit is set, all at once, without an answer. `visit` must not need `arg` to live. */
+/* For whatever looks at all pools or sessions: the same in slices, between which a worker serves its clients. What lives
+ * throughout comes once, what comes or goes meanwhile once or not at all. Any of the callbacks may be NULL. */
+struct worker_walk {
+	void (*session)(struct list *link, void *arg);          /* Sessions come first. */
+	void (*share)(struct pool_share *share, void *arg);
+	void (*last)(struct worker *worker, void *arg);         /* Once on each. */
+};
+void workers_walk(struct loop *home, const struct worker_walk *calls, worker_done_cb *done, void *arg);
+/* Before a session is taken out of the worker's list. */
+void worker_walk_skip(struct worker *worker, const struct list *leaving);
+
+/* As workers_visit() for those workers whose bit is set, all at once, without an answer. `visit` must not need `arg` to live. */
 void workers_wake(uint64_t mask, worker_visit_cb *visit, void *arg);
 
 #endif
