@@ -26,6 +26,7 @@
 #include "pgweir/session.h"
 #include "pgweir/settings.h"
 #include "pgweir/worker.h"
+#include "trim.h"
 
 static struct {
 	struct loop *loop;
@@ -387,6 +388,7 @@ static bool start(struct config *config)
 	control.started_us = clock_now_us();
 	drain_init(control.loop);
 	notify_start(control.loop);
+	trim_start(control.loop);
 	raise_descriptors();
 	auth_start(control.loop);
 	loop_timer_init(&control.move, control.loop, move_databases, NULL);
@@ -429,6 +431,7 @@ static void stop(void)
 	control.pages->close();
 	drain_fini();
 	notify_stop();
+	trim_stop();
 	unwatch_signals();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);

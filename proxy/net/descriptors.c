@@ -16,8 +16,8 @@ enum {
 	OWN_GUESS = 64,                 /* Loops, listening sockets and the like of a process that is not this one. */
 };
 
-/* Connections of clients, and all. */
-static _Atomic unsigned clients, connections;
+/* Connections of clients, and all; and the most there were of the former. */
+static _Atomic unsigned clients, connections, most_clients;
 
 /* A division: servers and sessions share `shared`, of which sessions get `sessions` at most. Before the first there is no end. */
 static _Atomic unsigned shared = UINT_MAX / 2, sessions = UINT_MAX / 2, logins = UINT_MAX / 4;
@@ -102,9 +102,26 @@ bool descriptors_for_server(void)
 	return others() + of_sessions < atomic_load(&shared);
 }
 
+unsigned descriptors_clients_fallen(void)
+{
+	unsigned now = atomic_load(&clients), before = atomic_load(&most_clients);
+
+	return before > now ? before - now : 0;
+}
+
+void descriptors_forget_most(void)
+{
+	atomic_store(&most_clients, atomic_load(&clients));
+}
+
 void descriptors_count(bool client, int change)
 {
 	atomic_fetch_add(&connections, (unsigned)change);
-	if (client)
-		atomic_fetch_add(&clients, (unsigned)change);
+	if (!client)
+		return;
+	unsigned now = atomic_fetch_add(&clients, (unsigned)change) + (unsigned)change;
+
+	/* They come on one thread. */
+	if (change > 0 && now > atomic_load(&most_clients))
+		atomic_store(&most_clients, now);
 }

@@ -24,6 +24,10 @@ bool descriptors_for_client(void);      /* One more may be accepted. */
 bool descriptors_for_server(void);      /* One more may be connected to. */
 bool descriptors_crowded(void);         /* Clients that are logging in have taken half of what there is for them. */
 
+/* By how many the clients have become fewer since there were most of them; and to begin anew. */
+unsigned descriptors_clients_fallen(void);
+void descriptors_forget_most(void);
+
 /* conn.c: one has come, or gone. */
 void descriptors_count(bool client, int change);
 
