@@ -1,5 +1,6 @@
 #include "pgweir/mem.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,6 +117,11 @@ bool mem_equal_secret_text(const char *a, const char *b)
 	size_t size = strlen(a);
 
 	return size == strlen(b) && mem_equal_secret(a, b, size);
+}
+
+void mem_trim(void)
+{
+	malloc_trim(0);
 }
 
 uint64_t mem_resident_bytes(void)

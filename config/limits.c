@@ -1,4 +1,4 @@
-/* [user] over [database] over [pgweir]. */
+/* [user] over [database] over [pgweir], and what it all adds up to. */
 #include "pgweir/config.h"
 
 static int pick(int user, int database, int process)
@@ -56,4 +56,25 @@ void config_limits(const struct config *config, const struct config_database *da
 	for (size_t i = 0; i < STATE_KIND_COUNT; i++)
 		limits->state_policy[i] = (enum state_policy)pick(known ? user->state_policy[i] : none, database->state_policy[i],
 			config->state_policy[i]);
+}
+
+static uint64_t connections_of(const struct config *config, const struct config_database *database)
+{
+	struct config_limits limits;
+
+	config_limits(config, database, NULL, &limits);
+	uint64_t hosts = limits.routing == ROUTING_PRIMARY ? 1 : database->cluster->host_count;
+	uint64_t wanted = (uint64_t)(limits.pool_size + limits.reserve_pool_size) * hosts;
+	uint64_t most = limits.max_db_connections > 0 ? (uint64_t)limits.max_db_connections : wanted;
+
+	return wanted < most ? wanted : most;
+}
+
+uint64_t config_server_connections(const struct config *config)
+{
+	uint64_t sum = (uint64_t)config->default_pool_size;
+
+	for (size_t i = 0; i < config->database_count; i++)
+		sum += connections_of(config, &config->databases[i]);
+	return sum;
 }

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "doctor.h"
+#include "pgweir/descriptors.h"
 
-enum { DAYS_WRONG = 7, DAYS_NOTE = 30, DESCRIPTORS_RESERVED = 64 };
+enum { DAYS_WRONG = 7, DAYS_NOTE = 30 };
 
 /* --- Who may read --- */
 
@@ -86,8 +87,7 @@ void doctor_look_at_files(struct doctor *doctor, const struct config *config)
 void doctor_look_at_limits(struct doctor *doctor, const struct config *config)
 {
 	struct rlimit limit;
-	unsigned long long servers = (unsigned long long)config->default_pool_size * (config->database_count + 1);
-	unsigned long long wanted = (unsigned long long)config->max_client_conn + servers + DESCRIPTORS_RESERVED;
+	unsigned long long wanted = descriptors_wanted((uint64_t)config->max_client_conn, config_server_connections(config));
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;

@@ -13,6 +13,7 @@
 #include "pgweir/authenticator.h"
 #include "pgweir/clock.h"
 #include "pgweir/config_places.h"
+#include "pgweir/descriptors.h"
 #include "pgweir/lease.h"
 #include "pgweir/listener.h"
 #include "pgweir/log.h"
@@ -25,6 +26,7 @@
 #include "pgweir/session.h"
 #include "pgweir/settings.h"
 #include "pgweir/worker.h"
+#include "trim.h"
 
 static struct {
 	struct loop *loop;
@@ -99,6 +101,27 @@ static void take_back(void)
 	secrets_configure(control.config);
 }
 
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* The limit of the process. */
+static uint64_t plan_descriptors(const struct config *config)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return UINT64_MAX;
+	descriptors_plan(limit.rlim_cur, config_server_connections(config));
+	return limit.rlim_cur;
+}
+
 /* Everything that can refuse a snapshot is asked before anything uses it. */
 static bool publish(struct config *config, struct config_problems *problems)
 {
@@ -122,6 +145,8 @@ static bool publish(struct config *config, struct config_problems *problems)
 	routing_configure(config);
 	reconcile_configure(config);
 	workers_publish(config);
+	if (control.listener)
+		plan_descriptors(config);
 	config_unref(&control.config);
 	control.config = config_ref(config);
 	/* Those of the first reading came too late for the snapshot itself. */
@@ -324,23 +349,15 @@ static void unwatch_signals(void)
 
 /* --- Start and end --- */
 
-enum { DESCRIPTORS_RESERVED = 64 };
-
-/* A limit that is too low is found out now, not at the client too many. */
+/* When all is open that stays open. A limit that is too low is found out now, not at the client too many. */
 static void check_descriptors(const struct config *config)
 {
-	struct rlimit limit;
+	uint64_t limit = plan_descriptors(config);
+	uint64_t wanted = descriptors_wanted((uint64_t)config->max_client_conn, config_server_connections(config));
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	uint64_t servers = (uint64_t)config->default_pool_size * (config->database_count + 1);
-	uint64_t wanted = (uint64_t)config->max_client_conn + servers + DESCRIPTORS_RESERVED;
-
-	if (limit.rlim_max < wanted)
+	if (limit < wanted)
 		log_warning("the limit of open files is lower than max_client_conn and the pools may need",
-			LOG_INT("limit", limit.rlim_max), LOG_INT("wanted", wanted));
+			LOG_INT("limit", limit), LOG_INT("wanted", wanted), LOG_INT("clients", login_places(config)));
 }
 
 static bool write_pidfile(const char *path)
@@ -371,7 +388,8 @@ static bool start(struct config *config)
 	control.started_us = clock_now_us();
 	drain_init(control.loop);
 	notify_start(control.loop);
-	check_descriptors(config);
+	trim_start(control.loop);
+	raise_descriptors();
 	auth_start(control.loop);
 	loop_timer_init(&control.move, control.loop, move_databases, NULL);
 	config_use_places(find_place);
@@ -389,10 +407,12 @@ static bool start(struct config *config)
 		return false;
 	control.listener = listener_open(config, control.loop, accepted, NULL, &error);
 	/* Whoever asks whether it is ready hears so once it is. */
-	if (control.listener && control.pages->open(config, &error))
-		return true;
-	log_error("cannot listen", LOG_TEXT("reason", error.text));
-	return false;
+	if (!control.listener || !control.pages->open(config, &error)) {
+		log_error("cannot listen", LOG_TEXT("reason", error.text));
+		return false;
+	}
+	check_descriptors(config);
+	return true;
 }
 
 static void stop(void)
@@ -411,6 +431,7 @@ static void stop(void)
 	control.pages->close();
 	drain_fini();
 	notify_stop();
+	trim_stop();
 	unwatch_signals();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);

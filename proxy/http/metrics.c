@@ -39,7 +39,7 @@ static const struct metric table[] = {
 
 	/* Clients */
 	{ GAUGE("client_connections"), .put = metrics_clients, .help = "Client connections, those that are logging in among them." },
-	{ GAUGE("client_connections_limit"), .put = metrics_clients_limit, .help = "max_client_conn." },
+	{ GAUGE("client_connections_limit"), .put = metrics_clients_limit, .help = "max_client_conn, or less if the limit of open files is too low for that." },
 	{ GAUGE("client_logins_in_progress"), .put = metrics_logins_in_progress, .help = "Clients that are logging in." },
 	{ GAUGE("client_sessions"), .labels = "tls", .put = metrics_sessions_by_tls, .help = "Clients that have logged in, with TLS and without." },
 	{ COUNTER("client_connections_received"), .put = metrics_received,

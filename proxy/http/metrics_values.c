@@ -78,7 +78,7 @@ void metrics_clients(struct exposition *to, const struct metric *metric)
 void metrics_clients_limit(struct exposition *to, const struct metric *metric)
 {
 	(void)metric;
-	exposition_count(to, "", (uint64_t)control_config()->max_client_conn);
+	exposition_count(to, "", login_places(control_config()));
 }
 
 void metrics_logins_in_progress(struct exposition *to, const struct metric *metric)

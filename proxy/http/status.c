@@ -96,7 +96,7 @@ static void put_totals(struct http_json *json, const struct observation *seen)
 	put_counts(json, &seen->total);
 	put_rates(json, seen, &seen->total);
 	http_json_int(json, "connections", client_slot_count());
-	http_json_int(json, "connections_limit", control_config()->max_client_conn);
+	http_json_int(json, "connections_limit", login_places(control_config()));
 	http_json_int(json, "logging_in", login_count());
 	http_json_int(json, "tls_sessions", (int64_t)seen->tls_sessions);
 	http_json_int(json, "sessions", (int64_t)seen->sessions);

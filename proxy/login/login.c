@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "pgweir/clock.h"
+#include "pgweir/descriptors.h"
 #include "pgweir/log.h"
 #include "pgweir/login_counts.h"
 #include "pgweir/mem.h"
@@ -22,6 +23,7 @@ enum {
 	LOGINS_SPARE = 1000,            /* Logins under way beyond max_client_conn: cancels come this way too. */
 	LOGINS_OVER = 256,              /* Beyond that, on their way to have others make room. */
 	SILENT_AFTER_US = 1000000,
+	SCARCE_MS = 2000,
 	SILENT_SOUGHT = 16,             /* Among as many of the oldest. */
 };
 
@@ -167,19 +169,33 @@ static bool make_room(struct login_home *home)
 	return false;
 }
 
+/* Where descriptors are scarce others wait to be accepted. 0: as long as it likes. */
+static uint64_t time_for(const struct login *login)
+{
+	uint64_t usual_ms = login->config->client_login_timeout_ms;
+
+	if (!descriptors_crowded() || make_room(login->home))
+		return usual_ms;
+	return usual_ms && usual_ms < SCARCE_MS ? usual_ms : SCARCE_MS;
+}
+
 static void begin(struct loop_letter *letter)
 {
 	struct login *login = CONTAINER_OF(letter, struct login, letter);
 	struct login_home *home = login->home;
 
-	list_push_back(&home->logins, &login->link);
+	list_init(&login->link);
 	loop_timer_init(&login->timer, home->loop, on_timeout, login);
 	if (!has_room(login->config, LOGINS_SPARE) && !make_room(home)) {
 		login_free(&login);
 		return;
 	}
-	if (login->config->client_login_timeout_ms)
-		loop_timer_start(&login->timer, login->config->client_login_timeout_ms);
+	uint64_t time_ms = time_for(login);
+
+	/* Not sooner: it may have waited for this thread for so long that it would make room itself. */
+	list_push_back(&home->logins, &login->link);
+	if (time_ms)
+		loop_timer_start(&login->timer, time_ms);
 	socket_tune(login->conn.fd, login->config);
 	conn_attach(&login->conn, home->loop, on_io, login);
 }
@@ -223,7 +239,7 @@ void login_accept(int fd, const struct sockaddr_storage *peer)
 
 	atomic_fetch_add_explicit(&logins, 1, memory_order_relaxed);
 	login_count_received();
-	conn_init(&login->conn, fd);
+	conn_init_client(&login->conn, fd);
 	login->address = *peer;
 	login->accepted_us = clock_now_us();
 	bool good = login_setup_current(&login->config, &login->tls)

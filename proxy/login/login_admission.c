@@ -6,8 +6,7 @@
 
 #include "client_slot.h"
 #include "login_internal.h"
-
-enum { ADMIN_RESERVE = 10 };            /* Console clients beyond max_client_conn: somebody must be able to look. */
+#include "pgweir/descriptors.h"
 
 bool login_is_admin_database(const char *name)
 {
@@ -47,22 +46,26 @@ static bool is_not_replicating_the_console(struct login *login, struct error *er
 	return true;
 }
 
+unsigned login_places(const struct config *config)
+{
+	unsigned most = descriptors_for_sessions(), wanted = config->max_client_conn > 0 ? (unsigned)config->max_client_conn : most;
+
+	return wanted < most ? wanted : most;
+}
+
+/* Somebody must be able to look, also when all places are taken. */
 static unsigned place_limit(const struct login *login)
 {
 	const struct startup_request *request = login->request;
-	unsigned limit = login->config->max_client_conn > 0 ? (unsigned)login->config->max_client_conn : 0;
+	bool looks = login_is_admin_database(request->database) && config_list_has(login->config->admin_users, request->user);
 
-	if (limit && login_is_admin_database(request->database) && config_list_has(login->config->admin_users, request->user))
-		limit += ADMIN_RESERVE;
-	return limit;
+	return login_places(login->config) + (looks ? descriptors_for_administrators() : 0);
 }
 
 /* Saves both sides the authentication. No place is taken yet: strangers who go no further would keep users out. */
 static bool may_find_place(struct login *login, struct error *error)
 {
-	unsigned limit = place_limit(login);
-
-	if (!limit || client_slot_count() < limit)
+	if (client_slot_count() < place_limit(login))
 		return true;
 	return error_set(error, "53300", "sorry, too many clients already");
 }

@@ -9,11 +9,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "pgweir/descriptors.h"
 #include "pgweir/mem.h"
+
+static void init(struct conn *conn, int fd, bool client)
+{
+	*conn = (struct conn){ .fd = fd, .client = client };
+	if (fd >= 0)
+		descriptors_count(client, 1);
+}
 
 void conn_init(struct conn *conn, int fd)
 {
-	*conn = (struct conn){ .fd = fd };
+	init(conn, fd, false);
+}
+
+void conn_init_client(struct conn *conn, int fd)
+{
+	init(conn, fd, true);
 }
 
 void conn_attach(struct conn *conn, struct loop *loop, loop_io_cb *callback, void *arg)
@@ -51,8 +64,10 @@ void conn_close(struct conn *conn)
 		SSL_free(conn->ssl);
 		ERR_clear_error();
 	}
-	if (conn->fd >= 0)
+	if (conn->fd >= 0) {
 		close(conn->fd);
+		descriptors_count(conn->client, -1);
+	}
 	buf_fini(&conn->out);
 	conn_init(conn, -1);
 }

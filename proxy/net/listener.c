@@ -1,5 +1,5 @@
 /* Failure story: without descriptors accept4() fails with EMFILE while the socket stays readable, so that a loop would
- * spin. All sockets then stop listening to events for a while; waiting clients stay in the kernel's queue. The log hears
+ * spin, and where none are left for clients (descriptors.h) it is not even asked. All sockets then stop listening to events for a while; waiting clients stay in the kernel's queue. The log hears
  * of it when it begins, once a minute while it lasts, and when the queue has been emptied again. */
 #include "pgweir/listener.h"
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "pgweir/clock.h"
+#include "pgweir/descriptors.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "passed.h"
@@ -89,7 +90,9 @@ static void socket_ready(unsigned what, void *arg)
 	struct listener *listener = from->listener;
 
 	(void)what;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	if (!descriptors_for_client())
+		pause_for_a_while(listener, EMFILE);
+	for (int i = 0; i < ACCEPTS_PER_TURN && descriptors_for_client(); i++) {
 		struct sockaddr_storage peer = { 0 };
 		socklen_t size = sizeof(peer);
 		int fd = accept4(from->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -45,9 +45,10 @@ struct backend *backend_new(struct server *server, struct pool_share *share)
 	list_init(&backend->link);
 	list_init(&backend->cancel_tickets);
 	prepared_init(&backend->prepared);
-	/* Up to a fifth less, so that connections opened together do not end together. */
+	/* Up to a fifth less, so that connections opened together do not end together: multiples of the golden ratio lie apart.
+	 * Not by the server's pid, which may be the same for all behind another pooler. */
 	if (lifetime_us)
-		backend->expires_us = server->opened_us + lifetime_us - lifetime_us / 5 * (server->pid * 2654435761u >> 24) / 256;
+		backend->expires_us = server->opened_us + lifetime_us - lifetime_us / 5 * ((uint32_t)backend->id * 2654435761u >> 24) / 256;
 	return backend;
 }
 

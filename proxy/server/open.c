@@ -9,12 +9,14 @@
  *  - A lookup cannot be called off: an attempt that ends during one stays until the resolver has answered.
  *  - When the login threads stop, attempts are freed and nobody is told. A reply to a loop that is gone by then is
  *    freed with the connection in it. */
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "open_internal.h"
 #include "pgweir/clock.h"
+#include "pgweir/descriptors.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
@@ -335,6 +337,11 @@ void attempt_dial(struct attempt *attempt)
 	enum sslmode sslmode = target->database->server_tls.sslmode;
 	struct dial *dial = &attempt->dial;
 
+	if (!descriptors_for_server()) {
+		error_set(&dial->error, "08001", "%s", strerror(EMFILE));
+		attempt_fail(attempt, &dial->error);
+		return;
+	}
 	dial->loop = attempt->work.loop;
 	dial->config = target->config;
 	dial->config_tls = &target->database->server_tls;

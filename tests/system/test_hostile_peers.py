@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from harness import raw
+from harness.plugin import tls_settings
 from harness.postgres import PASSWORDS
 from harness.process import wait_until
 from harness.raw import message, sync
@@ -215,6 +216,28 @@ def client_hello() -> bytes:
     with pytest.raises(ssl.SSLWantReadError):
         connection.do_handshake()
     return outgoing.read()
+
+
+@pytest.mark.memory
+def test_memory_goes_back_when_a_flood_of_half_open_tls_handshakes_is_over(start_pgweir, cluster):
+    """Each takes some 50 KiB, and the C library by itself gives none of it back."""
+    proxy = start_pgweir({"pgweir": tls_settings(cluster)})
+    kept = proxy.raw("app", tls=True)
+    before_kib, hello, flood = proxy.memory_kib(), client_hello(), []
+    for _ in range(1000):
+        flood.append(connect(proxy))
+        flood[-1].send(raw.ssl_request())
+    for client in flood:
+        assert client.receive_exactly(1) == b"S"
+        client.send(hello)
+    for client in flood:
+        assert client.receive_exactly(1)                # The server's part of the handshake.
+    peak_kib = proxy.memory_kib()
+    assert peak_kib - before_kib > 20 * 1024
+    for client in flood:
+        client.close()
+    wait_until(lambda: proxy.memory_kib() - before_kib < 10 * 1024, 30, "the memory is given back")
+    assert kept.value("SELECT 'unaffected'") == "unaffected"
 
 
 def test_garbage_inside_a_tls_handshake_is_refused(pgweir, bystander):

@@ -88,22 +88,60 @@ def test_server_connections_are_opened_side_by_side(start_pgweir):
         assert said == [b"T"] * 5
 
 
-def test_without_descriptors_for_servers_clients_wait_and_hear_why(start_pgweir):
-    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "server_login_retry": 1}},
-                         open_files=64)
-    holder, unlucky = proxy.raw("app"), proxy.raw("app")
-    holder.ask("BEGIN")
-    proxy.admin().cursor().execute("SET query_wait_timeout = 1")
-    crowd = [socket.socket() for _ in range(100)]
+def crowd_of(proxy, count: int) -> list[socket.socket]:
+    """They say nothing."""
+    crowd = [socket.socket() for _ in range(count)]
     for each in crowd:
         each.setblocking(False)
         each.connect_ex((proxy.host, proxy.port))
-    wait_until(lambda: "accepting paused" in proxy.log(), 20)
+    return crowd
+
+
+def test_clients_leave_descriptors_to_servers_and_administrators(start_pgweir):
+    """Whoever has logged in gets a server connection, as many as the pool may have, and the console can be reached."""
+    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "auth_type": "trust", "server_check_delay": 0},
+                          "database app": {"pool_size": 8}, "user app": {"password": PASSWORDS["app"]}}, open_files=80)
+    clients = []
+    with pytest.raises(raw.ServerError) as refused:
+        while len(clients) < 80:
+            clients.append(proxy.raw("app"))
+    assert refused.value.sqlstate == "53300" and "too many clients" in str(refused.value)
+    assert len(clients) > 10
+    crowd = crowd_of(proxy, 45)
+    for client in clients[:8]:
+        assert raw.good(client.ask("BEGIN"))
+    assert proxy.pool("app")["sv_active"] == 8
+    console = proxy.admin()
+    console.cursor().execute("RELOAD")
+    console.close()
+    for sock in crowd:
+        sock.close()
+    clients.pop().close()
+    wait_until(lambda: comes_in(proxy), 20, "there is room again")
+
+
+def comes_in(proxy) -> bool:
+    try:
+        proxy.raw("app", timeout_s=5).close()
+        return True
+    except (raw.ServerError, raw.Closed, OSError):
+        return False
+
+
+def test_without_descriptors_for_servers_clients_wait_and_hear_why(start_pgweir):
+    """The pool of one database has taken them all, but for those of the control plane."""
+    greedy = {"pool_size": 60, "min_pool_size": 60, "user": "app", "password": PASSWORDS["app"]}
+    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "server_login_retry": 1, "max_server_conn": 0}, "database app": {}}, open_files=64)
+    holder, unlucky = proxy.raw("app"), proxy.raw("app")
+    holder.ask("BEGIN")
+    proxy.sections["pgweir"]["query_wait_timeout"] = 1
+    proxy.sections["database greedy"] = {**proxy.sections["database app"], **greedy, "dbname": "app"}
+    proxy.reload()
+    wait_until(lambda: "Too many open files" in proxy.log(), 60)
     error = raw.error_of(unlucky.ask("SELECT 1"))
     assert error["C"] == "08001" and "Too many open files" in error["M"]
     assert holder.value("SELECT 'unaffected'") == "unaffected"
-    for each in crowd:
-        each.close()
+    proxy.admin().cursor().execute("PAUSE greedy")
     wait_until(lambda: raw.good(unlucky.ask("SELECT 1")), 20, "it is served again")
     holder.close()
 

@@ -305,6 +305,18 @@ static void user_wins_over_database_over_process(void **state)
 	config_unref(&config);
 }
 
+static void what_servers_may_be_asked_for_is_the_sum_of_the_pools(void **state)
+{
+	struct config *config = load("[pgweir]\ndefault_pool_size = 5\n[cluster c]\nhosts = a, b, c\nprobe_user = p\n"
+	                             "[database one]\nhost = h\npool_size = 100\nreserve_pool_size = 10\n"
+	                             "[database reads]\ncluster = c\nrouting = auto\npool_size = 1000\n"
+	                             "[database capped]\nhost = h\npool_size = 30000\nmax_db_connections = 20000\n");
+
+	(void)state;
+	assert_int_equal(config_server_connections(config), 5 + 110 + 3000 + 20000);
+	config_unref(&config);
+}
+
 static void what_a_section_leaves_out_is_inherited(void **state)
 {
 	struct config *config = load("[pgweir]\nauth_user = a\nserver_lifetime = 7\n[database d]\nhost = h\n[user u]\n"
@@ -555,6 +567,7 @@ int main(void)
 		cmocka_unit_test(rds_hosts_are_verified_unless_told_otherwise),
 		cmocka_unit_test(databases_reached_with_an_iam_token_are_verified),
 		cmocka_unit_test(user_wins_over_database_over_process),
+		cmocka_unit_test(what_servers_may_be_asked_for_is_the_sum_of_the_pools),
 		cmocka_unit_test(what_a_section_leaves_out_is_inherited),
 		cmocka_unit_test(the_star_serves_every_other_name),
 		cmocka_unit_test(references_must_lead_somewhere),

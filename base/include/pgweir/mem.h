@@ -27,6 +27,9 @@ char *mem_printf(const char *format, ...) MUST_USE PRINTF_LIKE(1, 2);
 char *mem_vprintf(const char *format, va_list args) MUST_USE PRINTF_LIKE(1, 0);
 void mem_free(void *memory);
 
+/* Gives what is free back to the system, wherever it lies among what is in use: milliseconds for each ten megabytes, in which
+ * whoever wants memory of the same arena has to wait. Not for workers. */
+void mem_trim(void);
 uint64_t mem_resident_bytes(void);       /* Of the process, as the kernel counts them; 0: it does not say. */
 
 /* From now on, what this thread frees is wiped first, in every library, but for pieces of more than 64 KiB: for threads that

@@ -255,6 +255,9 @@ struct config_limits {
 void config_limits(const struct config *config, const struct config_database *database, const struct config_user *user,
 	struct config_limits *limits);
 
+/* How many connections to servers there may be at a time, as far as that is known: by as many roles as databases, and one more. */
+uint64_t config_server_connections(const struct config *config);
+
 const char *config_sslmode_word(enum sslmode sslmode);         /* As libpq spells it. */
 
 /* True when `user` stands in the comma-separated `list`. */

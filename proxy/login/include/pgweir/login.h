@@ -24,6 +24,8 @@ void client_slot_release(struct client_slot **slot);    /* Any thread; NULL is f
 /* How many clients there are, and how many of them are still logging in. Any thread. */
 unsigned client_slot_count(void);
 unsigned login_count(void);
+/* How many there may be as things are: max_client_conn, or what there are descriptors for. Any thread. */
+unsigned login_places(const struct config *config);
 
 /* An authenticated client. AuthenticationOk has not been sent (SASLFinal has). */
 struct login_session {

@@ -25,6 +25,7 @@ struct conn {
 	struct buf out;                 /* Accepted from the owner, not yet taken by the kernel. */
 	size_t out_sent;
 	bool attached;
+	bool client;                    /* For the count of descriptors. */
 };
 
 enum {
@@ -33,6 +34,7 @@ enum {
 };
 
 void conn_init(struct conn *conn, int fd);      /* Takes the descriptor, which must be non-blocking. */
+void conn_init_client(struct conn *conn, int fd);       /* The same for a client's. */
 void conn_close(struct conn *conn);             /* Detaches and closes; fine on a closed one. */
 
 /* A connection moves between threads detached. The callback gets loop_what bits. Reading is on after attach. */
