@@ -124,6 +124,8 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 
 	if (described)
 		described->described = true;
+	if (known)
+		known->described_alone = true;
 	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_DESCRIBE, 0, known);
 	return true;
