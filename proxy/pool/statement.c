@@ -97,7 +97,7 @@ struct statement_name *statement_name_new(const char *text, struct statement *st
 	struct statement_name *name = mem_alloc(sizeof(*name) + size);
 
 	name->references = 1;
-	name->described = false;
+	name->described = name->described_alone = false;
 	name->statement = statement;
 	memcpy(name->text, text, size);
 	return name;

@@ -5,6 +5,7 @@
  * what it asked can be asked elsewhere (route_rescue.c, lost.c). */
 #include "listen.h"
 #include "lost.h"
+#include "retry.h"
 #include "route.h"
 #include "session_internal.h"
 

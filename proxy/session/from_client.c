@@ -8,6 +8,7 @@
 
 #include "lost.h"
 #include "pgweir/wire.h"
+#include "retry.h"
 #include "route.h"
 #include "route_setting.h"
 

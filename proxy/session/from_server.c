@@ -6,6 +6,7 @@
 #include "missing.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
+#include "retry.h"
 #include "route.h"
 #include "session_internal.h"
 
@@ -105,7 +106,8 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		return true;
 	if (session->group >= GROUP_KEPT && (route_rescue_wanted(session, request, body, size) || lost_announced(session, sqlstate)))
 		return true;
-	if (!(session->missing && missing_error(session, body, size, &rewritten)) && !prepared_error(session, body, size, &rewritten))
+	if (!(session->missing && missing_error(session, body, size, &rewritten))
+		&& !retry_explains(session, request, body, size, &rewritten) && !prepared_error(session, body, size, &rewritten))
 		return false;
 	outbox_put(&session_relay(session)->to_client, rewritten.bytes, rewritten.size);
 	buf_fini(&rewritten);

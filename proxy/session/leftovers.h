@@ -43,6 +43,8 @@ struct sql_run {
 void session_note_run(struct session *session, const struct sql_run *run);
 /* Before it is sent. False: it has been refused instead, and is to be dropped. */
 bool session_may_run(struct session *session, const struct sql_run *run);
+/* The same for the statement of that name, which `run` executes, be it SQL's or the protocol's. */
+bool session_may_execute(struct session *session, const struct sql_run *run, const char *name);
 
 /* sql_names.c: statements of the protocol that SQL names. */
 #define SCAN_STATEMENT_NAMES (SCAN_PREPARES | SCAN_EXECUTES | SCAN_DEALLOCATES)

@@ -31,8 +31,9 @@ static const char *server_name_for(struct session *session, struct statement_nam
 	return name->statement->server_name;
 }
 
-static bool may_run(struct session *session, const struct statement_name *name, bool unnamed, const char *values, const char *end)
+static bool may_run(struct session *session, const struct statement_name *name, const char *text, const char *values, const char *end)
 {
+	bool unnamed = *text == '\0';
 	const struct buf *kept = session->unnamed;
 	struct sql_run run = { .type = 'B', .values = values, .values_end = end };
 
@@ -48,7 +49,9 @@ static bool may_run(struct session *session, const struct statement_name *name, 
 		run.text = name->statement->parse;
 		run.size = name->statement->parse_size;
 	}
-	return session_may_run(session, &run);
+	if (!session_may_run(session, &run))
+		return false;
+	return unnamed || name || !prepared_sql_may_have_made(session, text) || session_may_execute(session, &run, text);
 }
 
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip)
@@ -64,7 +67,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	session->share->stats.binds++;
 	struct statement_name *known = prepared_tracks(session) && *text ? map_get_text(&session->names, text) : NULL;
 
-	if (prepared_tracks(session) && !may_run(session, known, *text == '\0', text_end + 1, end)) {
+	if (prepared_tracks(session) && !may_run(session, known, text, text_end + 1, end)) {
 		*skip = PREPARED_REFUSED;
 		return true;
 	}
@@ -121,6 +124,8 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 
 	if (described)
 		described->described = true;
+	if (known)
+		known->described_alone = true;
 	session->batch_named |= known != NULL;
 	backend_request(session->backend, REQUEST_DESCRIBE, 0, known);
 	return true;

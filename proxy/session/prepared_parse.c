@@ -186,6 +186,8 @@ static void note_untracked(struct session *session, const char *message, size_t 
 	session->may_write = true;
 	session->sent_effects |= run.effects;
 	session_note_run(session, &run);
+	if (run.effects & SCAN_EXECUTES)
+		leftovers_doubt_all(session);
 }
 
 bool prepared_sql_may_have_made(const struct session *session, const char *text)

@@ -15,6 +15,7 @@
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
 #include "pgweir/wire.h"
+#include "retry.h"
 #include "route.h"
 #include "session_internal.h"
 

@@ -97,12 +97,6 @@ void prepared_forget_all(struct session *session);
 bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);
 void prepared_renew(struct session *session, struct statement_name *name);  /* A statement of its own, not yet prepared. */
 
-/* retry.c */
-void retry_begin(struct session *session, const char *bytes, size_t size);
-void retry_keep(struct session *session, const char *bytes, size_t size);
-bool retry_wanted(struct session *session, const struct request *request, const char *body, size_t size);
-void retry_start(struct session *session);
-
 /* pins.c */
 void session_pin(struct session *session, enum session_pin reason);
 void session_set_pins(struct session *session, uint32_t pins);  /* Counts those that are new. */

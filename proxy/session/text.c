@@ -173,14 +173,12 @@ static bool may_use_sequences(const struct sql_run *run)
 	return effects && (effects != SCAN_WRITES || !(run->effects & USES_NONE) || !is_one_statement(run));
 }
 
-bool session_may_run(struct session *session, const struct sql_run *run)
+/* Of what it may leave, ask for or forbid. */
+static bool may_leave(struct session *session, const struct sql_run *run)
 {
 	uint32_t effects = run->effects;
 	enum refusal refusal = REFUSAL_NONE;
 
-	lost_note_run(session, run);
-	if (session->notes_writes && !session->on_replica)
-		route_note_run(session, run);
 	if (session->judged && session->backend->status == 'T' && route_forbids(run)) {
 		session_refuse(session, run->type, REFUSAL_ON_REPLICA);
 		return false;
@@ -207,6 +205,52 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	}
 	session_note_run(session, run);
 	return true;
+}
+
+bool session_may_execute(struct session *session, const struct sql_run *run, const char *name)
+{
+	const struct statement_name *known = map_get_text(&session->names, name);
+	const char *text = known ? known->statement->parse : state_statement(session->settings, name);
+	struct sql_run executed = { .type = run->type, .values = run->values, .values_end = run->values_end };
+
+	if (!text) {
+		leftovers_doubt_all(session);
+		return true;
+	}
+	executed.text = text;
+	executed.size = strlen(text);
+	executed.effects = session_text_effects(session, text, executed.size);
+	if (known && executed.effects & SCAN_EXECUTES)
+		leftovers_doubt_all(session);
+	/* What SQL has prepared is kept with its PREPARE. */
+	executed.effects &= ~(uint32_t)(known ? SCAN_EXECUTES : SCAN_STATEMENT_NAMES);
+	return may_leave(session, &executed);
+}
+
+/* EXECUTE does what the statement does. */
+static bool may_execute(struct session *session, const struct sql_run *run)
+{
+	struct scan_names names;
+
+	if (session->long_text) {
+		leftovers_doubt_all(session);
+		return true;
+	}
+	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session, run->text, run->size), &names);
+	if (names.lost)
+		leftovers_doubt_all(session);
+	for (unsigned i = 0; i < names.count; i++)
+		if (names.list[i].effect == SCAN_EXECUTES && !session_may_execute(session, run, names.list[i].text))
+			return false;
+	return true;
+}
+
+bool session_may_run(struct session *session, const struct sql_run *run)
+{
+	lost_note_run(session, run);
+	if (session->notes_writes && !session->on_replica)
+		route_note_run(session, run);
+	return may_leave(session, run) && (!(run->effects & SCAN_EXECUTES) || may_execute(session, run));
 }
 
 /* --- Functions that are called without SQL --- */
@@ -283,6 +327,8 @@ static void long_text_ends(struct session *session, struct long_text *text)
 		return;
 	sequences_used(session);
 	note_effects(session, effects);
+	if (effects & SCAN_EXECUTES)
+		leftovers_doubt_all(session);
 	session->reading_touched |= (effects & SCOPE) != 0;
 	if (session->audits)
 		audit_run(session, NULL, effects);

@@ -320,6 +320,55 @@ def test_a_client_that_goes_by_an_older_description_is_told_of_a_changed_result_
     assert raw.rows_of(run(client, "s2")) == [["one", "new"]]
 
 
+COLUMNS = "DROP TABLE IF EXISTS columns; CREATE TABLE columns (a int, b int, c int); INSERT INTO columns VALUES (1, 2, 3)"
+# As pgx binds: a format for each column that it was told of.
+BOUND_BY_COLUMNS = bind(name="s", result_formats=(0, 0, 0)) + describe_portal() + execute() + sync()
+
+
+def is_told_and_prepares_again(client):
+    refused = raw.error_of(client.ask(BOUND_BY_COLUMNS))
+    assert (refused["C"], refused["M"]) == ("0A000", "cached plan must not change result type")
+    assert "pgweir_" not in str(refused)
+    client.ask(close_statement("s") + parse("SELECT * FROM columns", "s") + describe_statement("s") + sync())
+    assert raw.rows_of(client.ask(bind(name="s", result_formats=(0, 0)) + describe_portal() + execute() + sync())) == [["2", "3"]]
+
+
+def test_a_client_that_binds_by_columns_that_are_gone_is_told_of_the_changed_result_type(pair):
+    client, other = pair
+    client.ask(COLUMNS)
+    client.ask(parse("SELECT * FROM columns", "s") + describe_statement("s") + sync())
+    assert raw.rows_of(client.ask(BOUND_BY_COLUMNS)) == [["1", "2", "3"]]
+    assert raw.good(other.ask("ALTER TABLE columns DROP a"))
+    is_told_and_prepares_again(client)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["outside", "inside a transaction"])
+def test_so_is_one_whose_server_connection_has_not_prepared_the_statement_before(start_pgweir, begun):
+    proxy = start_pgweir({"pgweir": {"threads": 1}, "database app": {"pool_size": 2}})
+    client, holder, other = (proxy.raw("app") for _ in range(3))
+    client.ask(COLUMNS)
+    client.ask(parse("SELECT * FROM columns", "s") + describe_statement("s") + sync())
+    assert raw.rows_of(client.ask(BOUND_BY_COLUMNS)) == [["1", "2", "3"]]
+    before = client.value("SELECT pg_backend_pid()")
+    holder.ask("BEGIN")
+    assert holder.value("SELECT pg_backend_pid()") == before
+    assert raw.good(other.ask("ALTER TABLE columns DROP a"))
+    if begun:
+        client.ask("BEGIN")
+        assert raw.error_of(client.ask(BOUND_BY_COLUMNS))["C"] == "0A000" and client.status == "E"
+        client.ask("ROLLBACK")
+    is_told_and_prepares_again(client)
+    assert client.value("SELECT pg_backend_pid()") != before
+    for each in client, holder, other:
+        each.close()
+
+
+def test_too_many_formats_for_a_statement_that_was_never_described_are_the_servers_error(pair):
+    client, _ = pair
+    client.ask(parse("SELECT 1", "s") + sync())
+    assert raw.error_of(client.ask(BOUND_BY_COLUMNS))["M"] == "bind message has 3 result formats but query has 1 columns"
+
+
 def has_process(client) -> bool:
     from harness import target
     return target.kind() == "pgweir"

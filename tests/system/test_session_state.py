@@ -188,6 +188,72 @@ def test_settings_and_statements_follow_together(pgweir):
     other.close()
 
 
+def prepare_as(client, made: str, text: str):
+    assert raw.good(client.ask(f"PREPARE s AS {text}" if made == "sql" else parse(text, "s") + sync()))
+
+
+EXECUTES = {"EXECUTE": "EXECUTE s", "among others": "SELECT 1; EXECUTE s", "Bind": bind(name="s") + execute() + sync(),
+            "by name": parse("EXECUTE s", "") + bind() + execute() + sync()}
+executes = pytest.mark.parametrize("how", EXECUTES)
+made_by = pytest.mark.parametrize("made", ["sql", "protocol"])
+
+
+@executes
+@made_by
+def test_what_a_prepared_statement_sets_follows_and_is_nobody_elses(pgweir, made, how):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    prepare_as(client, made, "SELECT set_config('work_mem', '11MB', false), set_config('prepared.tenant', 'mine', false)")
+    assert other.value("SHOW work_mem") == "4MB"
+    assert raw.good(client.ask(EXECUTES[how]))
+    assert other.value("SHOW work_mem") == "4MB" and other.value("SELECT current_setting('prepared.tenant', true) IS NULL") == "t"
+    assert client.value("SHOW work_mem") == "11MB" and client.value("SHOW prepared.tenant") == "mine"
+    client.close()
+    other.close()
+
+
+@executes
+@made_by
+def test_what_a_prepared_statement_locks_is_held_until_its_client_unlocks_it(pgweir, made, how):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    prepare_as(client, made, "SELECT pg_advisory_lock(4711)")
+    assert other.value("SELECT 1") == "1"
+    assert raw.good(client.ask(EXECUTES[how]))
+    wait_until(lambda: pgweir.pins() == {"advisory_lock": 1}, what="it pins")
+    assert client.value("SELECT pg_advisory_unlock(4711)") == "t"
+    assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+    wait_until(lambda: pgweir.pins() == {}, what="so many pins")
+    client.close()
+    other.close()
+
+
+@made_by
+def test_what_a_prepared_statement_unlocks_is_asked_about(pgweir, made):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    prepare_as(client, made, "SELECT pg_advisory_unlock(4711)")
+    client.ask("SELECT pg_advisory_lock(4711)")
+    wait_until(lambda: pgweir.pins() == {"advisory_lock": 1}, what="it pins")
+    assert client.value("EXECUTE s") == "t"
+    wait_until(lambda: pgweir.pins() == {}, what="so many pins")
+    assert other.value("SELECT 1") == "1"
+    client.close()
+    other.close()
+
+
+def test_a_statement_of_which_nobody_knows_the_text_may_leave_anything(pgweir):
+    client = pgweir.raw("one")
+    client.ask("SELECT 1; PREPARE s AS SELECT set_config('work_mem', '11MB', false), pg_advisory_lock(4711); SELECT 2")
+    wait_until(lambda: pgweir.pins() == {"prepare": 1}, what="it pins")
+    assert raw.good(client.ask("EXECUTE s"))
+    wait_until(lambda: pgweir.pins() == {"prepare": 1, "advisory_lock": 1}, what="it pins")
+    client.ask("DEALLOCATE s")
+    client.ask("SELECT pg_advisory_unlock(4711)")
+    wait_until(lambda: pgweir.pins() == {}, what="so many pins")
+    other = pgweir.raw("one")
+    assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "11MB"
+    client.close()
+    other.close()
+
+
 @pytest.mark.parametrize("how", ["protocol", "sql"])
 def test_both_kinds_of_statements_share_their_names(pgweir, how):
     """Rails and psycopg deallocate by SQL what they have prepared by the protocol."""

@@ -49,6 +49,7 @@ void statement_unref(struct statement **statement);
 struct statement_name {
 	unsigned references;
 	bool described;                 /* The client has been told what its rows look like. */
+	bool described_alone;           /* … by a Describe of the statement, and so before it binds. */
 	struct statement *statement;
 	char text[];
 };
