@@ -4,12 +4,10 @@
 #include "pgclient_loop.h"
 #include "pgweir/mem.h"
 
-enum { PARAMETERS_MAX = 32 };
-
 struct query {
 	struct list link;
 	char *sql;
-	char *parameters[PARAMETERS_MAX];
+	char *parameters[PGCLIENT_PARAMETERS_MAX];
 	size_t parameter_count;
 	uint64_t timeout_ms;
 	pgclient_result_cb *callback;
@@ -83,7 +81,7 @@ void pgclient_query(struct pgclient *client, const char *sql, const char *const 
 {
 	struct query *query = NEW(struct query);
 
-	CHECK(client->state != STATE_DEAD && parameter_count <= PARAMETERS_MAX);
+	CHECK(client->state != STATE_DEAD && parameter_count <= PGCLIENT_PARAMETERS_MAX);
 	query->sql = mem_strdup(sql);
 	for (size_t i = 0; i < parameter_count; i++)
 		query->parameters[i] = mem_secret_dup(parameters[i]);

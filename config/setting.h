@@ -131,7 +131,7 @@ extern const struct setting settings_pgweir[], settings_cluster[], settings_data
 extern const size_t settings_pgweir_count, settings_cluster_count, settings_database_count, settings_user_count,
 	settings_secret_count, settings_provision_count, settings_peers_count;
 
-extern const struct setting_word pool_mode_words[], sslmode_words[], protocol_words[], state_audit_words[], auto_words[], routing_words[];
-extern const struct setting_word state_policy_words[];
+extern const struct setting_word pool_mode_words[], sslmode_words[], protocol_words[], state_audit_words[], auto_words[],
+	routing_words[], state_policy_words[];
 
 #endif

@@ -61,12 +61,12 @@ void command_print_usage(const struct command *command, FILE *out);
 /* Says so on standard error. */
 enum command_status command_usage_error(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* The file that -c names, with its problems on standard error; NULL: it cannot be used. */
 /* Warnings and errors, one line each, to standard error; frees them. */
 void command_print_problems(struct config_problems *problems);
+/* The file that -c names, with its problems on standard error; NULL: it cannot be used. */
 struct config *command_load(const struct command_line *line) MUST_USE;
 /* Standard output, or the file of -o: new, or replaced with --force, and for its owner alone. NULL: said on standard
- * error. command_close() is false when something could not be written. */
+ * error. command_close_output() is false when something could not be written. */
 FILE *command_open_output(const struct command_line *line) MUST_USE;
 bool command_close_output(const struct command_line *line, FILE *file) MUST_USE;
 

@@ -49,6 +49,7 @@ void authenticator_free(struct authenticator **authenticator);  /* NULL is fine.
 enum auth_step authenticator_start(struct authenticator *authenticator) MUST_USE;
 enum auth_step authenticator_answer(struct authenticator *authenticator, const void *body, size_t size) MUST_USE;
 
+/* Of the message that is to be sent now; the body and the error live until the next step. */
 uint32_t authenticator_code(const struct authenticator *authenticator);
 const struct buf *authenticator_body(const struct authenticator *authenticator);
 const struct error *authenticator_error(const struct authenticator *authenticator);
@@ -63,7 +64,7 @@ struct credentials *authenticator_take_proved(struct authenticator *authenticato
 /* `control` is where auth_query's connections live. */
 void auth_start(struct loop *control);
 void auth_stop(void);
-void auth_secrets_changed(void);        /* On the control loop. */
+void auth_secrets_changed(void);        /* Some secret has another value. On the control loop. */
 /* True if auth_configure() would succeed now; on false `problems` has at least one text. Any thread. */
 bool auth_check(const struct config *config, struct config_problems *problems) MUST_USE;
 /* Reads auth_file, auth_hba_file and auth_ident_file for a new snapshot and takes it into use; on false the former state

@@ -2,9 +2,8 @@
  *
  * A host keeps the value that worked there last, which need not be the current one: a replica gets a new password later
  * than its primary. A login with any other value, or with that one when it has not been used for a moment, is a trial. One
- * trial is under way at a time per host and secret, and
- * after a round in which the host refused all there is to try, the next one comes later and later: whoever guards that
- * server counts failed logins. Any thread. */
+ * trial is under way at a time per host and secret, and after a round in which the host refused all there is to try, the
+ * next one comes later and later: whoever guards that server counts failed logins. Any thread. */
 #ifndef PGWEIR_TRIALS_H
 #define PGWEIR_TRIALS_H
 

@@ -1,4 +1,4 @@
-/* A growable run of bytes. A zeroed struct buf is an empty one. */
+/* A growable run of bytes. A zeroed struct buf is an empty one; pointers into it are good until it grows. */
 #ifndef PGWEIR_BUF_H
 #define PGWEIR_BUF_H
 

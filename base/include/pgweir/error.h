@@ -11,7 +11,7 @@
 
 struct error {
 	char sqlstate[6];      /* PostgreSQL's five characters, or "" where there is none. */
-	char text[506];
+	char text[506];        /* Longer ones are cut. */
 };
 
 /* Both return false, so that `return error_set(…)` reads well. `sqlstate` may be NULL. */

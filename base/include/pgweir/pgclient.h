@@ -32,8 +32,7 @@ struct pgclient_options {
 
 /* Called once when the connection is open (`error` NULL) or could not be opened, and once when an open one is lost. With
  * an error the client is dead: all that is left to do is to free it. The error carries the SQLSTATE of a server that
- * refused the login, else 08006. Never from within a call; not after
- * pgclient_free(), which is allowed in here. */
+ * refused the login, else 08006. Never from within a call; not after pgclient_free(), which is allowed in here. */
 typedef void pgclient_cb(struct pgclient *client, const struct error *error, void *arg);
 
 /* Called once per query with either; `result` lives only during the call. The error carries the server's SQLSTATE, or
@@ -50,11 +49,14 @@ int pgclient_server_version(const struct pgclient *client) MUST_USE;
 /* The server's address as text; NULL before the connection is open, and for a Unix socket. */
 const char *pgclient_address(const struct pgclient *client);
 
-/* One statement with its parameters as text (NULL is NULL), copied. May be called before the connection is open. When
- * `timeout_ms` passes from the moment it is sent, the connection is given up; 0: never. Not on a dead client. */
+/* One statement with its parameters as text (NULL is NULL), at most PGCLIENT_PARAMETERS_MAX, copied. May be called before
+ * the connection is open. When `timeout_ms` passes from the moment it is sent, the connection is given up; 0: never. Not on
+ * a dead client. */
+enum { PGCLIENT_PARAMETERS_MAX = 32 };
 void pgclient_query(struct pgclient *client, const char *sql, const char *const *parameters, size_t parameter_count,
 	uint64_t timeout_ms, pgclient_result_cb *callback, void *arg);
 
+/* Values live as long as the result. */
 size_t pgclient_rows(const struct pgclient_result *result);
 size_t pgclient_columns(const struct pgclient_result *result);
 const char *pgclient_value(const struct pgclient_result *result, size_t row, size_t column);    /* NULL is NULL. */

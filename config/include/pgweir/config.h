@@ -188,6 +188,7 @@ struct config {
 	uint64_t client_idle_timeout_ms, client_login_timeout_ms, cancel_wait_timeout_ms;
 	uint64_t drain_delay_ms, drain_timeout_ms, dns_max_ttl_ms;
 	bool tcp_keepalive;
+	/* Seconds, but for the number of probes (keepcnt) and user_timeout, milliseconds. 0: the system's, or off. */
 	int tcp_keepcnt, tcp_keepidle, tcp_keepintvl, tcp_user_timeout, tcp_defer_accept;
 	char *http_listen, *health_listen;
 	char *http_user, *http_password;            /* NULL: nobody is asked. */

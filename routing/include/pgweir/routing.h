@@ -1,8 +1,8 @@
 /* Watching the clusters: which of their hosts is the primary, and how far the others are behind.
  *
  * Every [cluster] with a probe_user is watched by one connection per host, from the control loop; what is found out goes
- * out as a snapshot (topology.h) whenever it has changed; how fresh replicas are is written into it. Of other clusters nothing is known. All but routing_suspect()
- * belongs to the control thread. */
+ * out as a snapshot (topology.h) whenever it has changed; how fresh replicas are is written into it. Of other clusters
+ * nothing is known. All but routing_suspect() belongs to the control thread. */
 #ifndef PGWEIR_ROUTING_H
 #define PGWEIR_ROUTING_H
 

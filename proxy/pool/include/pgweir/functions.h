@@ -3,7 +3,7 @@
  *
  * One list per database of a server, shared by the pools and workers that lead to it: immutable, reference-counted, taken
  * over by each worker when it sees that there is a newer one. Functions go by their names without schema and arguments.
- * Whoever has a connection asks functions_question() and hands the rows to a builder. Any thread. */
+ * Whoever has a connection asks functions_builder_question() and hands the rows to a builder. Any thread. */
 #ifndef PGWEIR_FUNCTIONS_H
 #define PGWEIR_FUNCTIONS_H
 
@@ -69,17 +69,19 @@ void functions_unref(struct functions **functions);
 /* NULL: it leaves nothing. */
 const struct functions_mark *functions_find(const struct functions *functions, const char *name, size_t size);
 uint32_t functions_flags_of(const struct scan_body *body);       /* Of one that has been read. */
-/* True for one caller, when it is time. */
+/* It is time to ask the server again: there is no list (`functions` NULL), or it is out of date. */
 bool functions_refresh_is_due(const struct functions_home *home, const struct functions *functions, uint64_t now_us);
+/* The same, but true for one caller only, who then has to. */
 bool functions_refresh_is_mine(struct functions_home *home, const struct functions *functions, uint64_t now_us);
 
 struct functions_builder;
 struct functions_builder *functions_builder_new(struct functions_home *home) MUST_USE;
-/* What to ask the server. */
+/* What to ask the server, as SQL; the caller's, freed with mem_free(). */
 char *functions_builder_question(const struct functions_builder *builder) MUST_USE;
 void functions_builder_free(struct functions_builder **builder);
 /* A row of the answer, its columns as texts. */
-void functions_builder_row(struct functions_builder *builder, const char *name, const char *kind, const char *used, const char *body);
+void functions_builder_row(struct functions_builder *builder, const char *name, const char *kind, const char *used,
+	const char *body);
 /* Makes it the current one; frees the builder. `failed`: the server has refused to say, be it the names only. */
 void functions_publish(struct functions_builder **builder, bool failed, uint64_t now_us);
 

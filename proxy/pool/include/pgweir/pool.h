@@ -1,10 +1,10 @@
 /* Pools of server connections.
  *
  * A pool is (database, role): the connections that log in to one database as one role, on whichever host of the cluster
- * serves. The role is the clients' own unless [database] forces one; then all clients share the pool. Its size is one quota shared by all workers; each worker has a share of it with idle connections and waiters
- * of its own. A share without an idle connection opens one if the quota allows, else borrows from a sibling's share.
- * Sessions borrow backends; they never open or close one. The pool knows nothing about clients, SQL, or where
- * credentials come from. */
+ * serves. The role is the clients' own unless [database] forces one; then all clients share the pool. Its size is one quota
+ * shared by all workers; each worker has a share of it with idle connections and waiters of its own. A share without an
+ * idle connection opens one if the quota allows, else borrows from a sibling's share. Sessions borrow backends; they never
+ * open or close one. The pool knows nothing about clients, SQL, or where credentials come from. */
 #ifndef PGWEIR_POOL_H
 #define PGWEIR_POOL_H
 
@@ -78,7 +78,7 @@ void pool_worker_adopt_secrets(struct worker *worker, void *unused);
 void pool_worker_follow(struct worker *worker);
 /* Serves waiters again, after something has changed that they may have waited for. */
 void pool_worker_retry(struct worker *worker, void *unused);
-/* Closes idle connections of the database (NULL: all). */
+/* Closes idle connections of the database and of the cluster; NULL: of all of them. */
 void pool_worker_close_idle(struct worker *worker, struct pool_database *database, struct pool_cluster *cluster);
 /* True if it goes as soon as it is released: after RECONNECT, a change of what it was opened with, or too long a life. */
 bool pool_outdated(const struct backend *backend);

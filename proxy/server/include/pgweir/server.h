@@ -1,8 +1,8 @@
 /* One connection to a PostgreSQL server: how it is opened and logged in, and how a query on it is cancelled.
  *
  * Opening and cancelling run on a login thread, so that handshakes cost nobody's queries; an open server connection
- * then belongs to the worker that asked. This library knows nothing of clients, pools or routing; what a session
- * keeps about a connection (prepared statements, outstanding requests) hangs on `session_side`. */
+ * then belongs to the worker that asked. This library knows nothing of clients, pools or routing; what is known of a
+ * connection at work (prepared statements, outstanding requests) is in the struct backend that owns it. */
 #ifndef PGWEIR_SERVER_H
 #define PGWEIR_SERVER_H
 
@@ -56,7 +56,7 @@ void server_free(struct server **server);       /* Closes; detach from the loop 
 struct server_opened {
 	struct server *server;                  /* Detached and idle, now the callee's; or NULL: */
 	struct error error;                     /* SQLSTATE and text, the server's own where it gave one. */
-	struct buf error_body;                  /* The body of the server's ErrorResponse if there was one, else empty. The callee may take it. */
+	struct buf error_body;                  /* Of the server's ErrorResponse, or empty. The callee may take it. */
 	bool from_server;                       /* The server answered and refused, as opposed to: could not be reached. */
 	bool password_refused;                  /* And it was the password, or the token, that it minded. */
 	bool hopeful;                           /* … which is a secret's, and seems to be changing: waiting may help. */
