@@ -48,25 +48,14 @@ static void format_int(const struct setting *setting, const void *field, struct 
 
 const struct value_type value_int = { "number", parse_int, format_int, NULL };
 
-static bool parse_uint(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
-	struct error *error)
-{
-	int64_t value;
-
-	(void)base;
-	if (!parse_number(setting, text, INT_MAX, &value, error))
-		return false;
-	*(unsigned *)field = (unsigned)value;
-	return true;
-}
-
 static void format_uint(const struct setting *setting, const void *field, struct buf *out)
 {
 	(void)setting;
 	buf_printf(out, "%u", *(const unsigned *)field);
 }
 
-const struct value_type value_uint = { "number", parse_uint, format_uint, NULL };
+/* What is read is no more than INT_MAX, and lies in an unsigned as it does in an int. */
+const struct value_type value_uint = { "number", parse_int, format_uint, NULL };
 
 static bool parse_port(const struct setting *setting, const struct setting_base *base, const char *text, void *field,
 	struct error *error)
