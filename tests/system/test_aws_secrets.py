@@ -249,6 +249,24 @@ def test_an_interval_has_one_request_whatever_uses_the_secret(aws, environment, 
     assert len(aws.requests("GetSecretValue")) == 1 and not secret_row(proxy)["problem"]
 
 
+def test_show_secrets_tells_all_but_the_value(aws, environment, role, start_pgweir):
+    aws.put(ID, value(OLD))
+    proxy = start_pgweir(sections(refresh_interval="1h"))
+    with connect(proxy, OLD) as connection:
+        connection.execute("SELECT 1")
+        aws.put(ID, value(NEW), stages=["AWSPENDING"])
+        console(proxy, "REFRESH SECRET rotated")
+        row = secret_row(proxy)
+    stages = aws.call("DescribeSecret", SecretId=ID)["VersionIdsToStages"]
+    expected = {"provider": "aws-secrets-manager", "stage": "current", "version": 1, "username": "rotated", "pending": "yes",
+                "client_logins": "rotated: 1 with version 1", "servers": 1, "trials": 1, "refused": 0, "hosts_refusing": 0}
+    assert {name: row[name] for name in expected} == expected
+    assert stages[row["version_id"]] == ["AWSCURRENT"] and not row["problem"]
+    # While there is a version to come it is read every quarter of a minute.
+    assert row["age"] >= 0 and row["fetched"] >= 0 and 0 <= row["next_refresh"] <= 15
+    assert OLD not in str(row) and NEW not in str(row)
+
+
 def test_the_start_waits_for_no_service_and_clients_wait_for_the_value(aws, environment, role, start_pgweir):
     aws.put(ID, value(OLD))
     aws.fault("slow", seconds=2, times=1)
