@@ -132,7 +132,7 @@ def says(**said):
     return answers
 
 
-@pytest.mark.parametrize(("ahead_s", "grade", "word"), [(0, None, None), (10, "note", "ahead"), (-10, "note", "behind"),
+@pytest.mark.parametrize(("ahead_s", "grade", "word"), [(0, None, None), (15, "note", "ahead"), (-15, "note", "behind"),
                                                          (90, "wrong", "ahead"), (-3600, "wrong", "behind")])
 def test_the_doctor_says_whose_clock_differs(cluster, tmp_path, ahead_s, grade, word):
     with raw.FakeServer(on_message=says(ahead_s=ahead_s)) as server:
