@@ -99,6 +99,7 @@ static void on_io(unsigned what, void *arg)
 	struct login *login = arg;
 	enum login_move move = LOGIN_NEXT;
 
+	login->ended = what & LOOP_CLOSED;
 	if (what & LOOP_WRITE && login->phase != LOGIN_PHASE_TLS) {
 		if (!conn_flush(&login->conn))
 			move = LOGIN_END;

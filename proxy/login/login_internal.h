@@ -47,6 +47,7 @@ struct login {
 	struct tls_context *tls;        /* NULL: TLS is off, or its key awaits a passphrase. */
 	struct sockaddr_storage address;
 	uint64_t accepted_us;
+	bool ended;                     /* The client says nothing more than what has arrived. */
 	unsigned asked;                 /* LOGIN_ASKED_… bits: what may not be asked again. */
 	size_t linger_left;             /* Bytes still worth reading and dropping. */
 	struct startup_request *request;                /* NULL before the startup packet. */

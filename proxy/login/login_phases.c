@@ -72,6 +72,10 @@ static enum login_move on_first_bytes(struct login *login)
 static enum login_move on_tls(struct login *login)
 {
 	struct error error;
+
+	/* A handshake is much work, and takes two turns of the client: here there will be no second. */
+	if (login->ended && !conn_handshake_begun(&login->conn))
+		return login_failf(login, "08006", "TLS handshake failed: connection closed by the peer");
 	enum conn_handshake handshake = conn_handshake(&login->conn, &error);
 
 	if (handshake == CONN_HANDSHAKE_AGAIN)

@@ -65,6 +65,11 @@ static void describe_failure(struct conn *conn, struct error *error)
 	error_set(error, "08006", "TLS handshake failed: %s", reason);
 }
 
+bool conn_handshake_begun(const struct conn *conn)
+{
+	return SSL_get_state(conn->ssl) != TLS_ST_BEFORE;
+}
+
 enum conn_handshake conn_handshake(struct conn *conn, struct error *error)
 {
 	errno = 0;

@@ -65,6 +65,11 @@ bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, stru
 	bool good = true;
 
 	for (const char *next; good && (next = next_word(at, &word)); at = next) {
+		if (strcmp(word.bytes, "--") == 0) {
+			/* The end of the switches, behind which servers take nothing; or what a switch that is kept is about. */
+			good = !rest->size && !next_word(next, &word);
+			break;
+		}
 		if (strncmp(word.bytes, "--", 2) == 0) {
 			good = give_pair(word.bytes + 2, pair, arg);
 		} else if (strcmp(word.bytes, "-c") == 0) {

@@ -55,11 +55,17 @@ static bool expect_pair(char *word, struct buf *out)
 
 static bool expect(char **words, size_t count, struct buf *out)
 {
+	bool others = false;
+
 	for (size_t i = 0; i < count; i++) {
 		bool long_option = strncmp(words[i], "--", 2) == 0, alone = strcmp(words[i], "-c") == 0;
 
-		if (!long_option && strncmp(words[i], "-c", 2) != 0)
+		if (strcmp(words[i], "--") == 0)
+			return !others && i + 1 == count;
+		if (!long_option && strncmp(words[i], "-c", 2) != 0) {
+			others = true;
 			continue;
+		}
 		if (alone && ++i == count)
 			return false;
 		if (!expect_pair(words[i] + (alone ? 0 : 2), out))

@@ -74,7 +74,7 @@ def test_startup_parameters_are_taken(pgweir, mode):
 @MODES
 def test_options_are_taken_in_every_spelling(pgweir, mode):
     for options in ("-c work_mem=7MB -cgeqo=off --enable-seqscan=off", r"-c work_mem=7MB --geqo=off -c enable\_seqscan=off".replace(r"\_", "_"),
-                    r"-c application_name=two\ words --work_mem=7MB --geqo=off --enable-seqscan=off"):
+                    r"-c application_name=two\ words --work_mem=7MB --geqo=off --enable-seqscan=off --"):
         client = pgweir.raw(mode, options=options)
         assert [client.value(f"SHOW {name}") for name in ("work_mem", "geqo", "enable_seqscan")] == ["7MB", "off", "off"]
         if "two" in options:

@@ -174,6 +174,11 @@ static struct client client_of(int fd)
 
 struct client client_tcp(void)
 {
+	return client_tcp_gone(NULL, 0);
+}
+
+struct client client_tcp_gone(const void *said, size_t size_said)
+{
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_storage peer = { 0 };
 	socklen_t size = sizeof(address), peer_size = sizeof(peer);
@@ -185,6 +190,10 @@ struct client client_tcp(void)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	if (said) {
+		assert_int_equal(send(fd, said, size_said, 0), size_said);
+		shutdown(fd, SHUT_WR);
+	}
 	login_accept(accept4(listening, (struct sockaddr *)&peer, &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC), &peer);
 	close(listening);
 	return client_of(fd);

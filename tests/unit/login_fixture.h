@@ -68,6 +68,7 @@ struct client {
 };
 
 struct client client_tcp(void);
+struct client client_tcp_gone(const void *said, size_t size);   /* Has said that, and its end, before it is accepted. */
 struct client client_local(void);
 void client_close(struct client *client);
 void client_send(struct client *client, const void *bytes, size_t size);

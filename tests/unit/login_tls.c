@@ -54,6 +54,30 @@ static void direct_tls_without_alpn_is_closed(void **state)
 	client_close(&client);
 }
 
+/* A handshake takes a millisecond, and those behind it wait for it. */
+static void no_handshake_is_made_with_a_client_that_has_gone(void **state)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	BIO *hello = BIO_new(BIO_s_mem());
+	char *bytes, answer;
+
+	(void)state;
+	login_fixture_tls(SSLMODE_REQUIRE);
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), hello);
+	assert_int_equal(SSL_connect(ssl), -1);
+	long size = BIO_get_mem_data(hello, &bytes);
+
+	assert_true(size > 0);
+	struct client client = client_tcp_gone(bytes, (size_t)size);
+
+	assert_true(recv(client.fd, &answer, 1, 0) <= 0);
+	login_fixture_settle(0);
+	client_close(&client);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+
 static void direct_tls_is_closed_where_there_is_no_certificate(void **state)
 {
 	struct client client = client_tcp();
@@ -298,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SERVED(direct_tls_with_alpn_becomes_a_session),
 		SERVED(direct_tls_without_alpn_is_closed),
+		SERVED(no_handshake_is_made_with_a_client_that_has_gone),
 		SERVED(direct_tls_is_closed_where_there_is_no_certificate),
 		SERVED(no_request_for_encryption_is_taken_inside_tls),
 		SERVED(every_byte_may_arrive_in_a_record_of_its_own),

@@ -109,6 +109,23 @@ static void as_many_clients_as_wanted_have_a_place(void **state)
 	assert_int_equal(descriptors_for_administrators(), 10);
 }
 
+static void a_crowd_that_has_gone_is_known_until_it_is_forgotten(void **state)
+{
+	(void)state;
+	descriptors_forget_most();
+	for (int i = 0; i < 500; i++)
+		descriptors_count(true, 1);
+	assert_int_equal(descriptors_clients_fallen(), 0);
+	go(true, 300);
+	assert_int_equal(descriptors_clients_fallen(), 300);
+	descriptors_forget_most();
+	descriptors_count(true, 1);
+	go(true, 1);
+	assert_int_equal(descriptors_clients_fallen(), 1);
+	go(true, 200);
+	assert_int_equal(descriptors_clients_fallen(), 201);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +135,7 @@ int main(void)
 		cmocka_unit_test(servers_that_want_all_get_half),
 		cmocka_unit_test(small_limits_are_divided_too),
 		cmocka_unit_test(as_many_clients_as_wanted_have_a_place),
+		cmocka_unit_test(a_crowd_that_has_gone_is_known_until_it_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ static void settings_come_as_switch_c_or_long_option(void **state)
 		{ "-csearch_path=a", "search_path=a;", "" },
 		{ "--search_path=a", "search_path=a;", "" },
 		{ "  -c  a=1\t--b=2 -cc=3  ", "a=1;b=2;c=3;", "" },
+		{ "-c a=1 -- ", "a=1;", "" },
 	};
 
 	(void)state;
@@ -105,7 +106,7 @@ static void other_switches_are_kept_still_escaped(void **state)
 
 static void a_setting_without_name_or_value_is_malformed(void **state)
 {
-	static const char *const bad[] = { "-c", "-c ", "-c a", "-ca", "--a", "--", "--=x", "-c =x", "-c a=1 --b" };
+	static const char *const bad[] = { "-c", "-c ", "-c a", "-ca", "--a", "-- -c a=1", "-d --", "--=x", "-c =x", "-c a=1 --b" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

@@ -69,5 +69,6 @@ enum conn_handshake { CONN_HANDSHAKE_DONE, CONN_HANDSHAKE_AGAIN, CONN_HANDSHAKE_
 void conn_tls_accept(struct conn *conn, struct tls_context *context);
 bool conn_tls_connect(struct conn *conn, struct tls_context *context, const char *server_name, struct error *error) MUST_USE;
 enum conn_handshake conn_handshake(struct conn *conn, struct error *error) MUST_USE;
+bool conn_handshake_begun(const struct conn *conn);     /* The other side has said something that was read. */
 
 #endif
