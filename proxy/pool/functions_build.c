@@ -48,10 +48,17 @@ static const char *const own_that_run_text[] = {
 	"query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "ts_rewrite",
 };
 
+/* … and that leave what ends with the server process only: a backup, the origin of what is replayed, perhaps a temporary slot. */
+static const char *const own_that_remain[] = {
+	"pg_backup_start", "pg_start_backup", "pg_replication_origin_session_setup", "pg_create_physical_replication_slot",
+	"pg_create_logical_replication_slot", "pg_copy_physical_replication_slot", "pg_copy_logical_replication_slot",
+};
+
 /* Overloads of a name are one. */
 struct entry {
 	struct functions_mark mark;
 	bool on_write, on_read, on_ddl;
+	bool own;                       /* In every database: it says nothing of those that are not known by name. */
 	struct map calls;               /* Names. */
 };
 
@@ -83,6 +90,12 @@ struct functions_builder *functions_builder_new(struct functions_home *home)
 	builder->names_wanted = atomic_load(&home->names_wanted);
 	for (size_t i = 0; i < ARRAY_LEN(own_that_run_text); i++)
 		entry_of(builder, own_that_run_text[i], strlen(own_that_run_text[i]))->mark.flags = FUNCTIONS_LEAVE | FUNCTIONS_HIDE;
+	for (size_t i = 0; i < ARRAY_LEN(own_that_remain); i++) {
+		struct entry *entry = entry_of(builder, own_that_remain[i], strlen(own_that_remain[i]));
+
+		entry->mark.flags = FUNCTIONS_LEAVE | FUNCTIONS_REMAIN;
+		entry->own = true;
+	}
 	return builder;
 }
 
@@ -258,7 +271,8 @@ static bool take_over(const void *key, size_t size, void *value, void *arg)
 
 	*mark = (struct functions_mark){ entry->mark.flags, state_ref(entry->mark.custom) };
 	map_put(&functions->by_name, key, size, mark);
-	add(&functions->any, mark);
+	if (!entry->own)
+		add(&functions->any, mark);
 	if (functions->names)
 		functions_names_add_mark(functions->names, key, size, mark->flags);
 	return true;

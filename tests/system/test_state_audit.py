@@ -236,6 +236,34 @@ def test_a_statement_that_is_prepared_behind_a_doubtful_text_follows(server, pro
     other.close()
 
 
+OWN_THAT_REMAIN = {
+    "an origin": ("pg_replication_origin_session_setup('kept')", "SELECT pg_replication_origin_session_is_setup()", "f"),
+    "an origin, in a function": ("f()", "SELECT pg_replication_origin_session_is_setup()", "f"),
+    "a temporary slot": ("pg_create_physical_replication_slot('kept', false, true)",
+                         "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'kept'", "0"),
+    "a backup": ("pg_backup_start('kept', true)", "SELECT count(*) FROM (SELECT pg_backup_start('other', true)) b", "1"),
+}
+
+
+@pytest.mark.parametrize("call, question, answer", OWN_THAT_REMAIN.values(), ids=OWN_THAT_REMAIN)
+def test_what_functions_of_postgresqls_own_leave_keeps_the_connection_from_everybody_else(server, proxy, call, question, answer):
+    server("SELECT pg_replication_origin_create('kept') WHERE NOT EXISTS (SELECT 1 FROM pg_replication_origin WHERE roname = 'kept')")
+    server(body("f", "PERFORM pg_replication_origin_session_setup('kept');"))
+    pgweir = proxy()
+    client, other = pgweir.raw("two", "postgres"), pgweir.raw("two", "postgres")
+    try:
+        backend = client.value("SELECT pg_backend_pid()")
+        assert raw.good(client.ask(f"SELECT {call}"))
+        wait_until(lambda: pgweir.pins() == {"function": 1}, what="it pins")
+        client.close()
+        wait_until(lambda: other.value(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}") == "0", what="its server process ends")
+        assert other.value(question) == answer
+    finally:
+        other.close()
+        pgweir.stop()
+        server("SELECT pg_replication_origin_drop('kept')")
+
+
 def test_off_asks_nothing(server, proxy):
     server(body("f", "SET work_mem = '11MB';"))
     pgweir = proxy(state_audit="off")

@@ -60,6 +60,27 @@ static void callers_leave_what_the_called_leave(void **unused)
 	functions_unref(&functions);
 }
 
+/* They are in every database, and a text that nobody could read would keep its connection for good everywhere. */
+static void what_postgresqls_own_leave_is_theirs_and_their_callers(void **unused)
+{
+	static const struct row rows[] = {
+		{ "innocent", "b", "", "BEGIN PERFORM lower('x'); END" },
+	};
+	static const struct row callers[] = {
+		{ "archive", "b", "", "BEGIN PERFORM pg_backup_start('x'); END" },
+	};
+	struct functions *functions = LIST(rows);
+
+	(void)unused;
+	assert_int_equal(flags(functions, "pg_backup_start"), FUNCTIONS_LEAVE | FUNCTIONS_REMAIN);
+	assert_int_equal(functions->any.flags & FUNCTIONS_REMAIN, 0);
+	functions_unref(&functions);
+	functions = LIST(callers);
+	assert_int_equal(flags(functions, "archive"), FUNCTIONS_LEAVE | FUNCTIONS_REMAIN);
+	assert_int_equal(functions->any.flags & FUNCTIONS_REMAIN, FUNCTIONS_REMAIN);
+	functions_unref(&functions);
+}
+
 static void overloads_of_a_name_are_one(void **unused)
 {
 	static const struct row rows[] = {
@@ -103,7 +124,8 @@ static void triggers_that_leave_nothing_make_no_write_doubtful(void **unused)
 
 	(void)unused;
 	assert_int_equal(functions->on_write.flags, 0);
-	assert_int_equal(functions->by_name.size, 5);           /* PostgreSQL's own that run text. */
+	assert_null(functions_find(functions, "inserts", strlen("inserts")));
+	assert_null(functions_find(functions, "trigger_function", strlen("trigger_function")));
 	functions_unref(&functions);
 }
 
@@ -253,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(callers_leave_what_the_called_leave, clean_up),
+		cmocka_unit_test_teardown(what_postgresqls_own_leave_is_theirs_and_their_callers, clean_up),
 		cmocka_unit_test_teardown(overloads_of_a_name_are_one, clean_up),
 		cmocka_unit_test_teardown(what_writes_leaves_what_triggers_do, clean_up),
 		cmocka_unit_test_teardown(triggers_that_leave_nothing_make_no_write_doubtful, clean_up),
