@@ -18,9 +18,16 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
+/* Tone marks that are prohibited, and turn into others that are not. PostgreSQL, unlike the RFC, looks for what is prohibited
+ * before it normalizes. */
+static bool has_tone_mark(const char *text)
+{
+	return strstr(text, "\xcd\x80") || strstr(text, "\xcd\x81");
+}
+
 char *saslprep(const char *password)
 {
-	if (is_ascii(password))
+	if (is_ascii(password) || has_tone_mark(password))
 		return mem_secret_dup(password);
 
 	size_t size = strlen(password);

@@ -4,6 +4,7 @@ import socket
 import struct
 
 import psycopg
+import psycopg.sql
 import pytest
 
 from harness import raw
@@ -308,3 +309,30 @@ def logs_in(proxy) -> bool:
         return True
     except (raw.ServerError, raw.Closed):
         return False
+
+
+# Of each kind that SASLprep treats in a way of its own: mapped to a space or to nothing, composed, of both directions, prohibited,
+# not assigned in Unicode 3.2.
+ODD_PASSWORDS = ["no\u00a0break", "\u3000wide", "ogham\u1680", "zero\u200bwidth", "so\u00adft", "\ufeffmark", "join\u2060er", "\u00aaw\u2168\ufb01",
+                 "e\u0301", "\u212b", "\uff21\uff22", "\u3392", "\u0130\u00df", "\u0627\u0628", "\u06271", "\u0627b\u0628", "\u0340tone", "\u200eleft",
+                 "\ue000private", "\u0221new", "\U0001f600", "\u1e9e", "x" * 200 + "\u2168"]
+
+
+def test_odd_passwords_are_those_of_libpq_and_of_the_server(start_pgweir, cluster):
+    """libpq prepares them for its proof, the server for its verifier, and pgweir for both."""
+    users = {f"odd{number}": password for number, password in enumerate(ODD_PASSWORDS)}
+    with cluster.primary.connect() as connection:
+        for user, password in users.items():
+            connection.execute(psycopg.sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(psycopg.sql.Identifier(user), password))
+    try:
+        proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "database app": {"pool_size": 1}},
+                             users={**users, "admin": PASSWORDS["admin"]})
+        for user, password in users.items():
+            with psycopg.connect(proxy.conninfo("app", user, password=password, sslmode="prefer")) as connection:
+                assert connection.execute("SELECT current_user").fetchone() == (user,), repr(password)
+        proxy.close_all()
+        proxy.stop()
+    finally:
+        for user in users:
+            cluster.primary.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'")
+            cluster.primary.sql(f"DROP ROLE {user}")

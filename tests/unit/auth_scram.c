@@ -138,7 +138,7 @@ static void saslprep_agrees_with_postgres(void **state)
 
 static void a_password_that_cannot_be_prepared_is_taken_as_it_is(void **state)
 {
-	static const char *const passwords[] = { "not \xff utf-8", "bell\a", "unassigned \u0221", "\u00ad" };
+	static const char *const passwords[] = { "not \xff utf-8", "bell\a", "unassigned \u0221", "\u00ad", "tone \u0340", "tone \u0341" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
