@@ -99,7 +99,7 @@ def crowd_of(proxy, count: int) -> list[socket.socket]:
 
 def test_clients_leave_descriptors_to_servers_and_administrators(start_pgweir):
     """Whoever has logged in gets a server connection, as many as the pool may have, and the console can be reached."""
-    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "auth_type": "trust", "server_check_delay": 0},
+    proxy = start_pgweir({"pgweir": {"threads": 1, "login_threads": 1, "pool_mode": "transaction", "auth_type": "trust"},
                           "database app": {"pool_size": 8}, "user app": {"password": PASSWORDS["app"]}}, open_files=80)
     clients = []
     with pytest.raises(raw.ServerError) as refused:
@@ -131,7 +131,8 @@ def comes_in(proxy) -> bool:
 def test_without_descriptors_for_servers_clients_wait_and_hear_why(start_pgweir):
     """The pool of one database has taken them all, but for those of the control plane."""
     greedy = {"pool_size": 60, "min_pool_size": 60, "user": "app", "password": PASSWORDS["app"]}
-    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "server_login_retry": 1, "max_server_conn": 0}, "database app": {}}, open_files=64)
+    proxy = start_pgweir({"pgweir": {"threads": 1, "login_threads": 1, "pool_mode": "transaction", "server_login_retry": 1,
+                                     "max_server_conn": 0}, "database app": {}}, open_files=64)
     holder, unlucky = proxy.raw("app"), proxy.raw("app")
     holder.ask("BEGIN")
     proxy.sections["pgweir"]["query_wait_timeout"] = 1
