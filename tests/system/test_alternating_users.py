@@ -6,7 +6,8 @@ import json
 import psycopg
 import pytest
 
-from harness.process import wait_until
+from harness.process import free_port, wait_until
+from harness.web import Web
 
 pytestmark = pytest.mark.ours
 
@@ -153,3 +154,18 @@ def test_a_clone_that_may_not_act_as_the_original_is_itself(start_pgweir, secret
     turns.sql("DROP OWNED BY turns_clone", dbname="app")
     turns.sql("GRANT turns TO turns_clone", dbname="app")
     turns.sql("GRANT SELECT ON turns_rows TO turns", dbname="app")
+
+
+def test_metrics_know_clients_by_the_name_they_use(start_pgweir, secret):
+    """A name that changes with each rotation would make new series each time."""
+    made, pages = sections(secret), free_port()
+    made["pgweir"] |= {"http_listen": f"127.0.0.1:{pages}", "metrics_per_user": 1}
+    proxy = start_pgweir(made)
+    client = proxy.raw("app", "turns", password="p0")
+    assert client.value(WHO) == "turns as turns"
+    secret.rotate(proxy)
+    reconnect(proxy)
+    assert client.value(WHO) == "turns as turns_clone"
+    page = Web(pages).text("/metrics")
+    assert 'user="turns"' in page
+    assert "turns_clone" not in page
