@@ -1,6 +1,7 @@
 /* Failure story: without descriptors accept4() fails with EMFILE while the socket stays readable, so that a loop would
- * spin, and where none are left for clients (descriptors.h) it is not even asked. All sockets then stop listening to events for a while; waiting clients stay in the kernel's queue. The log hears
- * of it when it begins, once a minute while it lasts, and when the queue has been emptied again. */
+ * spin; where none are left for clients (descriptors.h) it is not even asked. All sockets then stop listening to events for a
+ * while; waiting clients stay in the kernel's queue. The log hears of it when it begins, once a minute while it lasts, and
+ * when the queue has been emptied again. */
 #include "pgweir/listener.h"
 
 #include <arpa/inet.h>
