@@ -52,13 +52,16 @@ void retry_keep(struct session *session, const char *bytes, size_t size)
 		buf_append(batch, bytes, size);
 }
 
+/* The words are of the server's lc_messages. The routine's name is not, but another pooler may leave it out. */
 static bool is_changed_plan(const char *body, size_t size)
 {
 	const char *sqlstate = wire_error_field(body, size, 'C');
 	const char *message = wire_error_field(body, size, 'M');
+	const char *routine = wire_error_field(body, size, 'R');
 
-	return sqlstate && message && strcmp(sqlstate, "0A000") == 0
-		&& strcmp(message, changed_plan) == 0;
+	if (!sqlstate || strcmp(sqlstate, "0A000") != 0)
+		return false;
+	return (routine && strcmp(routine, "RevalidateCachedQuery") == 0) || (message && strcmp(message, changed_plan) == 0);
 }
 
 /* Whoever prepares the same text from now on gets a statement that knows the table as it is, seen by us or not. */

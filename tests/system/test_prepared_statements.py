@@ -3,6 +3,7 @@ import pytest
 
 from harness import raw
 from harness.raw import bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse, query, sync
+from harness.relay import Relay
 
 # "one" has a single server connection: whatever two clients do meets there.
 ONE = pytest.mark.parametrize("database", ["one"])
@@ -302,6 +303,27 @@ def test_a_changed_result_type_is_prepared_again_unseen_outside_a_transaction(pa
         assert raw.error_of(replies)["C"] == "0A000"
         pytest.skip("as a direct connection answers") if not has_process(client) else pytest.fail("0A000 reached the client")
     assert raw.rows_of(replies) == [["1", "new"]]
+
+
+@pytest.mark.ours
+def test_a_changed_result_type_is_known_whatever_language_the_server_speaks(start_pgweir, cluster):
+    """By the routine's name; the words are replaced on their way, as long as they were."""
+    english, other = b"cached plan must not change result type", b"gemerkter Plan, anderer Ergebnistyp: ne"
+    assert len(english) == len(other)
+    relay = Relay((cluster.primary.host, cluster.primary.port), lambda received: [received.replace(english, other)])
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_tls_sslmode": "disable"},
+                          "database app": {"host": "127.0.0.1", "port": relay.port, "pool_size": 1}})
+    client = proxy.raw("app")
+    client.ask(SHAPE)
+    client.ask(parse("SELECT * FROM shape", "s") + sync())
+    assert raw.rows_of(run(client, "s")) == [["1"]]
+    client.ask("ALTER TABLE shape ADD b text DEFAULT 'new'")
+    assert raw.rows_of(run(client, "s")) == [["1", "new"]]
+    client.ask("BEGIN")
+    client.ask("ALTER TABLE shape ADD c text")
+    assert raw.error_of(run(client, "s"))["M"] == other.decode(), "the words were not replaced: this test shows nothing"
+    client.close()
+    relay.close()
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["through pgweir", "past pgweir"])

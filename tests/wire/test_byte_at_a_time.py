@@ -1,15 +1,13 @@
 """Every message cut at every byte, in both directions: nothing may depend on how TCP delivers it."""
-import socket
 import struct
-import threading
 
 import pytest
 
 from harness import raw
-from harness.process import listen
 from harness.postgres import PASSWORDS
 from harness.raw import (bind, close_portal, close_statement, copy_data, copy_done, copy_fail, describe_portal, describe_statement,
                          execute, flush, function_call, parse, query, sync)
+from harness.relay import Relay
 
 MODES = pytest.mark.parametrize("mode", ["one", "session"])
 
@@ -170,36 +168,12 @@ def test_a_server_that_dies_in_the_middle_of_any_message_gives_an_error_or_nothi
 
 @pytest.mark.ours
 def test_a_login_whose_every_message_comes_by_bytes_works_with_scram(start_pgweir, cluster):
-    """A relay in front of the real server that passes on one byte at a time."""
-    listener = listen()
-
-    def relay(source, target):
-        try:
-            while piece := source.recv(4096):
-                for at in range(len(piece)):
-                    target.sendall(piece[at:at + 1])
-        except OSError:
-            pass
-        for sock in (source, target):
-            sock.close()
-
-    def serve():
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:
-                return
-            far = socket.create_connection((cluster.primary.host, cluster.primary.port))
-            for sock in (near, far):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=relay, args=(near, far), daemon=True).start()
-            threading.Thread(target=relay, args=(far, near), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
+    """A relay in front of the real server passes on one byte at a time."""
+    relay = Relay((cluster.primary.host, cluster.primary.port), lambda received: (received[at:at + 1] for at in range(len(received))))
     for sslmode in ("disable", "require"):
         proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "server_tls_sslmode": sslmode},
-                              "database app": {"host": "127.0.0.1", "port": listener.getsockname()[1]}})
+                              "database app": {"host": "127.0.0.1", "port": relay.port}})
         client = proxy.raw("app")
         assert raw.rows_of(client.ask(raw.extended("SELECT current_user, $1::int", 7))) == [["app", "7"]]
         client.close()
-    listener.close()
+    relay.close()
