@@ -131,7 +131,7 @@ def test_pg_receivewal_streams_through(pgweir, cluster, tmp_path):
     primary = cluster.primary
     receiver = subprocess.Popen([bin_folder() / "pg_receivewal", "-D", tmp_path, "-d", pgweir.conninfo("app", "repl"), "-n"])
     try:
-        wait_until(lambda: primary.sql("SELECT 1 FROM pg_stat_replication WHERE application_name = 'pg_receivewal'"),
+        wait_until(lambda: primary.sql("SELECT 1 FROM pg_stat_replication WHERE application_name = 'pg_receivewal' AND state = 'streaming'"),
                    what="the server sees pg_receivewal")
         primary.sql("CREATE TABLE IF NOT EXISTS walmaker (n int); INSERT INTO walmaker VALUES (1)")
         primary.sql("SELECT pg_switch_wal()")
