@@ -82,9 +82,24 @@ void client_open(struct client *client)
 	watch(client, EPOLLOUT);
 }
 
+static void append_state(struct client *client)
+{
+	const struct load_options *options = client->home->options;
+	bool varies = options->vary_app_name || options->vary_state;
+	const struct load_state *state = &load_states[varies ? client->number % 2 : 0];
+
+	bytes_append_string(&client->out, "application_name");
+	bytes_append_string(&client->out, state->application_name);
+	if (!options->vary_state)
+		return;
+	bytes_append_string(&client->out, "search_path");
+	bytes_append_string(&client->out, state->search_path);
+	bytes_append_string(&client->out, "timezone");
+	bytes_append_string(&client->out, state->timezone);
+}
+
 static void send_startup(struct client *client)
 {
-	static const char *const alternating[2] = { "bench_a", "bench_b" };
 	const struct load_options *options = client->home->options;
 	size_t begun_at = wire_begin(&client->out, 0);
 
@@ -93,8 +108,7 @@ static void send_startup(struct client *client)
 	bytes_append_string(&client->out, options->user);
 	bytes_append_string(&client->out, "database");
 	bytes_append_string(&client->out, options->dbname);
-	bytes_append_string(&client->out, "application_name");
-	bytes_append_string(&client->out, options->vary_app_name ? alternating[client->number % 2] : "bench");
+	append_state(client);
 	bytes_append_string(&client->out, "");
 	wire_end(&client->out, begun_at);
 	client->state = CLIENT_LOGIN;
@@ -178,6 +192,10 @@ static void on_error_response(struct client *client, const struct wire_message *
 static void on_ready_for_query(struct client *client, const struct wire_message *message)
 {
 	(void)message;
+	if (client->awaited > 1) {
+		client->awaited--;
+		return;
+	}
 	client->state = CLIENT_READY;
 	client->home->callbacks->ready_cb(client);
 }
@@ -254,9 +272,10 @@ void client_on_event(struct client *client, uint32_t events)
 		on_state[client->state](client);
 }
 
-void client_send(struct client *client, const struct bytes *packet)
+void client_send(struct client *client, const struct bytes *packet, unsigned answers)
 {
 	client->state = CLIENT_BUSY;
+	client->awaited = answers;
 	bytes_append(&client->out, bytes_data(packet), bytes_length(packet));
 	flush_out(client);
 }

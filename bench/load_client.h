@@ -46,6 +46,7 @@ struct client {
 	struct conn conn;
 	enum client_state state;
 	unsigned number;
+	unsigned awaited;       /* ReadyForQuery still to come for what was sent. */
 	unsigned step;          /* The engine's: how far the operation is. */
 	uint64_t started_ns;    /* The engine's: when it began. */
 	uint32_t watched;
@@ -56,8 +57,8 @@ struct client {
 
 void client_init(struct client *client, struct client_home *home, unsigned number);
 void client_open(struct client *client);
-/* One packet that will be answered by one ReadyForQuery. */
-void client_send(struct client *client, const struct bytes *packet);
+/* One packet that will be answered by so many ReadyForQuery. */
+void client_send(struct client *client, const struct bytes *packet, unsigned answers);
 void client_leave(struct client *client);
 /* Closes without a word; no callback. */
 void client_fini(struct client *client);

@@ -77,7 +77,7 @@ static void login_ready(struct client *client)
 	/* `step` tells the login's ReadyForQuery from the set-up's. */
 	if (client->step == 0 && bytes_length(&script->setup) > 0) {
 		client->step = 1;
-		client_send(client, &script->setup);
+		client_send(client, &script->setup, 1);
 		return;
 	}
 	client->step = 0;

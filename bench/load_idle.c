@@ -38,7 +38,7 @@ static void query_everyone(struct engine *engine)
 		if (engine->clients[i].state != CLIENT_READY)
 			continue;
 		engine->unsettled++;
-		client_send(&engine->clients[i], &script->steps[0]);
+		client_send(&engine->clients[i], &script->steps[0], 1);
 	}
 	engine_settle(engine, conn_now_ns() + QUERY_TIMEOUT_NS);
 	engine->home.errors += engine->unsettled;

@@ -21,7 +21,9 @@ static const struct option long_options[] = {
 	{ "idle", required_argument, NULL, 'i' },
 	{ "logins", no_argument, NULL, 'l' },
 	{ "tls", no_argument, NULL, 'T' },
+	{ "text", required_argument, NULL, 'q' },
 	{ "vary-app-name", no_argument, NULL, 'v' },
+	{ "vary-state", no_argument, NULL, 'V' },
 	{ "json", no_argument, NULL, 'j' },
 	{ 0 },
 };
@@ -31,7 +33,7 @@ static void usage(void)
 	fprintf(stderr,
 		"usage: bench_load --port N [--host IPV4] [--user U] [--dbname D] [--password P] [--tls] [--json]\n"
 		"                  [--clients N] [--threads N] [--seconds S] [--warmup S] [--proxy-pid PID]\n"
-		"                  [--mode %s] [--text-size BYTES] [--vary-app-name]\n"
+		"                  [--mode %s] [--text-size BYTES | --text SQL] [--vary-app-name | --vary-state]\n"
 		"                  [--logins [--rate N]] [--idle N]\n",
 		load_script_names());
 	exit(2);
@@ -59,7 +61,9 @@ static void take(struct load_options *options, int option)
 		return;
 	case 'l': options->kind = LOAD_LOGINS; return;
 	case 'T': options->tls = true; return;
+	case 'q': options->text = optarg; return;
 	case 'v': options->vary_app_name = true; return;
+	case 'V': options->vary_state = true; return;
 	case 'j': options->json = true; return;
 	default: usage();
 	}

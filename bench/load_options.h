@@ -16,11 +16,19 @@ enum load_kind {
 
 #define SCRIPT_STEPS_MAX 3
 
-/* One operation: packets that each end in one ReadyForQuery, sent one after the other's answer. */
+/* What clients by turns, and the batches of `batch`, have in force: the same for both. */
+struct load_state {
+	const char *application_name, *search_path, *timezone;
+};
+
+extern const struct load_state load_states[2];
+
+/* One operation: packets, sent one after the other's answer. */
 struct script {
 	struct bytes setup;                     /* Once per client, before the first operation; may be empty. */
 	struct bytes steps[SCRIPT_STEPS_MAX];
 	unsigned step_count;
+	unsigned answers;                       /* ReadyForQuery of each step. */
 };
 
 struct load_options {
@@ -37,9 +45,11 @@ struct load_options {
 	double warmup_seconds;
 	double logins_per_second;               /* 0: as fast as it goes */
 	size_t text_bytes;
+	const char *text;                       /* Instead of one of `text_bytes`; NULL: none. */
 	pid_t proxy_pid;                        /* 0: nobody's CPU is measured */
 	bool tls;
 	bool vary_app_name;
+	bool vary_state;                        /* All of struct load_state. */
 	bool json;
 	struct script script;
 };

@@ -7,7 +7,7 @@ static void begin_operation(struct client *client, uint64_t now_ns)
 {
 	client->step = 0;
 	client->started_ns = now_ns;
-	client_send(client, &client->home->options->script.steps[0]);
+	client_send(client, &client->home->options->script.steps[0], client->home->options->script.answers);
 }
 
 static void query_ready(struct client *client)
@@ -17,7 +17,7 @@ static void query_ready(struct client *client)
 	uint64_t now_ns;
 
 	if (++client->step < script->step_count) {
-		client_send(client, &script->steps[client->step]);
+		client_send(client, &script->steps[client->step], script->answers);
 		return;
 	}
 	now_ns = engine_count(engine, client->started_ns);

@@ -1,10 +1,16 @@
 /* The packets of each mode, built once and sent by every client. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "load_options.h"
 
 #define STATEMENT_NAME "bench"
+
+const struct load_state load_states[2] = {
+	{ "bench", "bench_a, public", "UTC" },
+	{ "bench_b", "bench_b, public", "Europe/Berlin" },
+};
 
 /* Valid SQL of the wanted length, so that the same run works against a real server. */
 static char *query_text(size_t length)
@@ -105,6 +111,23 @@ static void prepare_transaction(struct script *script, const char *text)
 	script->step_count = 3;
 }
 
+/* As clients do without a pooler that remembers for them: settings and question in one packet, those of two clients in turn. */
+static void prepare_batch(struct script *script, const char *text)
+{
+	char settings[256];
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct load_state *state = &load_states[i];
+
+		snprintf(settings, sizeof(settings), "BEGIN; SET application_name = '%s'; SET search_path = %s; SET timezone = '%s'; COMMIT",
+			 state->application_name, state->search_path, state->timezone);
+		wire_string_message(&script->steps[i], 'Q', settings);
+		wire_string_message(&script->steps[i], 'Q', text);
+	}
+	script->step_count = 2;
+	script->answers = 2;
+}
+
 static const struct mode {
 	const char *name;
 	void (*prepare)(struct script *script, const char *text);
@@ -113,12 +136,15 @@ static const struct mode {
 	{ "extended", prepare_extended },
 	{ "prepared", prepare_prepared },
 	{ "transaction", prepare_transaction },
+	{ "batch", prepare_batch },
 };
 
 bool load_script_prepare(struct load_options *options)
 {
-	char *text = query_text(options->text_bytes);
+	char *text = options->text ? strdup(options->text) : query_text(options->text_bytes);
 	bool found = false;
+
+	options->script.answers = 1;
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(modes[i].name, options->mode) != 0)
@@ -132,5 +158,5 @@ bool load_script_prepare(struct load_options *options)
 
 const char *load_script_names(void)
 {
-	return "simple | extended | prepared | transaction";
+	return "simple | extended | prepared | transaction | batch";
 }

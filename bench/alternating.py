@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Two clients in different states (application_name, search_path, timezone) in front of a real server: what it costs that pgweir
+puts the state of each in force ahead of its questions.
+
+- One server connection for both: the time per query beside a client that does the same by itself, one packet with
+  BEGIN; SETs; COMMIT and the question, on a connection of its own; and the proxy's CPU beside two clients in equal states.
+- Two server connections, where each client can find one in its own state: beside equal states.
+
+Everything takes its turn in every round. A ratio is the median of the rounds' ratios."""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+os.environ.setdefault("PGWEIR_BIN", str(ROOT / "build/release/pgweir"))
+
+from harness.pgweir import Pgweir
+from harness.postgres import PASSWORDS, Cluster
+
+QUERIES = {"SELECT 1": "SELECT 1", "a longer query": "SELECT count(*) FROM generate_series(1, 5000)"}
+# Against what each is measured, and of what.
+RATIOS = (("one connection, different states", "batch directly", "us"), ("one connection, different states", "one connection, equal states", "cpu"),
+          ("two connections, different states", "two connections, equal states", "us"))
+
+
+class Bench:
+    def __init__(self, server, proxy, seconds: float, text: str):
+        self.seconds, self.text = seconds, text
+        pair = ["--clients", "2", "--threads", "2"]
+        self.cases = {
+            "batch directly": (server, "app", None, ["--clients", "1", "--mode", "batch"]),
+            "one connection, equal states": (proxy, "one", proxy.process.pid, pair),
+            "one connection, different states": (proxy, "one", proxy.process.pid, [*pair, "--vary-state"]),
+            "two connections, equal states": (proxy, "two", proxy.process.pid, pair),
+            "two connections, different states": (proxy, "two", proxy.process.pid, [*pair, "--vary-state"]),
+        }
+
+    def measure(self, case: str) -> dict:
+        """µs of time and of the proxy's CPU per query."""
+        target, database, pid, more = self.cases[case]
+        command = [ROOT / "build/release/bench/bench_load", "--port", str(target.port), "--user", "app", "--password", PASSWORDS["app"],
+                   "--dbname", database, "--text", self.text, "--seconds", str(self.seconds), "--json", *more]
+        done = subprocess.run(command + (["--proxy-pid", str(pid)] if pid else []), stdout=subprocess.PIPE, text=True, check=True)
+        result = json.loads(done.stdout)
+        queries = result["ops"] * (2 if "batch" in more else 1)     # An operation has one for each of the two states.
+        return {"us": result["seconds"] * 1e6 / queries, "cpu": result.get("cpu_us_per_op", 0)}
+
+
+def report(name: str, found: dict) -> None:
+    print(f"\n| {name} | µs per query | the proxy's CPU, µs |\n|---|---|---|")
+    for case, rounds in found.items():
+        time_us, cpu_us = (statistics.median(each[what] for each in rounds) for what in ("us", "cpu"))
+        print(f"| {case} | {time_us:.1f} | {f'{cpu_us:.1f}' if cpu_us else ''} |")
+    print()
+    for case, other, what in RATIOS:
+        ratio = statistics.median(one[what] / two[what] for one, two in zip(found[case], found[other]))
+        print(f"- {case} / {other}, {'time' if what == 'us' else 'CPU'}: {ratio:.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    arguments = parser.parse_args()
+    cluster = Cluster()
+    proxy = None
+    try:
+        cluster.start()
+        server = cluster.primary
+        databases = {f"database {name}": {"host": server.host, "port": server.port, "dbname": "app", "pool_size": size}
+                     for name, size in (("one", 1), ("two", 2))}
+        proxy = Pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "server_tls_sslmode": "disable", "log_connections": 0,
+                                   "log_disconnections": 0}, **databases})
+        proxy.start()
+        for name, text in QUERIES.items():
+            bench = Bench(server, proxy, arguments.seconds, text)
+            found = {case: [] for case in bench.cases}
+            for _ in range(arguments.rounds):
+                for case, rounds in found.items():
+                    rounds.append(bench.measure(case))
+            report(name, found)
+    finally:
+        if proxy is not None:
+            proxy.stop()
+        cluster.stop()
+
+
+if __name__ == "__main__":
+    main()
