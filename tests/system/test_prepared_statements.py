@@ -385,6 +385,19 @@ def test_a_changed_result_type_inside_a_transaction_is_the_servers_error(pair):
     client.ask("ROLLBACK")
 
 
+def test_a_batch_whose_beginning_was_answered_is_not_run_again_in_part(pair):
+    """What ran before the refusal is undone with it: the client must be told."""
+    client, other = pair
+    client.ask(SHAPE + "; DROP TABLE IF EXISTS written; CREATE TABLE written (n int)")
+    client.ask(parse("SELECT * FROM shape", "s") + sync())
+    run(client, "s")
+    other.ask("ALTER TABLE shape ADD b text")
+    client.send(parse("INSERT INTO written VALUES (1)") + bind() + execute() + flush())
+    client.read_until("C")
+    assert raw.error_of(run(client, "s"))["C"] == "0A000"
+    assert client.value("SELECT count(*) FROM written") == "0"
+
+
 def test_a_new_parse_of_the_same_text_after_ddl_sees_the_new_shape(pair):
     client, other = pair
     client.ask("DROP TABLE IF EXISTS shape; CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)")
