@@ -62,9 +62,9 @@ static const struct reply_rule rules[256] = {
 /* The rows of what we have asked ourselves are few and small. */
 static const struct reply_rule own_row = { "DataRow", 1 << 20, WHOLE, RUNS, 0, handle_row };
 
-void backend_settle(struct backend *backend)
+static void settle(struct backend *backend)
 {
-	while (!backend->skipping) {
+	while (!backend->skipping && backend->pass_left == 0) {
 		enum request_kind kind = requests_first_kind(&backend->requests);
 
 		if (kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE && kind != REQUEST_COPY_END)
@@ -73,6 +73,12 @@ void backend_settle(struct backend *backend)
 			backend->sink->local(backend->owner, requests_at(&backend->requests, 0));
 		requests_pop(&backend->requests);
 	}
+}
+
+void backend_settle(struct backend *backend)
+{
+	settle(backend);
+	backend->flushes = backend->requests.count > 0;
 }
 
 /* A failed request takes everything up to the next Sync with it. What they would have prepared is not there; what they
@@ -337,7 +343,7 @@ static void make_way(struct backend *backend, struct run *run, const struct repl
 	pass_run(backend, run);
 	/* A notice may belong to what comes behind. */
 	if (rule->answers != ANY || type == 'E' || type == 'N')
-		backend_settle(backend);
+		settle(backend);
 }
 
 /* Returns how many bytes were dealt with, or -1. */
@@ -367,7 +373,12 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 		at += continue_message(backend, &run, message, left);
 	}
 	pass_run(backend, &run);
-	return verdict == VERDICT_BROKEN ? -1 : (ssize_t)at;
+	if (verdict == VERDICT_BROKEN)
+		return -1;
+	/* Behind a Flush nothing more may come. */
+	if (backend->flushes)
+		backend_settle(backend);
+	return (ssize_t)at;
 }
 
 /* From the start of a message that is there in part to a whole one, and on. */

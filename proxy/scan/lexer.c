@@ -43,8 +43,8 @@ static inline void name(struct scan *scan, struct scan_spelling spelling)
 			scan_statement_note(scan, kind);
 		if (word->known & KNOWN_NAMING)
 			scan->naming = 1;
-	} else if (word->effects & SCAN_CALLS_SET_CONFIG) {
-		scan_settings_call(scan);
+	} else if (word->kind == TOKEN_NAME && word->known & KNOWN_NOTED) {
+		scan_statement_note(scan, TOKEN_NAME);
 	}
 	lexer_token(scan, kind);
 }

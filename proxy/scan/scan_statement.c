@@ -334,8 +334,11 @@ void scan_statement_note(struct scan *scan, uint8_t kind)
 		scan->effects |= SCAN_WRITES;
 		scan->facts |= SCAN_LOCKS_ROWS;
 		break;
-	case TOKEN_NAME:                /* The only one is set_config. */
-		scan_settings_call(scan);
+	case TOKEN_NAME:                /* There are set_config, and pg_settings, of which an UPDATE sets. */
+		if (scan->word->effects & SCAN_CALLS_SET_CONFIG)
+			scan_settings_call(scan);
+		else if (scan->effects & SCAN_WRITES)
+			scan->effects |= SCAN_SETS;
 		break;
 	default:
 		break;

@@ -90,6 +90,7 @@ struct scan_word scan_words[] = {
 	WORD("pg_advisory_unlock_shared", SCAN_UNLOCKS, TOKEN_NAME, 0),
 	WORD("pg_catalog", 0, WORD_PG_CATALOG, 0),
 	WORD("pg_notify", SCAN_NOTIFIES, TOKEN_NAME, 0),
+	WORD("pg_settings", 0, TOKEN_NAME, KNOWN_NOTED),
 	WORD("pg_temp", SCAN_TEMPORARY, TOKEN_NAME, 0),
 	WORD("pg_try_advisory_lock", SCAN_LOCKS, TOKEN_NAME, 0),
 	WORD("pg_try_advisory_lock_shared", SCAN_LOCKS, TOKEN_NAME, 0),

@@ -25,7 +25,8 @@ static bool ask_behind_reset(struct session *session)
 {
 	bool due = session->resetting && session->suspected && session->pass_left == 0 && backend_quiet(session->backend);
 
-	session->resetting = false;
+	/* Within a batch it goes on. */
+	session->resetting &= session->backend->unsynced;
 	if (due)
 		leftovers_ask(session);
 	return due;
@@ -105,7 +106,8 @@ void session_after_server(struct session *session)
 		if (backend_quiet(backend))
 			session_welcome(session);
 	} else if (session->state == SESSION_SETTING_UP) {
-		if (backend->requests.count == 0)
+		/* A batch that waits for names may have begun a COPY instead. */
+		if (backend->requests.count == 0 || backend->copy == BACKEND_COPY_IN)
 			end_setting_up(session);
 	} else if (session->state == SESSION_FINISHING) {
 		if (backend->requests.count == 0 || !backend_will_end(backend))

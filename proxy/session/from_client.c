@@ -87,14 +87,45 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	return text < end && !strchr("RrCcEeAa-/(", *text);
 }
 
-/* A text that takes settings, statements and pins away is answered before the next one is looked at, which must find them
- * gone. Within a batch the server says nothing before its Sync. */
-static bool waits_for_reset(struct session *session)
+static void put_flush(struct session *session)
 {
+	static const char flush[] = { 'H', 0, 0, 0, 4 };
+
+	outbox_put(&session_relay(session)->to_server, flush, sizeof(flush));
+	backend_settle(session->backend);
+}
+
+static bool has_executes(const struct requests *requests)
+{
+	for (uint32_t i = 0; i < requests->count; i++)
+		if (requests_at(requests, i)->kind == REQUEST_EXECUTE)
+			return true;
+	return false;
+}
+
+/* What names a statement, behind an Execute that may take names away. The server says nothing of it before the batch's Sync
+ * unless it is asked to. */
+static bool waits_for_names(struct session *session, char type)
+{
+	if (!session->unnaming || !strchr("PBDQ", type) || !has_executes(&session->backend->requests))
+		return false;
+	put_flush(session);
+	return true;
+}
+
+/* A text that takes settings, statements and pins away is answered before the next one is looked at, which must find them
+ * gone; within a batch only the names. */
+static bool waits_for_reset(struct session *session, char type)
+{
+	struct backend *backend = session->backend;
+
 	if (!session->resetting)
 		return false;
-	session->resetting = session->backend->requests.count > 0;
-	return session->resetting && !session->backend->unsynced;
+	if (backend->unsynced)
+		return waits_for_names(session, type);
+	session->resetting = backend->requests.count > 0;
+	session->unnaming &= session->resetting;
+	return session->resetting;
 }
 
 /* True if the message can be dealt with now. */
@@ -125,7 +156,7 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		lost_begin_again(session);
 		return false;
 	}
-	if (!waits_for_reset(session) && may_follow_setup(session, message, size))
+	if (!waits_for_reset(session, message[0]) && may_follow_setup(session, message, size))
 		return true;
 	session->state = SESSION_SETTING_UP;
 	return false;
@@ -238,10 +269,8 @@ void session_ready_to_read(struct session *session)
 
 static void flush_if_too_many(struct session *session)
 {
-	static const char flush[] = { 'H', 0, 0, 0, 4 };
-
 	if (session->backend && session->backend->requests.count > SESSION_REQUESTS_MAX && !session->pass_left)
-		outbox_put(&session_relay(session)->to_server, flush, sizeof(flush));
+		put_flush(session);
 }
 
 static COLD void close_for_violation(struct session *session, const struct error *why)

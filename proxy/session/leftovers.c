@@ -7,6 +7,7 @@
  * server, asked again after what may have ended it, says that it is gone.
  *
  * Failure story: if the server will not say, the session keeps its server connection. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "missing.h"
@@ -37,7 +38,8 @@ static const struct leftover_kind {
 	/* One of the client's own name that SQL has not made went past our bookkeeping. */
 	[LEFTOVER_STATEMENTS] = { 'p', PIN_PREPARE, FOLLOWS, SCAN_PREPARES | SCAN_DEALLOCATES, 0, REFUSAL_NONE,
 		"SELECT 'p', p.name, CASE WHEN p.from_sql THEN p.statement ELSE '' END FROM pg_catalog.pg_prepared_statements p"
-		" WHERE p.from_sql OR NOT pg_catalog.starts_with(p.name, 'pgweir_')" },
+		" WHERE p.from_sql OR NOT pg_catalog.starts_with(p.name, 'pgweir_') UNION ALL SELECT 'n', pg_catalog.count(*)::pg_catalog.text,"
+		" '' FROM pg_catalog.pg_prepared_statements p WHERE NOT p.from_sql AND pg_catalog.starts_with(p.name, 'pgweir_')" },
 	[LEFTOVER_CURSORS] = { 'c', PIN_CURSOR, STATE_HOLD_CURSORS, SCAN_HOLDS, SCAN_CLOSES, REFUSAL_HOLD_CURSOR,
 		"SELECT 'c', c.name, '' FROM pg_catalog.pg_cursors c" },
 	[LEFTOVER_LOCKS] = { 'l', PIN_ADVISORY_LOCK, STATE_ADVISORY_LOCKS, SCAN_LOCKS, SCAN_UNLOCKS, REFUSAL_ADVISORY_LOCK,
@@ -111,6 +113,7 @@ void leftovers_doubt(struct session *session, enum leftover kind)
 struct leftovers_answer {
 	unsigned asked;
 	uint32_t pins;                  /* Bits of the kinds found that do not follow. */
+	size_t statements;              /* Of the protocol's, under names of ours; SIZE_MAX: not told. */
 	struct state_builder state;
 };
 
@@ -160,6 +163,7 @@ void leftovers_ask(struct session *session)
 	struct buf sql = { 0 };
 
 	session->answer = NEW(struct leftovers_answer);
+	session->answer->statements = SIZE_MAX;
 	session->answer->asked = session->pins & PIN_BIT(PIN_UNKNOWN) ? ALL_KINDS : session->suspected;
 	session->suspected = 0;
 	session->left_unsaid = false;
@@ -196,6 +200,8 @@ static void found_statement(struct leftovers_answer *answer, const char *name, c
 
 static void found(struct leftovers_answer *answer, char letter, const char *name, const char *value)
 {
+	if (letter == 'n')
+		answer->statements = strtoul(name, NULL, 10);
 	for (unsigned i = 0; i < LEFTOVER_COUNT; i++) {
 		if (kinds[i].letter != letter)
 			continue;
@@ -271,6 +277,21 @@ static uint32_t pins_of(unsigned asked)
 	return pins;
 }
 
+/* A function has deallocated some, or somebody who has read our names: others would not find theirs. */
+static void check_statements(struct session *session, const struct leftovers_answer *answer)
+{
+	struct backend *backend = session->backend;
+
+	if (answer->statements == SIZE_MAX || answer->statements == prepared_count(&backend->prepared))
+		return;
+	if (answer->statements == 0) {
+		prepared_forget_all(session);
+		prepared_clear(&backend->prepared);
+	}
+	backend->retire = true;
+	backend->retire_reason = CLOSE_SERVER_STATE_REMAINS;
+}
+
 /* With the answer complete. */
 void leftovers_learned(struct session *session)
 {
@@ -278,6 +299,7 @@ void leftovers_learned(struct session *session)
 	struct leftovers_answer *answer = session->answer;
 
 	session->answer = NULL;
+	check_statements(session, answer);
 	add_known(answer, backend->settings);
 	struct state *now = state_builder_finish(&answer->state);
 

@@ -150,7 +150,7 @@ static void undo(struct session *session)
 	sql_names_settled(session);
 	session_long_text_drop(session);
 	session->suspected = session->told = 0;
-	session->resetting = session->setup_due = session->unclear = session->scrub = session->retried = false;
+	session->resetting = session->unnaming = session->setup_due = session->unclear = session->scrub = session->retried = false;
 	session->batch = BATCH_FORGOTTEN;
 	session->pass_drop = true;
 	session->transaction_us = session->waiter.waited_us = 0;

@@ -18,10 +18,11 @@ enum { BATCH_MAX = 4096 };
 
 static const char changed_plan[] = "cached plan must not change result type";
 
+/* Behind a Flush all may be answered in the middle of a batch, whose beginning has run and would not run again. */
 static bool may_start_kept_batch(const struct session *session, char type)
 {
 	const struct backend *backend = session->backend;
-	bool outside = !backend || (backend->status == 'I' && backend->requests.count == 0);
+	bool outside = !backend || (backend->status == 'I' && !backend->unsynced && backend->requests.count == 0);
 
 	return (type == 'B' || type == 'P' || type == 'D') && outside && session->pass_left == 0
 		&& session->mode != POOL_MODE_SESSION;

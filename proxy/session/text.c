@@ -90,6 +90,7 @@ static void note_effects(struct session *session, uint32_t effects)
 		return;
 	session->scope_unsure |= (effects & SCOPE) != 0;
 	session->sql_prepared |= (effects & SCAN_PREPARES) != 0;
+	session->unnaming |= (effects & (SCAN_DISCARDS | SCAN_DEALLOCATES)) != 0;
 	session->resetting |= effects & (SCAN_DISCARDS | SCAN_DEALLOCATES) || (effects & SCAN_SETS && session->startup);
 }
 

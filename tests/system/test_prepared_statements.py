@@ -2,6 +2,7 @@
 import pytest
 
 from harness import raw
+from harness.postgres import PASSWORDS
 from harness.raw import bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse, query, sync
 from harness.relay import Relay
 
@@ -407,6 +408,19 @@ def test_a_changed_result_type_inside_a_transaction_is_the_servers_error(pair):
     client.ask("ROLLBACK")
 
 
+def test_a_batch_whose_beginning_was_answered_is_not_run_again_in_part(pair):
+    """What ran before the refusal is undone with it: the client must be told."""
+    client, other = pair
+    client.ask(SHAPE + "; DROP TABLE IF EXISTS written; CREATE TABLE written (n int)")
+    client.ask(parse("SELECT * FROM shape", "s") + sync())
+    run(client, "s")
+    other.ask("ALTER TABLE shape ADD b text")
+    client.send(parse("INSERT INTO written VALUES (1)") + bind() + execute() + flush())
+    client.read_until("C")
+    assert raw.error_of(run(client, "s"))["C"] == "0A000"
+    assert client.value("SELECT count(*) FROM written") == "0"
+
+
 def test_a_new_parse_of_the_same_text_after_ddl_sees_the_new_shape(pair):
     client, other = pair
     client.ask("DROP TABLE IF EXISTS shape; CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)")
@@ -447,6 +461,51 @@ def test_deallocate_all_and_discard_all_forget_the_clients_own_statements_only(p
     assert raw.rows_of(run(second, "s")) == [["kept"]]
     assert raw.types(first.ask(parse("SELECT 'again'", "s") + sync())) == "1Z"
     assert raw.rows_of(run(first, "s")) == [["again"]]
+
+
+def batch(sql: str) -> bytes:
+    """Without its Sync."""
+    return parse(sql) + bind() + execute()
+
+
+# Behind a DEALLOCATE in the same batch.
+BEHIND = {
+    "the name again": parse("SELECT 'behind'", "s") + bind(name="s") + execute() + sync(),
+    "another name": parse("SELECT 'behind'", "t") + bind(name="t") + execute() + sync(),
+    "the same statement": parse("SELECT 'before'", "t") + bind(name="t") + execute() + sync(),
+    "the name that is gone": bind(name="s") + execute() + sync(),
+    "a description of it": describe_statement("s") + sync(),
+    "an error behind it": parse("SELECT 'behind'", "s") + batch("SELECT 1/0") + sync(),
+    "the name in a query": query("EXECUTE s"),
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("command", ["DEALLOCATE s", "DEALLOCATE ALL"])
+def test_names_in_a_batch_are_those_that_its_deallocate_has_left(pair, cluster, command, behind):
+    direct = raw.Client(cluster.primary.host, cluster.primary.port)
+    direct.login("app", "app", PASSWORDS["app"])
+    client, other = pair
+    seen = []
+    for each in client, direct:
+        each.ask(parse("SELECT 'before'", "s") + sync())
+        each.send(batch(command) + BEHIND[behind])
+        replies = each.read_until_ready()
+        for name in "s", "t":
+            replies += run(each, name)
+        seen.append([(got.type, got.body if got.type != "E" else got.fields()["M"]) for got in replies])
+    direct.close()
+    assert seen[0] == seen[1]
+    for text in "before", "behind":
+        assert raw.rows_of(other.ask(parse(f"SELECT '{text}'", text) + bind(name=text) + execute() + sync())) == [[text]]
+
+
+def test_a_close_is_answered_at_a_flush(pair):
+    client, _ = pair
+    client.ask(parse("SELECT 'p'", "s") + sync())
+    client.send(batch("SELECT 1") + close_statement("s") + flush())
+    assert raw.types(client.read_until("3")) == "12DC3"
+    assert raw.types(client.ask(sync())) == "Z"
 
 
 @pytest.mark.ours

@@ -313,6 +313,21 @@ def test_a_name_that_is_deallocated_and_prepared_again_in_one_text(pair, dealloc
     assert client.value("EXECUTE s") == "new"
 
 
+@pytest.mark.parametrize("unseen", ["in code", "under their names on the server"])
+def test_what_is_deallocated_unseen_is_taken_from_nobody_else(pair, unseen):
+    client, other = pair
+    for each in pair:
+        each.ask(parse("SELECT 'shared'", "s") + sync())
+    other.ask(parse("SELECT 'own'", "t") + sync())
+    sql = "DO $$BEGIN DEALLOCATE ALL; END$$"
+    if unseen != "in code":
+        sql = client.value("SELECT string_agg('DEALLOCATE ' || quote_ident(name), '; ') FROM pg_prepared_statements WHERE NOT from_sql")
+    assert raw.good(client.ask(sql))
+    for name, text in ("s", "shared"), ("t", "own"):
+        assert raw.rows_of(other.ask(bind(name=name) + execute() + sync())) == [[text]]
+    assert raw.error_of(client.ask(bind(name="s") + execute() + sync()))["C"] == "26000"
+
+
 @pytest.mark.parametrize("sql", ["EXECUTE", "EXPLAIN EXECUTE", "DEALLOCATE"])
 def test_every_statement_in_a_long_row_is_found_by_its_name(pair, sql):
     """Fifty made by the protocol, on a server connection that has been given away since."""

@@ -175,6 +175,15 @@ def test_a_statement_whose_table_is_gone_costs_its_execution_only(pgweir, cluste
     other.close()
 
 
+@PROTOCOLS
+def test_an_update_of_pg_settings_is_a_set(pgweir, how):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    run(client, "UPDATE pg_settings SET setting = '7MB' WHERE name = 'work_mem'", how)
+    assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "7MB"
+    client.close()
+    other.close()
+
+
 def test_settings_and_statements_follow_together(pgweir):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     client.ask("SET work_mem = '7MB'")

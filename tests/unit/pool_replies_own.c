@@ -11,7 +11,6 @@ static void a_local_parse_is_answered_in_its_turn(void **unused)
 	ask(REQUEST_BIND);
 	ask_named(REQUEST_LOCAL_CLOSE, "b");
 	ask(REQUEST_SYNC);
-	backend_settle(backend);
 	expect_heard("");
 	SAY('2', "");
 	assert_true(deliver(SIZE_MAX));
@@ -41,6 +40,11 @@ static void settling_answers_what_stands_first(void **unused)
 	expect_heard("@0 local(local_parse a) @0 local(local_close b) ");
 	assert_int_equal(requests_first_kind(&backend->requests), REQUEST_DESCRIBE);
 	assert_int_equal(requests_count(&backend->requests), 2);
+	/* Never within a message of the server's. */
+	SAY('T', "\0\0");
+	assert_true(deliver(6));
+	expect_heard("@7 local(local_parse c) ");
+	assert_int_equal(requests_count(&backend->requests), 0);
 }
 
 /* --- What was asked by us --- */

@@ -91,6 +91,10 @@ static void custom_settings_are_named(void **unused)
 		{ "set a.b=1;set a.c=1;set a.d=1;set a.e=1;set a.f=1;set a.g=1;set a.h=1;set a.i=1;set a.j=1", W | SCAN_SETS | CUSTOM,
 			"a.b,a.c,a.d,a.e,a.f,a.g,a.h,a.i,a.j", 0 },
 		{ "update t set a.b = 1", W, NULL, 0 },
+		{ "update pg_settings set setting = 'x' where name = $1", W | SCAN_SETS, NULL, 0 },
+		{ "update only pg_catalog . \"pg_settings\" set setting = 'x'", W | SCAN_SETS, NULL, 0 },
+		{ "explain (analyze) update PG_Settings s set setting = 'x'", W | SCAN_SETS, NULL, 0 },
+		{ "select setting from pg_settings; update t set a = 1", W, NULL, 0 },
 		{ "show a.b", 0, NULL, 0 },
 	};
 

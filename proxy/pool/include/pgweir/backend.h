@@ -49,6 +49,7 @@ struct backend {
 	bool reported;                  /* The server has reported a parameter; the owner clears it when it has looked. */
 	bool unsynced;                  /* Extended messages were sent and no Sync behind them: a transaction may be open. */
 	bool skipping;                  /* After an error: the server takes nothing but a Sync, which had not been sent yet. */
+	bool flushes;                   /* What is outstanding has a Flush among it or behind it. */
 	bool pass_swallow;
 	size_t pass_left;               /* Rest of a message of the server's whose start has been dealt with. */
 	struct requests requests;
@@ -88,7 +89,8 @@ void backend_free(struct backend **backend);
 /* False: the server broke the protocol; `backend` is to be closed. */
 bool backend_receive(struct backend *backend, const char *bytes, size_t size) MUST_USE;
 
-/* Answers what stands first in line and needs no server. For a Flush, which must not wait for a reply. */
+/* Answers what stands first in line and needs no server, now and when what is in front of it has been answered. For a Flush,
+ * which must not wait for a reply. */
 void backend_settle(struct backend *backend);
 
 /* Bookkeeping for something about to be sent. */

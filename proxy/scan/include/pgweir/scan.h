@@ -31,7 +31,7 @@ enum {
 /* "Mentioned" means: as a word or a quoted name anywhere outside strings and comments. */
 enum scan_effect {
 	/* SET, SET SESSION … and RESET, all their forms, but for those below; set_config mentioned (which may be of the seed),
-	 * but for calls that are local beyond doubt. */
+	 * but for calls that are local beyond doubt; pg_settings mentioned behind what is no plain read (UPDATE of it is a SET). */
 	SCAN_SETS = 1 << 0,
 	/* SET LOCAL; a call of set_config whose third argument is TRUE, 't' or 'true', perhaps with ::bool or ::boolean, and
 	 * that has no other in its arguments. SET TRANSACTION and SET CONSTRAINTS are neither. */

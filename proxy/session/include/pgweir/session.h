@@ -38,7 +38,7 @@ struct session {
 	bool pass_drop, wrote, asks_sequences;  /* The latter two: sequences.c. */
 	bool unclear;                   /* What runs is nothing that the scanner could follow. */
 	bool functions_changed, scrub;  /* A transaction has; the connection is to be cleaned when it is given back. */
-	bool resetting;                 /* What is behind the text that runs must not be sent before its end. */
+	bool resetting, unnaming;       /* What is behind the text that runs must wait for its end; its names may be gone then. */
 	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
 	bool reading_touched, reading_differs;  /* How texts are read: this transaction may change it; not as the settings say. */
