@@ -268,7 +268,12 @@ def test_what_a_server_says_of_itself_has_metrics(start_web, cluster, replicas):
         "database app": {"cluster": "main"}})
     proxy.raw("app").ask("SELECT 1")
     timeline = primary.sql("SELECT timeline_id FROM pg_control_checkpoint()")[0][0]
-    now = wait_until(lambda: len((now := web.metrics()).get("pgweir_host_timeline", {})) == 3 and now, 20, "all are measured")
+
+    def all_are_known() -> dict | None:
+        now = web.metrics()
+        return now if (len(now.get("pgweir_host_timeline", ())), len(now.get("pgweir_host_lag_bytes", ()))) == (3, 2) else None
+
+    now = wait_until(all_are_known, 20, "all are measured")
     assert set(now["pgweir_host_timeline"].values()) == {timeline} and now["pgweir_cluster_timeline"] == {"main": timeline}
     allowed = primary.sql("SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int")[0][0]
     assert now["pgweir_host_connections_allowed"][names[primary]] == allowed
@@ -280,12 +285,12 @@ def test_what_a_server_says_of_itself_has_metrics(start_web, cluster, replicas):
 
         def is_told() -> bool:
             written = primary.sql("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", parameters=[replayed])[0][0]
-            lag = web.metrics()["pgweir_host_lag_bytes"]
-            return written > 100000 and lag == {names[held]: written, names[other]: 0}
+            now = web.metrics()
+            ages = now.get("pgweir_host_fresh_age_seconds")
+            return written > 100000 and now.get("pgweir_host_lag_bytes") == {names[held]: written, names[other]: 0} \
+                and ages[names[held]] > ages[names[other]] >= 0
 
         wait_until(is_told, 20, "one has not replayed what was written")
-        ages = web.metrics()["pgweir_host_fresh_age_seconds"]
-        assert ages[names[held]] > ages[names[other]] >= 0
     finally:
         held.sql("SELECT pg_wal_replay_resume()")
 
