@@ -148,13 +148,13 @@ static void each_secret(struct exposition *to, secret_cb *put)
 static void put_age(struct exposition *to, const struct observed_secret *secret, const char *labels)
 {
 	if (secret->lease && secret->lease->changed_us)
-		exposition_seconds(to, labels, to->seen->at_us - secret->lease->changed_us);
+		exposition_seconds(to, labels, observation_age_us(to->seen, secret->lease->changed_us));
 }
 
 static void put_read_age(struct exposition *to, const struct observed_secret *secret, const char *labels)
 {
 	if (secret->lease && secret->lease->fetched_us)
-		exposition_seconds(to, labels, to->seen->at_us - secret->lease->fetched_us);
+		exposition_seconds(to, labels, observation_age_us(to->seen, secret->lease->fetched_us));
 }
 
 static void put_version(struct exposition *to, const struct observed_secret *secret, const char *labels)

@@ -76,5 +76,5 @@ void metrics_provision_look_age(struct exposition *to, const struct metric *metr
 	(void)metric;
 	EACH_SECTION(row)
 		if (row->looked_us)
-			put_seconds(to, row->name, to->seen->at_us - row->looked_us);
+			put_seconds(to, row->name, observation_age_us(to->seen, row->looked_us));
 }

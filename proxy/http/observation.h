@@ -76,6 +76,12 @@ struct observation {
 	size_t secret_count;
 };
 
+/* How long before the observation that was. What another thread has published since is as old as it can be: new. */
+static inline uint64_t observation_age_us(const struct observation *seen, uint64_t then_us)
+{
+	return seen->at_us > then_us ? seen->at_us - then_us : 0;
+}
+
 /* Called once when a tour that began after the request is over. Whoever keeps the observation takes a reference. */
 typedef void observation_cb(struct observation *seen, void *arg);
 struct observation *observation_ref(struct observation *seen);

@@ -148,7 +148,7 @@ static void put_clusters(struct http_json *json, const struct observation *seen)
 		http_json_text(json, "name", cluster->name);
 		http_json_text(json, "state", topology_cluster_word(cluster->standing));
 		http_json_int(json, "timeline", cluster->timeline);
-		http_json_number(json, "since_s", (double)(seen->at_us - cluster->since_us) / 1e6);
+		http_json_number(json, "since_s", (double)observation_age_us(seen, cluster->since_us) / 1e6);
 		http_json_open(json, "hosts", '[');
 		put_hosts_of(json, seen, cluster->name);
 		http_json_close(json, ']');
@@ -229,10 +229,10 @@ static void put_closed(struct http_json *json, const struct observation *seen)
 
 /* --- Secrets, provisioned users, workers, events --- */
 
-static void put_age(struct http_json *json, const char *key, uint64_t now_us, uint64_t then_us)
+static void put_age(struct http_json *json, const char *key, const struct observation *seen, uint64_t then_us)
 {
 	if (then_us)
-		http_json_number(json, key, (double)(now_us - then_us) / 1e6);
+		http_json_number(json, key, (double)observation_age_us(seen, then_us) / 1e6);
 	else
 		http_json_null(json, key);
 }
@@ -249,8 +249,8 @@ static void put_secrets(struct http_json *json, const struct observation *seen)
 		http_json_text(json, "provider", secret->provider);
 		http_json_text(json, "problem", lease ? lease->problem : "it has not been read yet");
 		http_json_int(json, "version", lease ? (int64_t)lease->version : 0);
-		put_age(json, "age_s", seen->at_us, lease ? lease->changed_us : 0);
-		put_age(json, "read_s", seen->at_us, lease ? lease->fetched_us : 0);
+		put_age(json, "age_s", seen, lease ? lease->changed_us : 0);
+		put_age(json, "read_s", seen, lease ? lease->fetched_us : 0);
 		http_json_bool(json, "previous", lease && lease->previous.password);
 		http_json_int(json, "failed_reads", (int64_t)secret->failed_reads);
 		http_json_close(json, '}');
@@ -258,7 +258,7 @@ static void put_secrets(struct http_json *json, const struct observation *seen)
 	http_json_close(json, ']');
 }
 
-static void put_provision(struct http_json *json, const struct reconcile_row *row, uint64_t now_us)
+static void put_provision(struct http_json *json, const struct observation *seen, const struct reconcile_row *row)
 {
 	http_json_open(json, NULL, '{');
 	http_json_text(json, "name", row->name);
@@ -273,7 +273,7 @@ static void put_provision(struct http_json *json, const struct reconcile_row *ro
 		http_json_int(json, "password_s", clock_wall_us() / 1000000 - row->password_since_s);
 	else
 		http_json_null(json, "password_s");
-	put_age(json, "looked_s", now_us, row->looked_us);
+	put_age(json, "looked_s", seen, row->looked_us);
 	http_json_close(json, '}');
 }
 
@@ -284,7 +284,7 @@ static void put_provisions(struct http_json *json, const struct observation *see
 
 	http_json_open(json, "provisions", '[');
 	for (size_t i = 0; i < count; i++)
-		put_provision(json, &rows[i], seen->at_us);
+		put_provision(json, seen, &rows[i]);
 	http_json_close(json, ']');
 }
 

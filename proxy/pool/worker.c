@@ -201,46 +201,6 @@ void workers_publish_topology(struct topology *topology)
 	publish(&(struct publication){ .letter = { .deliver = adopt_topology, .drop = drop_publication }, .topology = topology });
 }
 
-struct tour {
-	struct loop_letter letter;
-	struct loop *home;
-	unsigned next;
-	worker_visit_cb *visit;
-	worker_done_cb *done;
-	void *arg;
-};
-
-static void drop_tour(struct loop_letter *letter)
-{
-	mem_free(CONTAINER_OF(letter, struct tour, letter));
-}
-
-static void tour_ends(struct loop_letter *letter)
-{
-	struct tour *tour = CONTAINER_OF(letter, struct tour, letter);
-
-	tour->done(tour->arg);
-	mem_free(tour);
-}
-
-static void tour_stops(struct loop_letter *letter)
-{
-	struct tour *tour = CONTAINER_OF(letter, struct tour, letter);
-
-	tour->visit(workers[tour->next++], tour->arg);
-	if (tour->next == worker_count)
-		tour->letter.deliver = tour_ends;
-	loop_post(tour->next == worker_count ? tour->home : workers[tour->next]->loop, &tour->letter);
-}
-
-void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *done, void *arg)
-{
-	struct tour *tour = NEW(struct tour);
-
-	*tour = (struct tour){ .letter = { .deliver = tour_stops, .drop = drop_tour }, .home = home, .visit = visit, .done = done, .arg = arg };
-	loop_post(workers[0]->loop, &tour->letter);
-}
-
 struct wake {
 	struct loop_letter letter;
 	struct worker *worker;

@@ -15,7 +15,7 @@ struct walk {
 	unsigned index;                 /* Of that worker. */
 	struct list *next;              /* Member of `sessions` or `shares`, or its end. */
 	bool among_shares;
-	const struct worker_walk *calls;
+	struct worker_walk calls;
 	struct loop *home;
 	worker_done_cb *done;
 	void *arg;
@@ -36,7 +36,7 @@ static void ends(struct loop_letter *letter)
 
 static unsigned visit_share(struct walk *walk, struct pool_share *share)
 {
-	walk->calls->share(share, walk->arg);
+	walk->calls.share(share, walk->arg);
 	return 1 + share->lent_count + share->idle_count + share->cleaning_count;
 }
 
@@ -47,7 +47,7 @@ static unsigned visit_next(struct walk *walk)
 	walk->next = link->next;
 	if (walk->among_shares)
 		return visit_share(walk, LIST_MEMBER(link, struct pool_share, link));
-	walk->calls->session(link, walk->arg);
+	walk->calls.session(link, walk->arg);
 	return 1;
 }
 
@@ -56,7 +56,7 @@ static bool more(struct walk *walk, struct worker *worker)
 {
 	if (!walk->among_shares && walk->next == &worker->sessions) {
 		walk->among_shares = true;
-		walk->next = walk->calls->share ? worker->shares.next : &worker->shares;
+		walk->next = walk->calls.share ? worker->shares.next : &worker->shares;
 	}
 	return !walk->among_shares || walk->next != &worker->shares;
 }
@@ -66,8 +66,8 @@ static void arrives(struct loop_letter *letter);
 static void leave(struct walk *walk, struct worker *worker)
 {
 	list_remove(&walk->link);
-	if (walk->calls->last)
-		walk->calls->last(worker, walk->arg);
+	if (walk->calls.last)
+		walk->calls.last(worker, walk->arg);
 	walk->letter.deliver = ++walk->index == workers_count() ? ends : arrives;
 	loop_post(walk->index == workers_count() ? walk->home : worker_at(walk->index)->loop, &walk->letter);
 }
@@ -96,7 +96,7 @@ static void arrives(struct loop_letter *letter)
 
 	list_push_back(&worker->walks, &walk->link);
 	walk->among_shares = false;
-	walk->next = walk->calls->session ? worker->sessions.next : &worker->sessions;
+	walk->next = walk->calls.session ? worker->sessions.next : &worker->sessions;
 	letter->deliver = goes_on;
 	goes_on(letter);
 }
@@ -105,9 +105,14 @@ void workers_walk(struct loop *home, const struct worker_walk *calls, worker_don
 {
 	struct walk *walk = NEW(struct walk);
 
-	*walk = (struct walk){ .letter = { .deliver = arrives, .drop = drop }, .calls = calls, .home = home, .done = done, .arg = arg };
+	*walk = (struct walk){ .letter = { .deliver = arrives, .drop = drop }, .calls = *calls, .home = home, .done = done, .arg = arg };
 	list_init(&walk->link);
 	loop_post(worker_at(0)->loop, &walk->letter);
+}
+
+void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *done, void *arg)
+{
+	workers_walk(home, &(struct worker_walk){ .last = visit }, done, arg);
 }
 
 void worker_walk_skip(struct worker *worker, const struct list *leaving)

@@ -243,7 +243,7 @@ class Traffic:
     def __init__(self, proxy, secrets: dict, dbname: str = "shop", sql: str = "SELECT what FROM orders"):
         """`secrets`: by the name that clients use, what gives the value of the moment."""
         self.proxy, self.secrets, self.dbname, self.sql = proxy, secrets, dbname, sql
-        self.failed_logins, self.failed_queries, self.ended = [], [], threading.Event()
+        self.failed_logins, self.failed_queries, self.ended, self.awaited = [], [], threading.Event(), threading.Event()
         self.logins, self.queries = collections.Counter(), collections.Counter()
         self.threads = [threading.Thread(target=work, args=(user,), daemon=True) for user in secrets
                         for work in (self.come_and_go, self.stay)]
@@ -287,20 +287,27 @@ class Traffic:
         while (connection := self.connect(user)) is not None:
             with connection:
                 self.ask(user, connection)
-            time.sleep(0.02)
+            self.rest()
 
     def stay(self, user: str) -> None:
         connection = self.connect(user)
         while not self.ended.is_set() and not connection.closed:
             self.ask(user, connection)
-            time.sleep(0.02)
+            self.rest()
+
+    def rest(self) -> None:
+        """Longer where nobody waits for them: what happens meanwhile needs the processor."""
+        self.awaited.wait(0.1)
+        time.sleep(0.02)
 
     def go_on(self, logins: int = 2) -> None:
         """Until so many more clients of each user have logged in and asked, or something fails."""
         before = {user: (self.logins[user], self.queries[user]) for user in self.secrets}
+        self.awaited.set()
         wait_until(lambda: self.failed_logins or all(
             self.logins[user] >= logins + before[user][0] and self.queries[user] >= logins + before[user][1]
-            for user in self.secrets), 60, "clients go on", 0.05)
+            for user in self.secrets), 60, "clients go on")
+        self.awaited.clear()
 
     def go_on_anew(self) -> None:
         """The same over server connections that are opened only now."""

@@ -5,6 +5,7 @@ import itertools
 import json
 import pathlib
 import threading
+import time
 
 import psycopg
 
@@ -135,9 +136,10 @@ class Rotation:
 class Load:
     """Clients at work until the end of the with block, which fails if one of them has: some stay, others come and go.
 
-    `password` is what they know, or what tells it; it may change meanwhile."""
+    `password` is what they know, or what tells it; it may change meanwhile. They keep servers busy and the processor idle: a
+    query that takes its time, and a pause before the next login."""
 
-    def __init__(self, proxy, user: str, password, stay: int = 2, come: int = 1, dbname: str = "app", query_s: float = 0.005):
+    def __init__(self, proxy, user: str, password, stay: int = 2, come: int = 1, dbname: str = "app", query_s: float = 0.04):
         self.dbname, self.query_s = dbname, query_s
         self.proxy, self.user, self.password = proxy, user, password
         self.ended, self.failures, self.queries = False, [], itertools.count()
@@ -189,6 +191,7 @@ class Load:
             with contextlib.closing(self.connect()) as connection:
                 self.ask(connection)
             self.rounds[number] += 1
+            time.sleep(0.05)
 
     @property
     def logins(self) -> int:

@@ -251,8 +251,48 @@ def test_hosts_and_secrets_have_metrics(start_web, cluster, replicas, tmp_path):
     assert now["pgweir_secret_good"] == {"good": 1, "bad": 0}
     assert now["pgweir_secret_reads_total"]["good", "good"] == 1
     assert now["pgweir_secret_reads_total"]["bad", "failed"] >= 1
+    assert now["pgweir_secret_version"] == {"good": 1, "bad": 0}
+    for name in ("secret_age_seconds", "secret_read_age_seconds"):
+        assert set(now[f"pgweir_{name}"]) == {"good"} and 0 < now[f"pgweir_{name}"]["good"] <= now["pgweir_uptime_seconds"][()]
     page = web.json()
     assert {host["host"]: host["state"] for host in page["clusters"][0]["hosts"]} == dict(zip(hosts, ["primary", "replica", "replica"]))
+
+
+def test_what_a_server_says_of_itself_has_metrics(start_web, cluster, replicas):
+    """Beside what it says when it is asked directly; one of the replicas replays nothing meanwhile."""
+    primary, (held, other) = cluster.primary, replicas
+    names = {server: ("main", f"{server.host}:{server.port}") for server in (primary, held, other)}
+    proxy, web, _ = start_web({
+        "cluster main": {"hosts": ", ".join(host for _, host in names.values()), "probe_user": "postgres",
+                         "probe_password": PASSWORDS["postgres"], "probe_interval": "100ms"},
+        "database app": {"cluster": "main"}})
+    proxy.raw("app").ask("SELECT 1")
+    timeline = primary.sql("SELECT timeline_id FROM pg_control_checkpoint()")[0][0]
+
+    def all_are_known() -> dict | None:
+        now = web.metrics()
+        return now if (len(now.get("pgweir_host_timeline", ())), len(now.get("pgweir_host_lag_bytes", ()))) == (3, 2) else None
+
+    now = wait_until(all_are_known, 20, "all are measured")
+    assert set(now["pgweir_host_timeline"].values()) == {timeline} and now["pgweir_cluster_timeline"] == {"main": timeline}
+    allowed = primary.sql("SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int")[0][0]
+    assert now["pgweir_host_connections_allowed"][names[primary]] == allowed
+    held.sql("SELECT pg_wal_replay_pause()")
+    try:
+        wait_until(lambda: held.sql("SELECT pg_get_wal_replay_pause_state()") == [("paused",)], 10, "it replays nothing")
+        primary.sql("SELECT pg_logical_emit_message(false, 'test', repeat('x', 100000))")
+        replayed = held.sql("SELECT pg_last_wal_replay_lsn()")[0][0]
+
+        def is_told() -> bool:
+            written = primary.sql("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", parameters=[replayed])[0][0]
+            now = web.metrics()
+            ages = now.get("pgweir_host_fresh_age_seconds")
+            return written > 100000 and now.get("pgweir_host_lag_bytes") == {names[held]: written, names[other]: 0} \
+                and ages[names[held]] > ages[names[other]] >= 0
+
+        wait_until(is_told, 20, "one has not replayed what was written")
+    finally:
+        held.sql("SELECT pg_wal_replay_resume()")
 
 
 def test_draining_is_not_ready_but_alive(start_web):

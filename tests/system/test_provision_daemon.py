@@ -1,6 +1,7 @@
 """Provisioning inside pgweir: drift is told and mended, one instance at a time; clients of provisioned users."""
 import subprocess
 import threading
+import time
 
 import psycopg
 import pytest
@@ -64,9 +65,16 @@ def test_drift_is_told_and_left_alone(start_pgweir, world):
     assert metrics(proxy)["pgweir_provision_state"]["hevo", "drifted"] == 1
     assert metrics(proxy)["pgweir_provision_differences"]["hevo"] > 0
     assert world.server.sql("SELECT 1 FROM pg_roles WHERE rolname LIKE 'pipe\\_%'") == []
+    began = time.monotonic()
     assert report(world.folder, sections(world, "off"), "apply")["status"] == 0
     wait_until(lambda: is_clean(proxy), 30, "it is as declared")
-    assert metrics(proxy)["pgweir_provision_state"]["hevo", "clean"] == 1
+    now = metrics(proxy)
+    assert now["pgweir_provision_state"]["hevo", "clean"] == 1
+    # Another process has done it, and the look that found it done came behind that.
+    counts = [now[f"pgweir_provision_{name}"]["hevo"] for name in ("differences", "extras", "changes_total")]
+    assert counts == [0, 0, 0] and 0 <= now["pgweir_provision_look_age_seconds"]["hevo"] < time.monotonic() - began
+    world.server.sql(f"GRANT INSERT ON orders TO {secret_value(world.folder / 'hevo.json')['username']}", "shop")
+    wait_until(lambda: metrics(proxy)["pgweir_provision_extras"] == {"hevo": 1}, 30, "it may do one thing more than is declared")
 
 
 def test_two_instances_make_one_user_and_mend_it(start_pgweir, world):
@@ -78,6 +86,8 @@ def test_two_instances_make_one_user_and_mend_it(start_pgweir, world):
     world.server.sql(f"REVOKE SELECT ON orders FROM {roles[0][0]}; ALTER ROLE {roles[0][0]} PASSWORD 'by hand'", "shop")
     wait_until(lambda: not kinds(report(world.folder, sections(world, "off"), "check"), "change"), 30, "the drift is mended")
     wait_until(lambda: sum(row(proxy)["changed"] for proxy in proxies) >= 2, 30, "it is counted")
+    wait_until(lambda: all(metrics(proxy)["pgweir_provision_changes_total"] == {"hevo": row(proxy)["changed"]} for proxy in proxies), 30,
+               "metrics count the same")
     take_turns(world, proxies)
     assert secret_value(world.folder / "hevo.json")["password"] not in "".join(proxy.log() for proxy in proxies)
 
@@ -154,11 +164,14 @@ def test_clients_notice_nothing_of_a_rotation_that_is_due(start_pgweir, world, s
 
 
 def test_a_rotation_that_fails_is_counted_and_goes_on_later(start_pgweir, world):
+    began = time.monotonic()
     proxy = started(start_pgweir, world, "apply", rotate_every="1h")
     wait_until(lambda: is_clean(proxy), 30, "it is as declared")
     world.server.sql("ALTER ROLE master NOCREATEROLE")
     make_rotation_due(world)
     wait_until(lambda: row(proxy)["failed_rotations"] > 0, 30, "the rotation fails")
+    # Made since the beginning, in a second that had begun, and aged by as much.
+    assert 3601 < metrics(proxy)["pgweir_provision_password_age_seconds"]["hevo"] < 3601 + time.monotonic() - began + 2
     assert metrics(proxy)["pgweir_provision_rotations_total"]["hevo", "failed"] > 0 \
         == metrics(proxy)["pgweir_provision_rotations_total"]["hevo", "good"]
     world.server.sql("ALTER ROLE master CREATEROLE")

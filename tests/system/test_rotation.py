@@ -96,7 +96,7 @@ def test_without_access_to_the_pending_value_clients_wait(start, aws):
 def test_a_service_in_trouble_fails_nobody(start, aws):
     """The last good values serve, the pending one among them, whatever the service does meanwhile."""
     rotation, proxy = start("rotating", refresh_interval="1s")
-    with load(proxy, rotation, stay=3, come=2) as clients:
+    with load(proxy, rotation) as clients:
         rotation.create()
         console(proxy, "REFRESH SECRET rotating")
         assert row(proxy)["pending"] == "yes"

@@ -2,8 +2,9 @@
 import pytest
 
 from harness import raw
-from harness.process import wait_until
+from harness.process import free_port, wait_until
 from harness.raw import bind, execute, extended, parse, sync
+from harness.web import Web
 
 pytestmark = pytest.mark.ours
 
@@ -189,7 +190,8 @@ def test_functions_that_leave_nothing_cost_no_question(server, proxy, how):
     server(body("counted", "RETURN new;", returns="trigger"))
     server("CREATE TRIGGER t BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION counted()")
     server(body("g", "SET work_mem = '11MB';"))
-    pgweir = proxy()
+    port = free_port()
+    pgweir = proxy(http_listen=f"127.0.0.1:{port}")
     client = pgweir.raw("one")
     run(client, "SELECT f()", how)
     client.ask("SELECT 1")
@@ -202,6 +204,8 @@ def test_functions_that_leave_nothing_cost_no_question(server, proxy, how):
     run(client, "SELECT g()", how)
     client.ask("SELECT 1")
     assert stats(pgweir) == (asked + 1, 1)
+    metrics = Web(port).metrics()
+    assert (metrics["pgweir_state_audits_total"], metrics["pgweir_function_loads_total"]) == ({"one": asked + 1}, {"one": 1})
     assert client.value("SHOW work_mem") == "11MB"
     client.close()
 

@@ -119,11 +119,36 @@ static void the_status_of_a_thousand_pools_comes_in_small_parts(void **state)
 	buf_fini(&status.json.out);
 }
 
+/* A page is written in parts: what it shows of other threads may be newer than the observation. */
+static void what_has_happened_since_is_new_and_not_ages_old(void **state)
+{
+	struct exposition whole = { .seen = seen };
+	struct status status = { 0 };
+
+	(void)state;
+	seen->secrets = NEW(struct observed_secret);
+	seen->secret_count = 1;
+	seen->secrets[0].name = mem_strdup("s");
+	seen->secrets[0].provider = mem_strdup("static");
+	assert_true(lease_publish("s", &(struct lease_values){ .current.password = mem_strdup("x") }, NULL));
+	seen->secrets[0].lease = lease_find("s");
+	seen->at_us = seen->secrets[0].lease->changed_us - 1;
+	assert_false(metrics_put_some(&whole, ALL));
+	assert_false(status_put_some(&status, seen, ALL));
+	assert_int_equal(count_of(&whole.out, "pgweir_secret_age_seconds{secret=\"s\"} 0.000000\n"), 1);
+	assert_int_equal(count_of(&whole.out, "pgweir_secret_read_age_seconds{secret=\"s\"} 0.000000\n"), 1);
+	assert_int_equal(count_of(&status.json.out, "\"age_s\":0.000,\"read_s\":0.000,"), 1);
+	buf_fini(&whole.out);
+	buf_fini(&status.json.out);
+	lease_forget_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(metrics_of_a_thousand_pools_come_in_small_parts, start, end),
 		cmocka_unit_test_setup_teardown(the_status_of_a_thousand_pools_comes_in_small_parts, start, end),
+		cmocka_unit_test_setup_teardown(what_has_happened_since_is_new_and_not_ages_old, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ const char fake_key[4] = "\1\2\xff" "k";
 
 static struct {
 	fake_script *script;
-	int listening;
+	int listening, bound;
 	uint16_t port;
 	pthread_t acceptor;
 	pthread_t connections[CONNECTIONS_MAX];
@@ -143,13 +143,13 @@ static void *accept_all(void *arg)
 	return NULL;
 }
 
-static int listen_somewhere(uint16_t *port)
+static int bind_somewhere(uint16_t *port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 16) == 0);
+	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0);
 	CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
 	*port = ntohs(address.sin_port);
 	return fd;
@@ -198,7 +198,8 @@ void fixture_start_at(fake_script *script, const char *host, uint16_t port, cons
 	const char *database_lines)
 {
 	fixture.script = script;
-	fixture.listening = listen_somewhere(&fixture.port);
+	fixture.listening = bind_somewhere(&fixture.port);
+	CHECK(listen(fixture.listening, 16) == 0);
 	atomic_store(&fixture.connection_count, 0);
 	atomic_store(&fixture.scripts_ended, 0);
 	atomic_store(&fixture.answers, 0);
@@ -231,6 +232,9 @@ void fixture_stop(void)
 	shutdown(fixture.listening, SHUT_RDWR);
 	pthread_join(fixture.acceptor, NULL);
 	close(fixture.listening);
+	if (fixture.bound > 0)
+		close(fixture.bound);
+	fixture.bound = 0;
 	for (unsigned i = 0; i < atomic_load(&fixture.connection_count); i++)
 		pthread_join(fixture.connections[i], NULL);
 	server_target_unref(&fixture.target);
@@ -283,7 +287,8 @@ uint16_t fixture_closed_port(void)
 {
 	uint16_t port;
 
-	close(listen_somewhere(&port));
+	/* Nobody else gets it meanwhile. */
+	fixture.bound = bind_somewhere(&port);
 	return port;
 }
 

@@ -80,7 +80,7 @@ void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *do
 struct worker_walk {
 	void (*session)(struct list *link, void *arg);          /* Sessions come first. */
 	void (*share)(struct pool_share *share, void *arg);
-	void (*last)(struct worker *worker, void *arg);         /* Once on each. */
+	worker_visit_cb *last;                                  /* Once on each. */
 };
 void workers_walk(struct loop *home, const struct worker_walk *calls, worker_done_cb *done, void *arg);
 /* Before a session is taken out of the worker's list. */
