@@ -283,6 +283,13 @@ void pool_keep(struct backend *backend)
 		pool_lend_to_sibling(backend, UINT64_MAX);
 }
 
+bool pool_is_awaited(const struct backend *backend)
+{
+	const struct pool_share *share = backend->share;
+
+	return share->waiter_count || (workers_count() > 1 && atomic_load_explicit(&share->pool->waiting, memory_order_relaxed));
+}
+
 void pool_release(struct backend *backend)
 {
 	CHECK(backend->state == BACKEND_LENT && backend_quiet(backend));

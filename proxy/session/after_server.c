@@ -85,6 +85,12 @@ static void end_setting_up(struct session *session)
 		session_after_client(session);
 }
 
+bool session_lets_go(struct session *session)
+{
+	return session->state == SESSION_LINKED && can_unlink(session) && !session->backend->said_fatal && !session->losing
+		&& !session->setup_error && !session_breaks_statement_mode(session) && !audit_is_due(session);
+}
+
 void session_after_server(struct session *session)
 {
 	struct backend *backend = session->backend;

@@ -145,7 +145,7 @@ void client_message_say_ready(struct session *session)
 {
 	const char ready[] = { 'Z', 0, 0, 0, 5, lost_status(session) };
 
-	outbox_put(&session_relay(session)->to_client, ready, sizeof(ready));
+	outbox_put(session_relay(session)->to_client, ready, sizeof(ready));
 }
 
 static enum verdict handle_sync(struct session *session, const char *message, size_t size, size_t *skip)

@@ -292,7 +292,7 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 		bytes = session->held.bytes;
 		size = session->held.size;
 	}
-	outbox_begin(&relay->to_client, &session->conn);
+	outbox_begin(relay->to_client, &session->conn);
 	if (session->backend)
 		session_open_outbox(session);
 	retry_begin(session, bytes, size);
@@ -303,7 +303,7 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 		retry_keep(session, bytes, (size_t)used);
 
 	flush_if_too_many(session);
-	bool sent = outbox_end(&relay->to_client);
+	bool sent = outbox_end(relay->to_client);
 	bool server_sent = !session->backend || outbox_end(&relay->to_server);
 
 	if (used < 0) {

@@ -15,14 +15,14 @@ static void sink_pass(void *owner, const char *bytes, size_t size)
 	struct session *session = owner;
 
 	session->batch_answered = true;
-	outbox_pass(&session_relay(session)->to_client, bytes, size);
+	outbox_pass(session_relay(session)->to_client, bytes, size);
 }
 
 static void sink_flush(void *owner)
 {
 	struct session *session = owner;
 
-	outbox_flush(&session_relay(session)->to_client);
+	outbox_flush(session_relay(session)->to_client);
 }
 
 static void sink_local(void *owner, const struct request *request)
@@ -31,7 +31,7 @@ static void sink_local(void *owner, const struct request *request)
 	session->batch_answered = true;
 	const char complete[] = { request->kind == REQUEST_LOCAL_PARSE ? '1' : '3', 0, 0, 0, 4 };
 
-	outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
+	outbox_put(session_relay(session)->to_client, complete, sizeof(complete));
 }
 
 static void sink_undone(void *owner, const struct request *request)
@@ -109,7 +109,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	if (!(session->missing && missing_error(session, body, size, &rewritten))
 		&& !retry_explains(session, request, body, size, &rewritten) && !prepared_error(session, body, size, &rewritten))
 		return false;
-	outbox_put(&session_relay(session)->to_client, rewritten.bytes, rewritten.size);
+	outbox_put(session_relay(session)->to_client, rewritten.bytes, rewritten.size);
 	buf_fini(&rewritten);
 	return true;
 }
@@ -152,7 +152,7 @@ static void report_startup_values(struct session *session)
 		wire_end(&out, begun);
 	}
 	if (out.size)
-		outbox_put(&session_relay(session)->to_client, out.bytes, out.size);
+		outbox_put(session_relay(session)->to_client, out.bytes, out.size);
 	buf_fini(&out);
 }
 
@@ -231,12 +231,28 @@ static bool flush_to_server(struct session *session)
 	return true;
 }
 
-/* Returns false when the session is over. */
+/* Somebody else waits for the server, which would idle while the answer is sent on: their question goes first. What is
+ * listened to must come behind the answer. */
+static bool give_away_first(struct session *session, size_t got)
+{
+	struct relay *relay = session_relay(session);
+	struct outbox *answer = relay->to_client;
+
+	if (!pool_is_awaited(session->backend) || session->listen || got == WORKER_RECEIVE_SIZE || !session_lets_go(session))
+		return false;
+	session->backend->request_since_us = 0;
+	relay->to_client = relay->other_client;
+	session_unlink(session);
+	relay->to_client = answer;
+	return true;
+}
+
+/* Returns false when nothing else is due: the session is over, or has no server any more. */
 static bool receive(struct session *session)
 {
 	struct worker *worker = session->worker;
 	struct backend *backend = session->backend;
-	struct outbox *to_client = &session_relay(session)->to_client;
+	struct outbox *to_client = session_relay(session)->to_client;
 	ssize_t got = conn_recv(&backend->server->conn, worker->receive_buffer, WORKER_RECEIVE_SIZE);
 
 	if (got == CONN_AGAIN)
@@ -248,6 +264,7 @@ static bool receive(struct session *session)
 	}
 	outbox_begin(to_client, &session->conn);
 	bool good = backend_receive(backend, worker->receive_buffer, (size_t)got);
+	bool away = good && give_away_first(session, (size_t)got);
 	bool sent = outbox_end(to_client);
 
 	if (session->group == GROUP_KEPT && session->batch_answered)
@@ -261,6 +278,10 @@ static bool receive(struct session *session)
 	}
 	if (!sent) {
 		session_close(session, CLOSE_CLIENT_GONE, NULL);
+		return false;
+	}
+	if (away) {
+		session_ready_to_read(session);
 		return false;
 	}
 	if (conn_blocked(&session->conn))

@@ -157,7 +157,7 @@ void listen_interject(struct session *session)
 	if (!listen || !listen->queue.size || conn_blocked(&session->conn) || in_doubt(listen))
 		return;
 	translate_all(listen);
-	outbox_put(&session_relay(session)->to_client, listen->queue.bytes, listen->queue.size);
+	outbox_put(session_relay(session)->to_client, listen->queue.bytes, listen->queue.size);
 	buf_fini(&listen->queue);
 	listen->before_fence = 0;
 }
@@ -197,7 +197,7 @@ static bool pass_own(struct session *session, const char *message, size_t size, 
 	buf_append(&copy, message, size);
 	wire_put_u32(copy.bytes + WIRE_HEADER_SIZE, session->pid);
 	session->batch_answered = true;
-	outbox_put(&session_relay(session)->to_client, copy.bytes, copy.size);
+	outbox_put(session_relay(session)->to_client, copy.bytes, copy.size);
 	buf_fini(&copy);
 	return false;
 }

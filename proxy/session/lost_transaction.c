@@ -118,7 +118,7 @@ void lost_ends(struct session *session)
 
 static void put(struct session *session, struct buf *out)
 {
-	outbox_put(&session_relay(session)->to_client, out->bytes, out->size);
+	outbox_put(session_relay(session)->to_client, out->bytes, out->size);
 	buf_fini(out);
 }
 

@@ -135,7 +135,7 @@ static void answer_close(struct session *session)
 {
 	static const char complete[] = { '3', 0, 0, 0, 4 };
 
-	outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
+	outbox_put(session_relay(session)->to_client, complete, sizeof(complete));
 }
 
 /* One that SQL has made: the next server connection is told. */

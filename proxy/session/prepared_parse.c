@@ -141,7 +141,7 @@ bool prepared_parse_alone(struct session *session, const char *message, size_t s
 	if (proven) {
 		map_put_text(&session->names, text, statement_name_new(text, statement_ref(statement)));
 		session->share->stats.client_parses++;
-		outbox_put(&session_relay(session)->to_client, complete, sizeof(complete));
+		outbox_put(session_relay(session)->to_client, complete, sizeof(complete));
 	}
 	statement_unref(&statement);
 	return proven;

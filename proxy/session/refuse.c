@@ -83,6 +83,6 @@ void session_put_refusal(struct session *session, enum refusal refusal)
 	struct buf message = { 0 };
 
 	session_append_refusal(refusal, &message);
-	outbox_put(&session_relay(session)->to_client, message.bytes, message.size);
+	outbox_put(session_relay(session)->to_client, message.bytes, message.size);
 	buf_fini(&message);
 }

@@ -59,7 +59,7 @@ static void remember(struct session *session, uint64_t avoided_us)
 
 static bool nothing_is_sent(const struct session *session)
 {
-	return session->group == GROUP_KEPT && !session_relay(session)->to_client.sent;
+	return session->group == GROUP_KEPT && !session_relay(session)->to_client->sent;
 }
 
 bool route_rescue_wanted(struct session *session, const struct request *request, const char *body, size_t size)
@@ -77,7 +77,7 @@ bool route_rescue_wanted(struct session *session, const struct request *request,
 	log_debug("a replica's refusal goes unseen", LOG_TEXT("database", session->share->database_name),
 		LOG_TEXT("host", session->backend->host->name), LOG_TEXT("sqlstate", sqlstate));
 	/* All of it belongs to this group: nothing else is outstanding. */
-	outbox_drop(&session_relay(session)->to_client);
+	outbox_drop(session_relay(session)->to_client);
 	session->rescue = settings ? RESCUE_AND_CLOSE : RESCUE_WANTED;
 	session->backend->mute = true;
 	session->state = SESSION_SETTING_UP;

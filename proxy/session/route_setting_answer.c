@@ -61,7 +61,7 @@ static void put_ready(const struct session *session, struct buf *out)
 
 static void say(struct session *session, struct buf *out)
 {
-	outbox_put(&session_relay(session)->to_client, out->bytes, out->size);
+	outbox_put(session_relay(session)->to_client, out->bytes, out->size);
 	buf_fini(out);
 }
 

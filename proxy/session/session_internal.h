@@ -9,7 +9,8 @@
 
 /* One per worker: what is being put together during the event at hand, and what is known of texts. */
 struct relay {
-	struct outbox to_client, to_server;
+	struct outbox *to_client, *other_client;        /* The second one while an answer waits for another session's question. */
+	struct outbox to_server, clients[2];
 	struct text_cache *texts;
 	struct setup_cache *setups;
 	uint64_t pins[PIN_COUNT];       /* How often there was that reason to keep a connection. */
@@ -41,6 +42,7 @@ void session_after_client(struct session *session);
 /* after_server.c */
 void session_after_server(struct session *session);             /* Released, finished, welcomed? Whatever is due. */
 bool session_breaks_statement_mode(const struct session *session);      /* Of pool_mode = statement, and in a transaction. */
+bool session_lets_go(struct session *session);                  /* Nothing but to give the server back is due. */
 
 /* scope.c */
 void scope_begin(struct session *session, struct state *baseline);

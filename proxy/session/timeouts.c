@@ -99,6 +99,9 @@ static void prepare(struct worker *worker)
 {
 	struct relay *relay = NEW(struct relay);
 
+	relay->to_client = &relay->clients[0];
+	relay->other_client = &relay->clients[1];
+
 	relay->texts = text_cache_new();
 	relay->setups = setup_cache_new();
 	worker->relay = relay;

@@ -1,4 +1,5 @@
 """What a session is told at its start, what ends it, and what its errors look like."""
+import concurrent.futures
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import pytest
 
 from harness import raw
 from harness.process import wait_until
+from harness.raw import query
 
 MODES = pytest.mark.parametrize("mode", ["app", "session"])
 
@@ -381,3 +383,30 @@ def test_different_users_never_share_a_server_connection(pgweir):
         client = pgweir.raw("app", user)
         assert client.value("SELECT current_user || ' ' || session_user") == f"{user} {user}"
         client.close()
+
+
+def ask_in_a_crowd(target, number: int, rounds: int) -> list[str]:
+    """What is wrong with the answers of one client among many, each with its own settings and answers of its own size."""
+    client, wrong = target.raw("one", application_name=f"crowd {number}"), []
+    for turn in range(rounds):
+        size = (number * 7919 + turn * 104729) % 50000 if turn % 4 == 0 else turn
+        question = f"SELECT current_setting('application_name'), '{number}.{turn}', repeat('x', {size})"
+        if turn % 5 == 1:
+            client.send(query("BEGIN") + query(question) + query("COMMIT"))
+            replies = [each for _ in range(3) for each in client.read_until_ready(1)]
+        else:
+            replies = client.ask(question if turn % 2 else raw.extended(question))
+        if raw.rows_of(replies) != [[f"crowd {number}", f"{number}.{turn}", "x" * size]]:
+            wrong.append(f"{number}.{turn}: {str(replies)[:200]}")
+    client.send(query("SELECT repeat('y', 100000)"))    # And leaves in the middle of its answer.
+    client.close()
+    return wrong
+
+
+@pytest.mark.threaded
+def test_each_of_many_on_one_server_connection_gets_its_own_answers(pgweir):
+    """The next one's question goes to the server before the last one's answer is sent on."""
+    with concurrent.futures.ThreadPoolExecutor(12) as crowd:
+        wrong = [each for client in crowd.map(lambda number: ask_in_a_crowd(pgweir, number, 40), range(12)) for each in client]
+    assert not wrong, wrong[:5]
+    assert pgweir.raw("one").value("SELECT current_setting('application_name') = ''") == "t"

@@ -47,6 +47,9 @@ struct pool_waiter {
 struct backend *pool_acquire(struct pool_share *share, struct pool_waiter *waiter) MUST_USE;
 void pool_waiter_cancel(struct pool_waiter *waiter);    /* Fine if it does not wait. */
 
+/* Somebody waits for what backends like this one are needed for: it should be given back without delay. */
+bool pool_is_awaited(const struct backend *backend);
+
 /* Gives a quiet backend back. */
 void pool_release(struct backend *backend);
 /* Gives back one whose client went away: what runs is cancelled, drained, rolled back and verified, or closed if that
