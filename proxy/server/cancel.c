@@ -8,6 +8,7 @@
 
 #include "dial.h"
 #include "login_work.h"
+#include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/resolver.h"
@@ -39,8 +40,9 @@ struct cancel {
 	char *host;
 	uint16_t port;
 	enum dial_tls wanted;
-	struct sockaddr_storage address;
-	socklen_t address_size;
+	struct resolver_answer addresses;       /* A server's is the one that it was reached by. */
+	unsigned address;                       /* The one that is dialled. */
+	uint64_t until_ms;
 	struct loop_timer timer;
 	struct dial dial;
 	struct conn conn;
@@ -53,7 +55,7 @@ struct cancel {
 static const unsigned entered_from[] = {
 	[CANCEL_QUEUED] = 0,
 	[CANCEL_RESOLVE] = BIT(CANCEL_QUEUED),
-	[CANCEL_DIAL] = BIT(CANCEL_QUEUED) | BIT(CANCEL_RESOLVE),
+	[CANCEL_DIAL] = BIT(CANCEL_QUEUED) | BIT(CANCEL_RESOLVE) | BIT(CANCEL_DIAL),
 	[CANCEL_WAIT] = BIT(CANCEL_DIAL),
 	[CANCEL_ABANDONED] = BIT(CANCEL_RESOLVE),
 };
@@ -134,11 +136,6 @@ static void finish(struct cancel *cancel, const char *why)
 	part_with_reply(reply, true);
 }
 
-static void took_too_long(void *arg)
-{
-	finish(arg, "timeout");
-}
-
 static void ready(unsigned what, void *arg)
 {
 	struct cancel *cancel = arg;
@@ -155,15 +152,47 @@ static void ready(unsigned what, void *arg)
 		finish(cancel, "closed by the server");
 }
 
+/* What is left of the time is divided among the addresses that are left, or all is for the one that answers. */
+static void start_timer(struct cancel *cancel, unsigned among)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	loop_timer_start(&cancel->timer, cancel->until_ms > now_ms ? (cancel->until_ms - now_ms) / among : 0);
+}
+
+static void dial_it(struct cancel *cancel);
+
+/* False: there is none. */
+static bool try_next_address(struct cancel *cancel)
+{
+	if (cancel->address + 1 >= cancel->addresses.count)
+		return false;
+	cancel->address++;
+	dial_close(&cancel->dial);
+	dial_it(cancel);
+	return true;
+}
+
+static void took_too_long(void *arg)
+{
+	struct cancel *cancel = arg;
+
+	if (cancel->state != CANCEL_DIAL || !try_next_address(cancel))
+		finish(cancel, "timeout");
+}
+
 static void dialled(enum dial_outcome outcome, void *arg)
 {
 	struct cancel *cancel = arg;
 
+	if (outcome == DIAL_UNREACHABLE && try_next_address(cancel))
+		return;
 	if (outcome != DIAL_CONNECTED) {
 		finish(cancel, cancel->dial.error.text);
 		return;
 	}
 	enter(cancel, CANCEL_WAIT);
+	start_timer(cancel, 1);
 	conn_move(&cancel->conn, &cancel->dial.conn);
 	conn_attach(&cancel->conn, cancel->work.loop, ready, cancel);
 	if (!conn_send(&cancel->conn, cancel->packet.bytes, cancel->packet.size))
@@ -175,6 +204,7 @@ static void dial_it(struct cancel *cancel)
 	struct dial *dial = &cancel->dial;
 
 	enter(cancel, CANCEL_DIAL);
+	start_timer(cancel, cancel->addresses.count - cancel->address);
 	dial->loop = cancel->work.loop;
 	dial->config = cancel->config;
 	dial->config_tls = cancel->target ? &cancel->target->database->server_tls : NULL;
@@ -183,7 +213,7 @@ static void dial_it(struct cancel *cancel)
 	dial->wanted = cancel->wanted;
 	dial->callback = dialled;
 	dial->arg = cancel;
-	dial_start(dial, &cancel->address, cancel->address_size);
+	dial_start(dial, &cancel->addresses.addresses[cancel->address], cancel->addresses.sizes[cancel->address]);
 }
 
 static void resolved(const struct resolver_answer *found, void *arg)
@@ -200,8 +230,7 @@ static void resolved(const struct resolver_answer *found, void *arg)
 		finish(cancel, found->error_text);
 		return;
 	}
-	cancel->address = found->addresses[0];
-	cancel->address_size = found->sizes[0];
+	cancel->addresses = *found;
 	dial_it(cancel);
 }
 
@@ -210,8 +239,9 @@ static void begin(struct login_work *work)
 	struct cancel *cancel = CONTAINER_OF(work, struct cancel, work);
 	uint64_t limit_ms = cancel->config->cancel_wait_timeout_ms;
 
+	cancel->until_ms = clock_now_ms() + (limit_ms ? limit_ms : CANCEL_LIMIT_MS);
 	loop_timer_init(&cancel->timer, work->loop, took_too_long, cancel);
-	loop_timer_start(&cancel->timer, limit_ms ? limit_ms : CANCEL_LIMIT_MS);
+	start_timer(cancel, 1);
 	if (cancel->target && !cancel->packet.size) {
 		enter(cancel, CANCEL_DIAL);
 		finish(cancel, "the server gave no key");
@@ -245,8 +275,9 @@ void server_cancel(const struct server *server, struct loop *reply_loop, server_
 	struct cancel *cancel = new_cancel(target->config, target->host->host, target->host->port);
 
 	cancel->target = server_target_ref(target);
-	cancel->address = server->address;
-	cancel->address_size = server->address_size;
+	cancel->addresses.count = 1;
+	cancel->addresses.addresses[0] = server->address;
+	cancel->addresses.sizes[0] = server->address_size;
 	cancel->wanted = server->tls ? DIAL_TLS : DIAL_PLAIN;
 	if (server->key_size)
 		wire_put_cancel(&cancel->packet, server->pid, server->key, server->key_size);

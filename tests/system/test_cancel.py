@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from harness import raw
+from harness.names import NAME, Renaming, needs_namespace
 from harness.process import free_port, wait_until
 
 
@@ -181,6 +182,29 @@ def test_a_cancel_that_reaches_a_peer_is_passed_on(start_pgweir, cluster):
         send_cancel(other, client.pid, client.key)
         assert raw.error_of(client.read_until_ready())["C"] == "57014"
         client.close()
+
+
+@pytest.mark.ours
+@needs_namespace
+def test_a_cancel_finds_a_peer_at_the_second_of_its_addresses(start_pgweir, cluster, tmp_path):
+    """Nobody listens at the first one, which /etc/hosts gives nonetheless: ::1 for localhost, say."""
+    ports = [free_port(), free_port()]
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"::1 {NAME}\n127.0.0.1 {NAME}\n")
+    server = {"host": cluster.primary.host, "port": cluster.primary.port}
+    first, second = ({"pgweir": {"listen_port": port, "peer_id": number}, "database app": server,
+                      "peers": {number: f"host=127.0.0.1 port={port}", 3 - number: f"host={NAME} port={ports[2 - number]}"}}
+                     for number, port in enumerate(ports, 1))
+    home, other = start_pgweir(first), Renaming(hosts, second)
+    other.start()
+    try:
+        client = home.raw("app")
+        start_sleep(client, cluster, "second address")
+        send_cancel(other, client.pid, client.key)
+        assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    finally:
+        other.close_all()
+        other.stop()
 
 
 @pytest.mark.ours

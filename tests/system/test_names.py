@@ -1,33 +1,15 @@
 """A host's name that leads to another server than before."""
-import os
-import subprocess
-
 import pytest
 
 from harness.clusters import PROBE, own, row  # noqa: F401 (own is a fixture)
-from harness.pgweir import Pgweir
+from harness.names import NAME, Renaming, needs_namespace
 from harness.process import give_away, wait_until
 
 pytestmark = pytest.mark.ours
 
-NAME = "database.test"
 
-
-class Renaming(Pgweir):
-    """With /etc/hosts of its own."""
-
-    def command(self):
-        return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-                f"mount --bind {self.hosts_file} /etc/hosts && exec {' '.join(super().command())}"]
-
-
-@pytest.fixture
-def may_unshare():
-    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("needs a mount namespace")
-
-
-def test_a_name_that_leads_elsewhere_is_followed(may_unshare, own, tmp_path):
+@needs_namespace
+def test_a_name_that_leads_elsewhere_is_followed(own, tmp_path):
     """Also by connections that are open, and where it is the only host."""
     old, new = own.primary, own.replicas[0]
     elsewhere = own.folder / "elsewhere"
@@ -40,9 +22,8 @@ def test_a_name_that_leads_elsewhere_is_followed(may_unshare, own, tmp_path):
     new.start()
     hosts = tmp_path / "hosts"
     hosts.write_text(f"127.0.0.1 {NAME}\n")
-    proxy = Renaming({"pgweir": {"pool_mode": "transaction", "dns_max_ttl": "100ms"},
-                      "cluster main": {"hosts": f"{NAME}:{old.port}", **PROBE}, "database app": {"cluster": "main"}})
-    proxy.hosts_file = hosts
+    proxy = Renaming(hosts, {"pgweir": {"pool_mode": "transaction", "dns_max_ttl": "100ms"},
+                             "cluster main": {"hosts": f"{NAME}:{old.port}", **PROBE}, "database app": {"cluster": "main"}})
     proxy.start()
     try:
         client = proxy.raw("app")
