@@ -435,6 +435,29 @@ def test_long_texts_are_followed_to_their_end(pgweir, size):
     other.close()
 
 
+LARGE = "/*" + "x" * 70_000 + "*/"
+
+
+@pytest.mark.parametrize("before", ["SELECT 'small'", None])
+@pytest.mark.parametrize("sql", ["SET work_mem = '7MB'", "SELECT f_unknown()", "SELECT 1; SELECT 2", "SELECT set_config('work_mem', '7MB', false)",
+                                 "SELECT pg_advisory_xact_lock(1)", "LISTEN here"])
+def test_a_large_unnamed_statement_stays_until_the_client_is_done_with_it(pgweir, sql, before):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    if before:
+        client.ask(extended(before))
+    parsed = client.ask(parse(sql + LARGE) + sync())
+    assert raw.good(client.ask(parse("SELECT set_config('application_name', 'named', false)", "named") + bind(name="named") + execute() + sync()))
+    for _ in range(2):
+        replies = client.ask(bind() + execute() + sync())
+        assert raw.good(replies) == raw.good(parsed) and raw.rows_of(replies) in ([], [["7MB"]], [[""]])
+    if "7MB" in sql:
+        assert client.value("SHOW work_mem") == "7MB"
+    client.ask("SELECT 1")
+    assert other.value("SHOW work_mem") == "4MB"
+    client.close()
+    other.close()
+
+
 # --- FunctionCall ---
 
 def test_functions_called_without_sql_leave_state_too(pgweir, cluster):
