@@ -212,7 +212,7 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 	size_t rest_size = (size_t)(message + size - rest);
 
 	session->share->stats.client_parses++;
-	if (!prepared_tracks(session) || (*text && size < wire_message_size(message))) {
+	if (!prepared_tracks_name(session, text) || (*text && size < wire_message_size(message))) {
 		if (session->mode != POOL_MODE_SESSION && *text)
 			session_pin(session, PIN_UNTRACKED_STATEMENT);
 		note_untracked(session, message, size, rest);
