@@ -176,6 +176,20 @@ def test_a_statement_whose_table_is_gone_costs_its_execution_only(pgweir, cluste
 
 
 @PROTOCOLS
+@pytest.mark.parametrize("sql", ["CREATE TABLE mine (n int)", "SELECT 1 AS n INTO mine", "DO $$BEGIN CREATE TABLE mine (n int); END$$"])
+def test_what_a_search_path_makes_temporary_pins(pgweir, sql, how):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    assert raw.good(client.ask("SET search_path = pg_temp, public"))
+    assert other.value("SELECT 1") == "1"
+    assert raw.good(client.ask(sql if how == "simple" else extended(sql)))
+    wait_until(lambda: pgweir.pins() == {"temporary_table": 1}, what="it pins")
+    assert raw.good(client.ask("DROP TABLE mine"))
+    assert other.value("SELECT 1") == "1"
+    client.close()
+    other.close()
+
+
+@PROTOCOLS
 def test_an_update_of_pg_settings_is_a_set(pgweir, how):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     run(client, "UPDATE pg_settings SET setting = '7MB' WHERE name = 'work_mem'", how)
