@@ -14,7 +14,7 @@
 static bool is_quiet(const struct session *session)
 {
 	return session->state == SESSION_LINKED && session->pass_left == 0 && session->held.size == 0
-		&& backend_quiet(session->backend);
+		&& !session_needs_unnamed(session) && backend_quiet(session->backend);
 }
 
 static bool names_are_wanted(const struct session *session)

@@ -119,7 +119,7 @@ struct leftovers_answer {
 
 bool leftovers_are_due(const struct session *session)
 {
-	return session->suspected && session->state == SESSION_LINKED && session->pass_left == 0 && session->held.size == 0
+	return session->suspected && !session_needs_unnamed(session) && session->state == SESSION_LINKED && session->pass_left == 0 && session->held.size == 0
 		&& backend_quiet(session->backend);
 }
 

@@ -132,7 +132,7 @@ bool listen_step(struct session *session)
 	bool marked = listen && listen->state == LISTEN_MARKING && !hub_member_moves(&listen->member);
 
 	if (!listen || !listen->own || session->state != SESSION_LINKED || session->eof || session->terminated
-		|| session->pass_left || session->held.size || !backend_quiet(session->backend))
+		|| session->pass_left || session->held.size || session_needs_unnamed(session) || !backend_quiet(session->backend))
 		return false;
 	if (listen->due && listen_awaits_fence(listen))
 		return false;

@@ -65,13 +65,14 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 	if (!text_end)
 		return false;
 	session->share->stats.binds++;
-	struct statement_name *known = prepared_tracks(session) && *text ? map_get_text(&session->names, text) : NULL;
+	bool tracked = prepared_tracks_name(session, text);
+	struct statement_name *known = tracked && *text ? map_get_text(&session->names, text) : NULL;
 
-	if (prepared_tracks(session) && !may_run(session, known, text, text_end + 1, end)) {
+	if (tracked && !may_run(session, known, text, text_end + 1, end)) {
 		*skip = PREPARED_REFUSED;
 		return true;
 	}
-	if (prepared_tracks(session) && *text) {
+	if (tracked && *text) {
 		const char *name = server_name_for(session, known, text);
 		size_t name_size = strlen(name) + 1;
 
@@ -79,7 +80,7 @@ bool prepared_bind(struct session *session, const char *message, size_t size, si
 		outbox_put(prepared_outbox(session), portal, (size_t)(text - portal));
 		outbox_put(prepared_outbox(session), name, name_size);
 		*skip = (size_t)(text_end + 1 - message);
-	} else if (prepared_tracks(session)) {
+	} else if (tracked) {
 		prepared_run_unnamed(session);
 	} else {
 		session->sent_effects |= SCAN_UNKNOWN;
@@ -105,7 +106,7 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 
 	if (size < WIRE_HEADER_SIZE + 2 || message[size - 1] != '\0')
 		return false;
-	bool tracked = message[WIRE_HEADER_SIZE] == 'S' && prepared_tracks(session);
+	bool tracked = message[WIRE_HEADER_SIZE] == 'S' && prepared_tracks_name(session, text);
 	struct statement_name *known = tracked && *text ? map_get_text(&session->names, text) : NULL;
 
 	if (tracked) {

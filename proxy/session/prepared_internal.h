@@ -9,6 +9,12 @@ static inline bool prepared_tracks(const struct session *session)
 	return session->tracks_statements;
 }
 
+/* The unnamed statement needs no names. */
+static inline bool prepared_tracks_name(const struct session *session, const char *text)
+{
+	return session->tracks_statements || (!*text && session->mode != POOL_MODE_SESSION);
+}
+
 static inline struct outbox *prepared_outbox(struct session *session)
 {
 	return &session_relay(session)->to_server;

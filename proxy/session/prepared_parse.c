@@ -41,6 +41,14 @@ uint32_t prepared_effects_of(struct session *session, struct statement *statemen
 	return effects;
 }
 
+static void drop_unnamed(struct session *session)
+{
+	if (session->unnamed)
+		buf_fini(session->unnamed);
+	mem_free(session->unnamed);
+	session->unnamed = NULL;
+}
+
 static void keep_unnamed(struct session *session, const char *rest, size_t size)
 {
 	if (!session->unnamed)
@@ -59,10 +67,12 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 	session->unnamed_token = next_token();
 	session->unnamed_effects = whole ? session_text_effects(session, rest, rest_size)
 		: session_long_text_begin(session, rest, rest_size, size);
-	if (whole)
+	if (whole) {
 		keep_unnamed(session, rest, rest_size);
-	else
+	} else {
+		drop_unnamed(session);
 		session_pin(session, PIN_LARGE_STATEMENT);
+	}
 	if (whole && session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size) {
 		prepared_put_unnamed(session, false, 0);
 		*skip = size;
@@ -202,7 +212,7 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 	size_t rest_size = (size_t)(message + size - rest);
 
 	session->share->stats.client_parses++;
-	if (!prepared_tracks(session) || (*text && size < wire_message_size(message))) {
+	if (!prepared_tracks_name(session, text) || (*text && size < wire_message_size(message))) {
 		if (session->mode != POOL_MODE_SESSION && *text)
 			session_pin(session, PIN_UNTRACKED_STATEMENT);
 		note_untracked(session, message, size, rest);

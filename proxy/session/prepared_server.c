@@ -107,7 +107,8 @@ void prepared_materialise_unnamed(struct session *session)
 
 	if (backend->unnamed_token == session->unnamed_token)
 		return;
-	if (session->unnamed_token) {
+	/* A large one that is gone is nowhere else. */
+	if (session->unnamed_token && session->unnamed) {
 		prepared_put_unnamed(session, false, REQUEST_INJECTED);
 		return;
 	}
@@ -119,8 +120,7 @@ void prepared_materialise_unnamed(struct session *session)
 /* The names that it mentions may stand for other statements than when it was parsed, or be on another connection. */
 void prepared_run_unnamed(struct session *session)
 {
-	if (session->unnamed_token && session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size
-		&& !(session->pins & PIN_BIT(PIN_LARGE_STATEMENT)))
+	if (session->unnamed_token && session->unnamed && session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size)
 		prepared_put_unnamed(session, true, REQUEST_INJECTED);
 	else
 		prepared_materialise_unnamed(session);

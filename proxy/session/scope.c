@@ -71,9 +71,12 @@ static uint8_t scan_flags_of(const struct session *session)
 
 void scope_changed(struct session *session)
 {
+	const char *path = in_force(session, "search_path");
+
 	state_unref(&session->parse_scope);
 	session->parse_scope = only_parse_settings(session);
 	session->scan_flags = scan_flags_of(session);
+	session->temporary_path = path && strstr(path, "pg_temp");
 	session->scope_unsure = session->reading_differs = false;
 }
 

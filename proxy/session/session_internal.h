@@ -18,6 +18,12 @@ struct relay {
 
 static inline struct relay *session_relay(const struct session *session) { return session->worker->relay; }
 
+/* A question would take the unnamed statement away: none before the client is done with one that is kept nowhere else. */
+static inline bool session_needs_unnamed(const struct session *session)
+{
+	return session->pins & PIN_BIT(PIN_LARGE_STATEMENT) && session->backend->unnamed_token;
+}
+
 enum { SESSION_STATEMENT_MAX = 65536, SESSION_REQUESTS_MAX = 4096 };
 
 /* What is left to skip after an error of our own. */

@@ -16,6 +16,7 @@
 #define SEQUENCES (SCAN_SEQUENCE_USE | SCAN_SEQUENCE_ASK)
 /* What may call nextval(), be it by a column's default or in a function; and what is no plain read either, but does not. */
 #define USES_SEQUENCES (SCAN_WRITES | SCAN_CALLS | SCAN_RUNS_CODE | SCAN_EXECUTES | SCAN_SEQUENCE_USE | SCAN_UNKNOWN)
+#define CREATES (SCAN_WRITES | SCAN_CALLS | SCAN_RUNS_CODE | SCAN_EXECUTES | SCAN_UNKNOWN)
 #define USES_NONE (SCAN_BEGINS | SCAN_ENDS | SCAN_SAVEPOINTS | SCAN_SETS | SCAN_SETS_LOCAL)
 
 /* Whether a character's second byte may be one that means something by itself; quotes, letters and digits are none. */
@@ -248,6 +249,14 @@ static bool may_execute(struct session *session, const struct sql_run *run)
 
 bool session_may_run(struct session *session, const struct sql_run *run)
 {
+	struct sql_run creates;
+
+	/* search_path may lead to pg_temp. */
+	if (session->temporary_path && run->effects & CREATES) {
+		creates = *run;
+		creates.effects |= SCAN_TEMPORARY;
+		run = &creates;
+	}
 	lost_note_run(session, run);
 	if (session->notes_writes && !session->on_replica)
 		route_note_run(session, run);

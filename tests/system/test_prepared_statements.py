@@ -195,6 +195,20 @@ def test_more_statements_than_the_limit_all_keep_working(start_pgweir, cluster):
     client.close()
 
 
+@pytest.mark.ours
+def test_the_unnamed_statement_is_each_clients_own_also_where_names_are_not_tracked(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"max_prepared_statements": 0}, "database app": {"pool_size": 1}})
+    first, second = proxy.raw("app"), proxy.raw("app")
+    for client, text in (first, "first"), (second, "second"):
+        client.ask(parse(f"SELECT '{text}', set_config('work_mem', '7MB', $1)", types=(16,)) + sync())
+    for client, text in (first, "first"), (second, "second"):
+        assert raw.rows_of(run(client, "", "true")) == [[text, "7MB"]]
+    run(first, "", "false")
+    assert second.value("SHOW work_mem") == "4MB" and first.value("SHOW work_mem") == "7MB"
+    for client in first, second:
+        client.close()
+
+
 def test_two_executes_and_a_describe_under_one_sync(pair):
     """pgdog#1508."""
     client, _ = pair

@@ -176,6 +176,20 @@ def test_a_statement_whose_table_is_gone_costs_its_execution_only(pgweir, cluste
 
 
 @PROTOCOLS
+@pytest.mark.parametrize("sql", ["CREATE TABLE mine (n int)", "SELECT 1 AS n INTO mine", "DO $$BEGIN CREATE TABLE mine (n int); END$$"])
+def test_what_a_search_path_makes_temporary_pins(pgweir, sql, how):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    assert raw.good(client.ask("SET search_path = pg_temp, public"))
+    assert other.value("SELECT 1") == "1"
+    assert raw.good(client.ask(sql if how == "simple" else extended(sql)))
+    wait_until(lambda: pgweir.pins() == {"temporary_table": 1}, what="it pins")
+    assert raw.good(client.ask("DROP TABLE mine"))
+    assert other.value("SELECT 1") == "1"
+    client.close()
+    other.close()
+
+
+@PROTOCOLS
 def test_an_update_of_pg_settings_is_a_set(pgweir, how):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     run(client, "UPDATE pg_settings SET setting = '7MB' WHERE name = 'work_mem'", how)
@@ -431,6 +445,29 @@ def test_long_texts_are_followed_to_their_end(pgweir, size):
     client.ask(filler + "DROP TABLE mine")
     assert other.value("SELECT 1") == "1"
     wait_until(lambda: pgweir.pins() == {}, what="so many pins")
+    client.close()
+    other.close()
+
+
+LARGE = "/*" + "x" * 70_000 + "*/"
+
+
+@pytest.mark.parametrize("before", ["SELECT 'small'", None])
+@pytest.mark.parametrize("sql", ["SET work_mem = '7MB'", "SELECT f_unknown()", "SELECT 1; SELECT 2", "SELECT set_config('work_mem', '7MB', false)",
+                                 "SELECT pg_advisory_xact_lock(1)", "LISTEN here"])
+def test_a_large_unnamed_statement_stays_until_the_client_is_done_with_it(pgweir, sql, before):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    if before:
+        client.ask(extended(before))
+    parsed = client.ask(parse(sql + LARGE) + sync())
+    assert raw.good(client.ask(parse("SELECT set_config('application_name', 'named', false)", "named") + bind(name="named") + execute() + sync()))
+    for _ in range(2):
+        replies = client.ask(bind() + execute() + sync())
+        assert raw.good(replies) == raw.good(parsed) and raw.rows_of(replies) in ([], [["7MB"]], [[""]])
+    if "7MB" in sql:
+        assert client.value("SHOW work_mem") == "7MB"
+    client.ask("SELECT 1")
+    assert other.value("SHOW work_mem") == "4MB"
     client.close()
     other.close()
 

@@ -14,8 +14,8 @@
  *  - what functions, triggers, rules, views, defaults and operators do inside (SCAN_CALLS and SCAN_RUNS_CODE say where to
  *    look for some of it), also a function called without parentheses, as an attribute of a row: `SELECT r.f FROM r`;
  *  - functions of users that have the name of one of PostgreSQL's and come first on the search_path;
- *  - CREATE without TEMPORARY while search_path begins with pg_temp; SQL within strings, beyond the functions that take it
- *    (those are no harmless ones); values of parameters. */
+ *  - CREATE without TEMPORARY while search_path begins with pg_temp (callers look at what the client has set); SQL within
+ *    strings, beyond the functions that take it (those are no harmless ones); values of parameters. */
 #ifndef PGWEIR_SCAN_H
 #define PGWEIR_SCAN_H
 

@@ -46,7 +46,7 @@ struct session {
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
 	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
 	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
-	bool tls, terminated, eof, registered, setup_due, batch_named, batch_answered, retried, tracks_statements;
+	bool tls, terminated, eof, registered, setup_due, batch_named, batch_answered, retried, tracks_statements, temporary_path;
 	size_t pass_left;               /* Of the client's message at hand. */
 	size_t group_left;              /* Of a group that has been judged (route.h), what has not been walked yet. */
 	struct session_route *route;    /* Once its work is routed. */
