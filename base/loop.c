@@ -1,10 +1,9 @@
 /* An epoll set of its own, since libevent's way from there to a callback costs more than all the rest of a small message;
  * and libevent's base, once somebody asks for it, in which that set is one descriptor among others. The mailbox is a
  * lock-free stack with an eventfd. */
-#include "pgweir/loop.h"
+#include "loop_internal.h"
 
 #include <errno.h>
-#include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -15,30 +14,10 @@
 
 #include "pgweir/clock.h"
 #include "pgweir/mem.h"
-#include "timers.h"
 
 enum {
 	LIMIT_LOOK_MS = 100,
-	READY_MAX = 256,                        /* Descriptors per turn. */
 	WAIT_MAX_MS = 60000,
-};
-
-struct loop {
-	int epoll_fd;
-	char *name;
-	uint64_t turn;
-	uint64_t now_us;                        /* Of this turn; 0: nobody has asked yet. */
-	bool stopping;
-	struct list kicked;                     /* Called back at the start of the next turn. */
-	struct timers timers;
-	struct epoll_event ready[READY_MAX];    /* Of this turn; those from `ready_at` on have not been called back yet. */
-	int ready_at, ready_count;
-	struct loop_io mail_io;
-	int mail_fd;
-	struct event_base *base;                /* NULL unless somebody asked for it. */
-	struct event ready_event;               /* In `base`: something of ours is ready, or due. */
-	_Atomic unsigned refs;
-	_Atomic(struct loop_letter *) mail;     /* Newest first. */
 };
 
 static struct loop_letter *take_mail(struct loop *loop)
@@ -242,7 +221,7 @@ static void deliver_due(struct loop *loop)
 
 static void collect(struct loop *loop, int timeout_ms)
 {
-	int count = epoll_wait(loop->epoll_fd, loop->ready, READY_MAX, timeout_ms);
+	int count = epoll_wait(loop->epoll_fd, loop->ready, LOOP_READY_MAX, timeout_ms);
 
 	CHECK(count >= 0 || errno == EINTR);
 	loop->now_us = 0;
@@ -350,95 +329,6 @@ uint64_t loop_now_us(struct loop *loop)
 	if (!loop->now_us)
 		loop->now_us = clock_now_us();
 	return loop->now_us;
-}
-
-/* --- Descriptors --- */
-
-/* What was found ready in this turn is not the new owner's of this memory. */
-static void forget_ready(struct loop *loop, const struct loop_io *io)
-{
-	for (int i = loop->ready_at; i < loop->ready_count; i++)
-		if (loop->ready[i].data.ptr == io)
-			loop->ready[i].data.ptr = NULL;
-}
-
-static uint32_t epoll_events(unsigned wanted)
-{
-	return (wanted & LOOP_READ ? EPOLLIN : 0u) | (wanted & LOOP_WRITE ? EPOLLOUT : 0u)
-		| (wanted & LOOP_CLOSED ? EPOLLRDHUP : 0u);
-}
-
-/* Brings the kernel in line with what is wanted. */
-static void watch(struct loop_io *io)
-{
-	unsigned wanted = 0;
-
-	if (io->reading)
-		wanted |= LOOP_READ;
-	if (io->writing)
-		wanted |= LOOP_WRITE;
-	if (io->closed_only || (io->reading && io->watch_closed))
-		wanted |= LOOP_CLOSED;
-	if (wanted == io->watched)
-		return;
-	struct epoll_event event = { .events = epoll_events(wanted), .data.ptr = io };
-	int operation = !io->watched ? EPOLL_CTL_ADD : wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
-	int result = epoll_ctl(io->loop->epoll_fd, operation, io->fd, &event);
-
-	/* Whoever closed the descriptor first has taken it out already. */
-	CHECK(result == 0 || operation == EPOLL_CTL_DEL);
-	io->watched = (uint8_t)wanted;
-	if (!wanted)
-		forget_ready(io->loop, io);
-}
-
-void loop_io_init(struct loop_io *io, struct loop *loop, int fd, loop_io_cb *callback, void *arg)
-{
-	*io = (struct loop_io){ .loop = loop, .callback = callback, .arg = arg, .fd = fd };
-	list_init(&io->kick_link);
-}
-
-void loop_io_fini(struct loop_io *io)
-{
-	if (!io->loop)
-		return;
-	list_remove(&io->kick_link);
-	io->reading = io->writing = io->closed_only = false;
-	watch(io);
-}
-
-void loop_io_read(struct loop_io *io, bool wanted)
-{
-	if (!wanted)
-		list_remove(&io->kick_link);
-	io->reading = wanted;
-	io->closed_only = false;
-	watch(io);
-}
-
-void loop_io_closed_only(struct loop_io *io)
-{
-	loop_io_read(io, false);
-	io->closed_only = true;
-	watch(io);
-}
-
-void loop_io_write(struct loop_io *io, bool wanted)
-{
-	io->writing = wanted;
-	watch(io);
-}
-
-void loop_io_kick(struct loop_io *io)
-{
-	list_remove(&io->kick_link);
-	list_push_back(&io->loop->kicked, &io->kick_link);
-}
-
-void loop_io_watch_closed(struct loop_io *io)
-{
-	CHECK(!io->reading);
-	io->watch_closed = true;
 }
 
 /* --- Timers --- */

@@ -1,48 +1,17 @@
 /* Failure story: a connection that is lost while nothing was asked is made anew, and only what comes of that counts. A
  * server that refuses our login or our query is there, and says nothing about itself: that is not its being down. */
-#include "probe.h"
+#include "probe_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "pgweir/clock.h"
 #include "pgweir/key_passphrase.h"
-#include "pgweir/map.h"
 #include "pgweir/mem.h"
-#include "pgweir/pgclient.h"
-#include "pgweir/secret_login.h"
-#include "names.h"
 #include "pace.h"
-#include "questions.h"
 
-enum { TIMEOUT_LEAST_MS = 2000, NODES_AGAIN_US = 5 * 1000 * 1000 };
+enum { TIMEOUT_LEAST_MS = 2000 };
 
-enum probe_state { PROBE_WAITING, PROBE_CONNECTING, PROBE_ASKING };
-
-struct probe {
-	enum probe_state state;
-	struct loop *loop;
-	struct config *config;          /* A reference. */
-	const struct config_cluster *cluster;
-	const struct config_host *host;
-	probe_cb *callback;
-	probe_nodes_cb *nodes_callback;
-	void *arg;
-	struct pgclient *client;        /* NULL: not connected. */
-	struct secret_login *login;
-	struct names *names;            /* NULL: the host is no name, or names are not resolved again. */
-	struct loop_timer timer;
-	enum source source;             /* Of this connection's server. */
-	bool multi_az;                  /* It is a node of an RDS Multi-AZ cluster. */
-	uint64_t nodes_us;              /* When it was asked for nodes; 0: not yet. */
-	uint64_t asked_us;
-	unsigned failures;              /* In a row. */
-	bool blind;                     /* The last one was a refusal. */
-	bool hasty;
-};
-
-static uint64_t timeout_ms(const struct probe *probe)
+uint64_t probe_timeout_ms(const struct probe *probe)
 {
 	uint64_t interval_ms = probe->cluster->probe_interval_ms;
 
@@ -73,7 +42,7 @@ static bool is_refusal(const char *sqlstate)
 	return false;
 }
 
-static void failed(struct probe *probe, const struct error *error, bool refused)
+void probe_failed(struct probe *probe, const struct error *error, bool refused)
 {
 	probe->blind = refused;
 	struct observation observation = {
@@ -87,38 +56,7 @@ static void failed(struct probe *probe, const struct error *error, bool refused)
 	probe->callback(&observation, error, probe->arg);
 }
 
-static uint64_t number(const struct pgclient_result *result, enum answer_column column)
-{
-	const char *text = pgclient_value(result, 0, column);
-
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
-/* Whoever answers with an error is up, whatever it is that it does not know or let us do. True: that was it. */
-static bool went_wrong(struct probe *probe, const struct pgclient_result *result, const struct error *error, size_t columns)
-{
-	struct error strange;
-
-	if (!error && (pgclient_rows(result) == 0 || pgclient_columns(result) != columns)) {
-		error_set(&strange, "42P01", "the server does not answer as PostgreSQL does");
-		error = &strange;
-	}
-	if (!error)
-		return false;
-	/* Lost: connection_changed() comes next. */
-	if (pgclient_is_open(probe->client))
-		failed(probe, error, true);
-	return true;
-}
-
-static bool is_true(const struct pgclient_result *result, size_t column)
-{
-	const char *text = pgclient_value(result, 0, column);
-
-	return text && text[0] == 't';
-}
-
-static void tell(struct probe *probe, const struct observation *observation)
+void probe_tell(struct probe *probe, const struct observation *observation)
 {
 	struct pace pace = pace_of(probe);
 
@@ -128,133 +66,7 @@ static void tell(struct probe *probe, const struct observation *observation)
 	probe->callback(observation, NULL, probe->arg);
 }
 
-/* --- Streaming replication --- */
-
-static void nodes_answered(const struct pgclient_result *result, const struct error *error, void *arg)
-{
-	struct probe *probe = arg;
-	struct nodes nodes;
-
-	if (error && !pgclient_is_open(probe->client))
-		return;
-	if (!error)
-		questions_read_nodes(result, &nodes);
-	probe->nodes_callback(error ? NULL : &nodes, error, probe->arg);
-}
-
-/* Behind a look at the primary, now and then. */
-static void ask_for_nodes(struct probe *probe)
-{
-	uint64_t now_us = clock_now_us();
-	const char *query = probe->cluster->topology_query ? probe->cluster->topology_query
-		: probe->multi_az ? questions_multi_az_nodes : NULL;
-
-	if (!query || (probe->nodes_us && now_us < probe->nodes_us + NODES_AGAIN_US))
-		return;
-	char *sql = questions_wrap(query);
-
-	probe->nodes_us = now_us;
-	pgclient_query(probe->client, sql, NULL, 0, timeout_ms(probe), nodes_answered, probe);
-	mem_free(sql);
-}
-
-static void answered(const struct pgclient_result *result, const struct error *error, void *arg)
-{
-	struct probe *probe = arg;
-
-	if (went_wrong(probe, result, error, ANSWER_COLUMNS))
-		return;
-	struct observation observation = {
-		.what = is_true(result, ANSWER_RECOVERING) ? OBSERVED_REPLICA : OBSERVED_PRIMARY,
-		.asked_us = probe->asked_us,
-		.now_us = clock_now_us(),
-		.system_identifier = number(result, ANSWER_SYSTEM),
-		.timeline = (uint32_t)number(result, ANSWER_TIMELINE),
-		.position = number(result, ANSWER_POSITION),
-		.wal = { (uint32_t)number(result, ANSWER_SEGMENT), (uint32_t)number(result, ANSWER_PAGE) },
-	};
-
-	tell(probe, &observation);
-	if (observation.what == OBSERVED_PRIMARY)
-		ask_for_nodes(probe);
-}
-
-/* --- Aurora: storage is shared, so that there are neither timelines nor positions --- */
-
-/* A former writer may not have noticed yet: what it says of the others counts. */
-static enum observed aurora_role(bool recovering, const struct node *writer, const struct node *self)
-{
-	return recovering || (writer && self && writer != self) ? OBSERVED_REPLICA : OBSERVED_PRIMARY;
-}
-
-static bool is_own_name(const struct node *self, const struct config_host *host)
-{
-	return !self || !self->host[0] || (strcasecmp(self->host, host->host) == 0 && self->port == host->port);
-}
-
-static void aurora_answered(const struct pgclient_result *result, const struct error *error, void *arg)
-{
-	struct probe *probe = arg;
-	struct nodes nodes;
-
-	if (went_wrong(probe, result, error, NODE_COLUMNS))
-		return;
-	questions_read_nodes(result, &nodes);
-	nodes_place(&nodes, probe->host);
-	const struct node *self = nodes_self(&nodes);
-	struct observation observation = {
-		.what = aurora_role(is_true(result, NODE_RECOVERING), nodes_writer(&nodes), self),
-		.asked_us = probe->asked_us,
-		.now_us = clock_now_us(),
-		.tells_lag = self && self->tells_lag,
-		.lag_us = self ? self->lag_us + self->age_us : 0,
-		.server = self ? map_hash(self->id, strlen(self->id)) : 0,
-		.shared_name = !is_own_name(self, probe->host),
-	};
-
-	tell(probe, &observation);
-	probe->nodes_callback(&nodes, NULL, probe->arg);
-}
-
 /* --- Looking --- */
-
-static void ask(struct probe *probe);
-
-static void kind_answered(const struct pgclient_result *result, const struct error *error, void *arg)
-{
-	struct probe *probe = arg;
-
-	if (went_wrong(probe, result, error, KIND_COLUMNS))
-		return;
-	probe->source = is_true(result, KIND_AURORA) ? SOURCE_AURORA : SOURCE_STREAMING;
-	probe->multi_az = is_true(result, KIND_MULTI_AZ);
-	ask(probe);
-}
-
-static void ask_nodes_of_aurora(struct probe *probe)
-{
-	char *sql = questions_wrap(probe->cluster->topology_query ? probe->cluster->topology_query : questions_aurora_nodes);
-
-	pgclient_query(probe->client, sql, NULL, 0, timeout_ms(probe), aurora_answered, probe);
-	mem_free(sql);
-}
-
-static void ask(struct probe *probe)
-{
-	probe->state = PROBE_ASKING;
-	probe->asked_us = clock_now_us();
-	switch (probe->source) {
-	case SOURCE_UNKNOWN:
-		pgclient_query(probe->client, questions_kind, NULL, 0, timeout_ms(probe), kind_answered, probe);
-		break;
-	case SOURCE_STREAMING:
-		pgclient_query(probe->client, questions_streaming, NULL, 0, timeout_ms(probe), answered, probe);
-		break;
-	case SOURCE_AURORA:
-		ask_nodes_of_aurora(probe);
-		break;
-	}
-}
 
 /* As configured; `auto` asks each new connection. */
 static enum source source_of(const struct config_cluster *cluster)
@@ -273,7 +85,7 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	if (!error) {
 		secret_login_worked(probe->login);
 		names_note(probe->names, pgclient_address(client));
-		ask(probe);
+		probe_ask(probe);
 		return;
 	}
 	struct error reason = *error;
@@ -287,7 +99,7 @@ static void connection_changed(struct pgclient *client, const struct error *erro
 	}
 	if (secret_login_try_other(probe->login, &reason))
 		return;
-	failed(probe, &reason, is_refusal(reason.sqlstate));
+	probe_failed(probe, &reason, is_refusal(reason.sqlstate));
 }
 
 static void connect_with(const struct credentials *credentials, const struct error *error, void *arg)
@@ -297,7 +109,7 @@ static void connect_with(const struct credentials *credentials, const struct err
 	const struct config_tls *tls = &cluster->server_tls;
 
 	if (error) {
-		failed(probe, error, true);
+		probe_failed(probe, error, true);
 		return;
 	}
 	char *passphrase = key_passphrase_find(tls);
@@ -314,7 +126,7 @@ static void connect_with(const struct credentials *credentials, const struct err
 		.ssl_key_passphrase = passphrase,
 		.application_name = probe->config->application_name,
 		.options = "-c search_path=pg_catalog",
-		.connect_timeout_ms = timeout_ms(probe),
+		.connect_timeout_ms = probe_timeout_ms(probe),
 	};
 
 	probe->client = pgclient_new(probe->loop, &options, connection_changed, probe);
@@ -358,7 +170,7 @@ static void look(void *arg)
 	if (probe->client && secret_login_is_retired(probe->login))
 		pgclient_free(&probe->client);
 	if (probe->client)
-		ask(probe);
+		probe_ask(probe);
 	else
 		open_connection(probe);
 }

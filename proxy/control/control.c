@@ -1,7 +1,6 @@
 #include "pgweir/control.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -26,6 +25,7 @@
 #include "pgweir/session.h"
 #include "pgweir/settings.h"
 #include "pgweir/worker.h"
+#include "signals.h"
 #include "trim.h"
 
 static struct {
@@ -37,7 +37,6 @@ static struct {
 	struct loop_timer move;
 	const struct control_console *console;
 	const struct control_pages *pages;
-	struct event *signals[8];
 } control;
 
 struct loop *control_loop(void)
@@ -274,79 +273,6 @@ void control_end(void)
 	loop_stop(control.loop);
 }
 
-/* --- Signals --- */
-
-static void reload_on_signal(void)
-{
-	struct config_problems problems = { 0 };
-
-	if (!control_reload(&problems))
-		log_debug("reload refused");
-	config_problems_fini(&problems);
-}
-
-static void drain_on_signal(void)
-{
-	control_shutdown(CONTROL_DRAIN);
-}
-
-static void wait_on_signal(void)
-{
-	control_shutdown(CONTROL_WAIT_FOR_SERVERS);
-}
-
-static void end_on_signal(void)
-{
-	control_shutdown(CONTROL_NOW);
-}
-
-static const struct {
-	int number;
-	void (*act)(void);
-} signal_acts[] = {
-	{ SIGHUP, reload_on_signal },
-	{ SIGTERM, drain_on_signal },
-	{ SIGINT, wait_on_signal },
-	{ SIGQUIT, end_on_signal },
-};
-
-static void signalled(evutil_socket_t number, short what, void *arg)
-{
-	(void)what;
-	(void)arg;
-	for (size_t i = 0; i < ARRAY_LEN(signal_acts); i++)
-		if (signal_acts[i].number == (int)number)
-			signal_acts[i].act();
-}
-
-static void come_too_late(int number)
-{
-	(void)number;
-}
-
-/* From the first moment, so that whoever finds the pidfile or the port may send one; it is acted on once the loop runs. And
- * to the last: libevent puts back what it found, and a second SIGTERM at the very end must not spoil the exit status. */
-static void watch_signals(void)
-{
-	sigset_t all, before;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	for (size_t i = 0; i < ARRAY_LEN(signal_acts); i++) {
-		signal(signal_acts[i].number, come_too_late);
-		control.signals[i] = evsignal_new(loop_base(control.loop), signal_acts[i].number, signalled, NULL);
-		event_add(control.signals[i], NULL);
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void unwatch_signals(void)
-{
-	for (size_t i = 0; i < ARRAY_LEN(signal_acts); i++)
-		event_free(control.signals[i]);
-}
-
 /* --- Start and end --- */
 
 /* When all is open that stays open. A limit that is too low is found out now, not at the client too many. */
@@ -384,7 +310,7 @@ static bool start(struct config *config)
 	prctl(PR_SET_DUMPABLE, 0);
 	(void)mem_wipe_freed();
 	control.loop = loop_new("control");
-	watch_signals();
+	signals_watch(control.loop);
 	control.started_us = clock_now_us();
 	drain_init(control.loop);
 	notify_start(control.loop);
@@ -432,7 +358,7 @@ static void stop(void)
 	drain_fini();
 	notify_stop();
 	trim_stop();
-	unwatch_signals();
+	signals_unwatch();
 	if (control.config && control.config->pidfile)
 		unlink(control.config->pidfile);
 	config_unref(&control.config);

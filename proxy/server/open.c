@@ -1,22 +1,19 @@
-/* Opening a server connection, up to where the login starts (open_login.c).
+/* Opening a server connection, up to where the login starts (open_login.c): from the request to the answer. The way there is
+ * in open_dial.c.
  *
- * Failure story: an attempt ends once, in answer(), with a connection or with an error, and then posts its reply.
- *  - An address that cannot be reached leads to the next address of the name; the last one's error counts.
- *  - A server that refuses the login for want of TLS, or because of it, is tried the other way where sslmode allows
- *    both (allow, prefer). A wrong password is not tried again: it would be counted twice against whoever guards it.
- *    What a [secret] says may be about to change, or not be in force yet: its other value gets a try (open_secret.c).
- *  - server_connect_timeout ends it wherever it is. Of that time each address gets its share.
+ * Failure story: an attempt ends once, in attempt_end(), with a connection or with an error, and then posts its reply.
+ *  - A wrong password is not tried again: it would be counted twice against whoever guards it. What a [secret] says may be
+ *    about to change, or not be in force yet: its other value gets a try (open_secret.c).
+ *  - server_connect_timeout ends it wherever it is.
  *  - A lookup cannot be called off: an attempt that ends during one stays until the resolver has answered.
  *  - When the login threads stop, attempts are freed and nobody is told. A reply to a loop that is gone by then is
  *    freed with the connection in it. */
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "open_internal.h"
 #include "pgweir/clock.h"
-#include "pgweir/descriptors.h"
 #include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/socket.h"
@@ -42,18 +39,6 @@ static const struct {
 	[ATTEMPT_REREAD] = { "reading the secret again", BIT(ATTEMPT_TURN) },
 	[ATTEMPT_READY] = { "ready", BIT(ATTEMPT_PARAMS) | BIT(ATTEMPT_ALLOWED) | BIT(ATTEMPT_CONNECT_QUERY) },
 	[ATTEMPT_ABANDONED] = { "abandoned", BIT(ATTEMPT_RESOLVE) },
-};
-
-/* The ways to connect under each sslmode, as libpq's documentation has them ("SSL Mode Descriptions"). */
-static const struct {
-	enum dial_tls first, second;    /* The same: there is no second. */
-} ways[] = {
-	[SSLMODE_DISABLE] = { DIAL_PLAIN, DIAL_PLAIN },
-	[SSLMODE_ALLOW] = { DIAL_PLAIN, DIAL_TLS },
-	[SSLMODE_PREFER] = { DIAL_TLS_IF_OFFERED, DIAL_PLAIN },
-	[SSLMODE_REQUIRE] = { DIAL_TLS, DIAL_TLS },
-	[SSLMODE_VERIFY_CA] = { DIAL_TLS, DIAL_TLS },
-	[SSLMODE_VERIFY_FULL] = { DIAL_TLS, DIAL_TLS },
 };
 
 void attempt_enter(struct attempt *attempt, enum attempt_state state)
@@ -220,23 +205,7 @@ void attempt_auth_failed(struct attempt *attempt, const struct error *error)
 	attempt_end(attempt);
 }
 
-/* --- The two ways of sslmode --- */
-
-/* Dials the same address once more, the other way. False: there is none. */
-static bool fall_back(struct attempt *attempt)
-{
-	enum sslmode sslmode = attempt->target->database->server_tls.sslmode;
-	bool local = attempt->addresses.addresses[attempt->address].ss_family == AF_UNIX;
-	enum dial_tls second = ways[sslmode].second;
-
-	if (attempt->fell_back || local || second == ways[sslmode].first || attempt->tls == (second != DIAL_PLAIN))
-		return false;
-	attempt->fell_back = true;
-	attempt_close_login(attempt);
-	attempt_enter(attempt, ATTEMPT_DIAL);
-	attempt_dial(attempt);
-	return true;
-}
+/* --- What the server refuses --- */
 
 static void keep_refusal(struct server_opened *opened, const char *body, size_t size)
 {
@@ -256,7 +225,7 @@ void attempt_refused(struct attempt *attempt, const char *body, size_t size)
 
 	keep_refusal(opened, body, size);
 	/* invalid_authorization_specification: no line of pg_hba.conf for this kind of connection, among others. */
-	if (attempt->state == ATTEMPT_AUTH && strcmp(opened->error.sqlstate, "28000") == 0 && fall_back(attempt))
+	if (attempt->state == ATTEMPT_AUTH && strcmp(opened->error.sqlstate, "28000") == 0 && attempt_fall_back(attempt))
 		return;
 	if (attempt->state == ATTEMPT_PARAMS && attempt_may_do_without_role(attempt)) {
 		attempt_close_login(attempt);
@@ -271,88 +240,6 @@ void attempt_refused(struct attempt *attempt, const char *body, size_t size)
 }
 
 /* --- Getting there --- */
-
-static void next_address(struct attempt *attempt)
-{
-	struct error error = attempt->dial.error;
-
-	if (attempt->fell_back || attempt->address + 1 >= attempt->addresses.count) {
-		attempt_fail(attempt, &error);
-		return;
-	}
-	attempt->address++;
-	attempt_enter(attempt, ATTEMPT_DIAL);
-	attempt_dial(attempt);
-}
-
-static void dialled(enum dial_outcome outcome, void *arg)
-{
-	struct attempt *attempt = arg;
-
-	loop_timer_stop(&attempt->address_timer);
-	attempt->tls = attempt->dial.tls;
-	if (outcome == DIAL_UNREACHABLE) {
-		next_address(attempt);
-		return;
-	}
-	if (outcome == DIAL_FAILED) {
-		if (!fall_back(attempt))
-			attempt_fail(attempt, &attempt->dial.error);
-		return;
-	}
-	conn_move(&attempt->conn, &attempt->dial.conn);
-	attempt_enter(attempt, ATTEMPT_AUTH);
-	login_start_on(attempt);
-}
-
-static void address_timer_fired(void *arg)
-{
-	struct attempt *attempt = arg;
-
-	if (attempt->state == ATTEMPT_TURN) {
-		attempt_login_with_secret(attempt);
-		return;
-	}
-	if (attempt->state != ATTEMPT_DIAL || attempt->dial.state != DIAL_CONNECTING)
-		return;
-	dial_close(&attempt->dial);
-	error_set(&attempt->dial.error, "08001", "timeout");
-	next_address(attempt);
-}
-
-/* What is left of server_connect_timeout is divided among the addresses that are left. */
-static void start_address_timer(struct attempt *attempt)
-{
-	uint64_t limit_ms = attempt->target->config->server_connect_timeout_ms;
-	uint64_t spent_ms = (clock_now_us() - attempt->started_us) / 1000;
-	unsigned left = attempt->addresses.count - attempt->address;
-
-	if (left > 1 && limit_ms > spent_ms)
-		loop_timer_start(&attempt->address_timer, (limit_ms - spent_ms) / left);
-}
-
-void attempt_dial(struct attempt *attempt)
-{
-	const struct server_target *target = attempt->target;
-	enum sslmode sslmode = target->database->server_tls.sslmode;
-	struct dial *dial = &attempt->dial;
-
-	if (!descriptors_for_server()) {
-		error_set(&dial->error, "08001", "%s", strerror(EMFILE));
-		attempt_fail(attempt, &dial->error);
-		return;
-	}
-	dial->loop = attempt->work.loop;
-	dial->config = target->config;
-	dial->config_tls = &target->database->server_tls;
-	dial->host = target->host->host;
-	dial->port = target->host->port;
-	dial->wanted = attempt->fell_back ? ways[sslmode].second : ways[sslmode].first;
-	dial->callback = dialled;
-	dial->arg = attempt;
-	start_address_timer(attempt);
-	dial_start(dial, &attempt->addresses.addresses[attempt->address], attempt->addresses.sizes[attempt->address]);
-}
 
 static void resolved(const struct resolver_answer *found, void *arg)
 {
@@ -422,7 +309,7 @@ static void begin(struct login_work *work)
 	const struct server_target *target = attempt->target;
 
 	loop_timer_init(&attempt->timer, work->loop, took_too_long, attempt);
-	loop_timer_init(&attempt->address_timer, work->loop, address_timer_fired, attempt);
+	loop_timer_init(&attempt->address_timer, work->loop, attempt_address_timer_fired, attempt);
 	attempt->started_us = clock_now_us();
 	if (target->config->server_connect_timeout_ms)
 		loop_timer_start(&attempt->timer, target->config->server_connect_timeout_ms);

@@ -1,4 +1,5 @@
-/* One attempt to open a server connection, shared between open.c (getting there) and open_login.c (what is said). */
+/* One attempt to open a server connection, shared between open.c (its beginning and end), open_dial.c (getting there) and
+ * open_login.c (what is said). */
 #ifndef PGWEIR_OPEN_INTERNAL_H
 #define PGWEIR_OPEN_INTERNAL_H
 
@@ -74,6 +75,13 @@ void attempt_fail(struct attempt *attempt, const struct error *error);  /* Adds 
 void attempt_refused(struct attempt *attempt, const char *body, size_t size);   /* An ErrorResponse; or falls back. */
 void attempt_auth_failed(struct attempt *attempt, const struct error *error);   /* The server is there, but no login. */
 
+/* --- Getting there (open_dial.c) --- */
+
+void attempt_dial(struct attempt *attempt);             /* The address at hand. */
+void attempt_address_timer_fired(void *arg);            /* An address has had its share, or it may be our turn. */
+/* Dials the same address once more, the other way of sslmode's two. False: there is none. */
+bool attempt_fall_back(struct attempt *attempt);
+
 /* --- With credentials that are not at hand (open_wait.c) --- */
 
 /* False: the secret's value is not on its way. */
@@ -97,7 +105,6 @@ bool attempt_may_do_without_role(struct attempt *attempt);
 void attempt_secret_ended(struct attempt *attempt);             /* However it ended. */
 
 void attempt_close_login(struct attempt *attempt);
-void attempt_dial(struct attempt *attempt);             /* The address at hand. */
 void attempt_end(struct attempt *attempt);              /* With what the reply says. */
 
 /* Sends the startup packet and answers what comes until the attempt ends. `conn` is detached. */

@@ -13,8 +13,6 @@
 #include "listen.h"
 #include "pgweir/mem.h"
 
-enum { CALLED_MAX = 256 };
-
 /* --- The list --- */
 
 void audit_adopt(struct pool_share *share)
@@ -69,155 +67,9 @@ void audit_linked(struct session *session)
 		audit_of(session)->refresh = true;
 }
 
-/* --- What is about to run --- */
-
-struct judging {
-	struct session *session;
-	const struct functions *functions;      /* NULL: not known. */
-	uint32_t flags;                 /* enum functions_flag */
-	char function[SCAN_WORD_MAX + 1];       /* The first that has any. */
-};
-
-static void note_custom(const char *name, void *arg)
-{
-	struct judging *judging = arg;
-
-	custom_note_name(judging->session, name);
-}
-
-static void blame(struct judging *judging, const struct functions_mark *mark, const char *name, size_t size)
-{
-	if (!judging->flags && size <= SCAN_WORD_MAX) {
-		memcpy(judging->function, name, size);
-		judging->function[size] = '\0';
-	}
-	judging->flags |= mark->flags;
-	for (size_t i = 0; i < state_count(mark->custom); i++)
-		note_custom(state_pairs(mark->custom)[i].name, judging);
-}
-
-static void note_called(const char *name, size_t size, void *arg)
-{
-	struct judging *judging = arg;
-	const struct functions_mark *mark = judging->functions ? functions_find(judging->functions, name, size) : NULL;
-
-	if (mark)
-		blame(judging, mark, name, size);
-	if (judging->functions)
-		return;
-	struct audit *audit = audit_of(judging->session);
-
-	judging->flags |= FUNCTIONS_LEAVE;
-	if (audit->called.size < CALLED_MAX)
-		map_put(&audit->called, name, size, audit);
-	else
-		audit->unread = true;
-}
-
-static void judge_unread(struct judging *judging)
-{
-	if (judging->functions) {
-		blame(judging, &judging->functions->any, "", 0);
-		return;
-	}
-	audit_of(judging->session)->unread = true;
-	judging->flags |= FUNCTIONS_LEAVE;
-}
-
-static void judge_writes(struct judging *judging)
-{
-	if (judging->functions) {
-		if (judging->functions->on_write.flags)
-			blame(judging, &judging->functions->on_write, "", 0);
-		return;
-	}
-	audit_of(judging->session)->wrote = true;
-	judging->flags |= FUNCTIONS_LEAVE;
-}
-
-static void judge_calls(struct judging *judging, const char *text, size_t size)
-{
-	struct scan scan;
-
-	scan_begin(&scan, session_scan_flags(judging->session, text, size));
-	scan.called = note_called;
-	scan.called_arg = judging;
-	scan_feed(&scan, text, strnlen(text, size));
-	scan_end(&scan);
-}
-
-/* DO, whose body is in the text, and CALL. */
-static void judge_code(struct judging *judging, const struct sql_run *run)
-{
-	struct scan_body body = { .called = note_called, .custom = note_custom, .arg = judging };
-
-	scan_body(&body, run->text, strnlen(run->text, run->size));
-	judging->flags |= FUNCTIONS_LEAVE | functions_flags_of(&body);
-}
-
-static const char *text_of_statement(const struct session *session, const char *name)
-{
-	const struct statement_name *known = map_get_text(&session->names, name);
-
-	return known ? known->statement->parse : state_statement(session->settings, name);
-}
-
-/* EXECUTE of a statement that has been prepared. */
-static void judge_executes(struct judging *judging, const struct sql_run *run)
-{
-	const struct session *session = judging->session;
-	struct scan_names names;
-
-	scan_text(run->text, strnlen(run->text, run->size), session_scan_flags(session, run->text, run->size), &names);
-	for (unsigned i = 0; i < names.count; i++) {
-		if (names.list[i].effect != SCAN_EXECUTES)
-			continue;
-		const char *text = text_of_statement(session, names.list[i].text);
-
-		if (text)
-			judge_calls(judging, text, strlen(text));
-		else
-			judge_unread(judging);
-		judge_writes(judging);
-	}
-	if (names.lost)
-		judge_unread(judging);
-}
-
-/* BEGIN and its like alone, which the scanner counts among what writes. */
-static bool only_brackets(const struct sql_run *run, uint32_t effects)
-{
-	uint32_t brackets = SCAN_BEGINS | SCAN_ENDS | SCAN_SAVEPOINTS;
-	size_t size = strnlen(run->text, run->size);
-
-	while (size && strchr("; \t\r\n", run->text[size - 1]))
-		size--;
-	/* Beyond those of the scanner, callers have marks of their own. */
-	effects &= SCAN_CALLS_SET_CONFIG * 2 - 1;
-	return effects & brackets && !(effects & ~(brackets | SCAN_WRITES)) && !memchr(run->text, ';', size);
-}
-
-static void judge(struct judging *judging, const struct sql_run *run, uint32_t effects)
-{
-	if (!run || run->size == 0) {
-		if (effects & (SCAN_RUNS_CODE | SCAN_CALLS | SCAN_EXECUTES))
-			judge_unread(judging);
-		judge_writes(judging);
-		return;
-	}
-	if (effects & SCAN_RUNS_CODE)
-		judge_code(judging, run);
-	else if (effects & SCAN_CALLS)
-		judge_calls(judging, run->text, run->size);
-	if (effects & SCAN_EXECUTES)
-		judge_executes(judging, run);
-	if ((effects & SCAN_WRITES || judging->flags & FUNCTIONS_WRITE) && !only_brackets(run, effects))
-		judge_writes(judging);
-}
-
 /* --- What follows from it --- */
 
-static void remember(struct judging *judging, const struct sql_run *run)
+static void remember(struct audit_judging *judging, const struct sql_run *run)
 {
 	struct audit *audit = audit_of(judging->session);
 	struct buf text = { 0 };
@@ -237,7 +89,7 @@ static void remember(struct judging *judging, const struct sql_run *run)
 	buf_fini(&text);
 }
 
-static void pin_for_good(struct judging *judging, enum session_pin pin, const char *found)
+static void pin_for_good(struct audit_judging *judging, enum session_pin pin, const char *found)
 {
 	struct session *session = judging->session;
 
@@ -246,7 +98,7 @@ static void pin_for_good(struct judging *judging, enum session_pin pin, const ch
 	leftovers_pin_for_good(session, pin);
 }
 
-static void apply(struct judging *judging, const struct sql_run *run)
+static void apply(struct audit_judging *judging, const struct sql_run *run)
 {
 	struct session *session = judging->session;
 	uint32_t flags = judging->flags;
@@ -271,13 +123,13 @@ static void apply(struct judging *judging, const struct sql_run *run)
 }
 
 /* A transaction that is followed by the question whatever is in it. */
-static void judge_reads(struct judging *judging, const struct sql_run *run)
+static void judge_reads(struct audit_judging *judging, const struct sql_run *run)
 {
 	audit_of(judging->session)->asks = true;
 	leftovers_doubt_all(judging->session);
 	remember(judging, run);
 	if (judging->functions && judging->functions->on_read.flags)
-		blame(judging, &judging->functions->on_read, "", 0);
+		audit_blame(judging, &judging->functions->on_read, "", 0);
 }
 
 static bool is_settled(const struct functions *functions, const struct sql_run *run, uint32_t effects)
@@ -296,12 +148,12 @@ void audit_run(struct session *session, const struct sql_run *run, uint32_t effe
 	if (session->pins)
 		audit_linked(session);
 	const struct functions *functions = audit_functions(session);
-	struct judging judging = { .session = session, .functions = functions };
+	struct audit_judging judging = { .session = session, .functions = functions };
 
 	if (session->audits == AUDITS_EVERYTHING)
 		judge_reads(&judging, run);
 	if (effects & AUDIT_EFFECTS && !is_settled(functions, run, effects))
-		judge(&judging, run, effects);
+		audit_judge(&judging, run, effects);
 	if (!functions && (judging.flags || session->audits == AUDITS_EVERYTHING))
 		audit_of(session)->wanted = true;
 	if (functions && !judging.flags && run && run->statement)
@@ -312,14 +164,14 @@ void audit_run(struct session *session, const struct sql_run *run, uint32_t effe
 static bool judge_one(const void *key, size_t size, void *value, void *arg)
 {
 	(void)value;
-	note_called(key, size, arg);
+	audit_judge_called(key, size, arg);
 	return true;
 }
 
 void audit_judge_pending(struct session *session)
 {
 	struct audit *audit = session->audit;
-	struct judging judging = { .session = session, .functions = audit_functions(session) };
+	struct audit_judging judging = { .session = session, .functions = audit_functions(session) };
 
 	/* It was the names that were wanted. */
 	if (!session->audits)
@@ -334,11 +186,11 @@ void audit_judge_pending(struct session *session)
 	}
 	map_foreach(&audit->called, judge_one, &judging);
 	if (judging.functions->on_read.flags)
-		blame(&judging, &judging.functions->on_read, "", 0);
+		audit_blame(&judging, &judging.functions->on_read, "", 0);
 	if (audit->unread)
-		judge_unread(&judging);
+		audit_judge_unread(&judging);
 	if (audit->wrote)
-		judge_writes(&judging);
+		audit_judge_writes(&judging);
 	map_fini(&audit->called);
 	audit->unread = audit->wrote = false;
 	apply(&judging, NULL);
@@ -375,10 +227,10 @@ static bool changes_functions(const char *tag, const char *what)
 void audit_note_ddl(struct session *session, const char *tag, const char *what)
 {
 	const struct functions *functions = audit_functions(session);
-	struct judging judging = { .session = session, .functions = functions };
+	struct audit_judging judging = { .session = session, .functions = functions };
 
 	if (session->audits && functions && functions->on_ddl.flags)
-		blame(&judging, &functions->on_ddl, "", 0);
+		audit_blame(&judging, &functions->on_ddl, "", 0);
 	apply(&judging, NULL);
 	if (!changes_functions(tag, what))
 		return;

@@ -31,4 +31,21 @@ void audit_judge_pending(struct session *session);
 /* Something was `found`; at most once per function and hour. */
 void audit_tell(struct session *session, const char *found);
 
+/* --- What a text may leave behind (audit_judge.c) --- */
+
+struct audit_judging {
+	struct session *session;
+	const struct functions *functions;      /* NULL: not known. */
+	uint32_t flags;                 /* enum functions_flag */
+	char function[SCAN_WORD_MAX + 1];       /* The first that has any. */
+};
+
+/* All of these add to `flags`. */
+void audit_judge(struct audit_judging *judging, const struct sql_run *run, uint32_t effects);
+void audit_judge_called(const char *name, size_t size, void *judging);
+void audit_judge_unread(struct audit_judging *judging);         /* A text that nobody has seen. */
+void audit_judge_writes(struct audit_judging *judging);         /* Triggers, defaults and their like run. */
+/* Somebody has called that: a function with a name, or what stands for several. */
+void audit_blame(struct audit_judging *judging, const struct functions_mark *mark, const char *name, size_t size);
+
 #endif

@@ -31,7 +31,7 @@ RANKS = {
 
 # Each library of others has one home, so that there is one place to look when it changes.
 HOMES = [
-    (r"event2/(event|event_struct|event_compat|thread|util)\.h", ("base/loop.", "base/include/pgweir/loop.h")),
+    (r"event2/(event|event_struct|event_compat|thread|util)\.h", ("base/loop.", "base/loop_internal.h", "base/include/pgweir/loop.h")),
     (r"event2/.*", ("base/loop.", "base/include/pgweir/loop.h", "proxy/control/", "proxy/admin/")),
     (r"openssl/ssl\.h", ("proxy/net/",)),
     (r"libpq-fe\.h|postgres_ext\.h", ("base/pgclient", "base/include/pgweir/pgclient", "bench/")),
