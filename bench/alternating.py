@@ -9,18 +9,12 @@ puts the state of each in force ahead of its questions.
 Everything takes its turn in every round. A ratio is the median of the rounds' ratios."""
 import argparse
 import json
-import os
-import pathlib
 import statistics
 import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-os.environ.setdefault("PGWEIR_BIN", str(ROOT / "build/release/pgweir"))
+from real_server import ROOT, started
 
-from harness.pgweir import Pgweir
-from harness.postgres import PASSWORDS, Cluster
+from harness.postgres import PASSWORDS
 
 QUERIES = {"SELECT 1": "SELECT 1", "a longer query": "SELECT count(*) FROM generate_series(1, 5000)"}
 # Against what each is measured, and of what.
@@ -62,32 +56,25 @@ def report(name: str, found: dict) -> None:
         print(f"- {case} / {other}, {'time' if what == 'us' else 'CPU'}: {ratio:.3f}")
 
 
+def sections(servers) -> dict:
+    return {"pgweir": {"server_tls_sslmode": "disable"},
+            **{f"database {name}": {"host": servers[0].host, "port": servers[0].port, "dbname": "app", "pool_size": size}
+               for name, size in (("one", 1), ("two", 2))}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     arguments = parser.parse_args()
-    cluster = Cluster()
-    proxy = None
-    try:
-        cluster.start()
-        server = cluster.primary
-        databases = {f"database {name}": {"host": server.host, "port": server.port, "dbname": "app", "pool_size": size}
-                     for name, size in (("one", 1), ("two", 2))}
-        proxy = Pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "server_tls_sslmode": "disable", "log_connections": 0,
-                                   "log_disconnections": 0}, **databases})
-        proxy.start()
+    with started(sections) as (servers, proxy):
         for name, text in QUERIES.items():
-            bench = Bench(server, proxy, arguments.seconds, text)
+            bench = Bench(servers[0], proxy, arguments.seconds, text)
             found = {case: [] for case in bench.cases}
             for _ in range(arguments.rounds):
                 for case, rounds in found.items():
                     rounds.append(bench.measure(case))
             report(name, found)
-    finally:
-        if proxy is not None:
-            proxy.stop()
-        cluster.stop()
 
 
 if __name__ == "__main__":

@@ -4,19 +4,15 @@
 The same pgbench run goes to both by turns, through one worker. Most of the machine is PostgreSQL's here: only the proxy's own
 CPU is compared, and times of whole runs say nothing."""
 import argparse
-import os
 import pathlib
 import re
 import statistics
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-os.environ["PGWEIR_BIN"] = str(ROOT / "build/release/pgweir")
+from real_server import started
 
 from harness import process
 from harness.pgweir import Pgweir
-from harness.postgres import PASSWORDS, Cluster, bin_folder
+from harness.postgres import PASSWORDS, bin_folder
 
 # 200 bytes, of which the scanner sees each.
 READ = "SELECT abalance, bid, aid FROM pgbench_accounts WHERE aid = :aid AND bid >= 0 AND abalance IS NOT NULL AND filler IS NOT NULL"
@@ -43,22 +39,19 @@ def measure(proxy: Pgweir, database: str, mode: str, read: pathlib.Path, seconds
     return (cpu_us(proxy.process.pid) - before) / done
 
 
+def sections(servers) -> dict:
+    hosts = ", ".join(f"{server.host}:{server.port}" for server in servers)
+    return {"pgweir": {"default_pool_size": 16, "client_tls_sslmode": "disable"},
+            "cluster main": {"hosts": hosts, "probe_user": "app", "probe_password": PASSWORDS["app"]},
+            **{f"database {routing}": {"cluster": "main", "dbname": "bench", "routing": routing} for routing in ("primary", "auto")}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     arguments = parser.parse_args()
-    cluster = Cluster()
-    proxy = None
-    try:
-        cluster.start()
-        servers = [cluster.primary, *cluster.start_replicas(2)]
-        hosts = ", ".join(f"{server.host}:{server.port}" for server in servers)
-        proxy = Pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "default_pool_size": 16, "log_connections": 0,
-                                   "log_disconnections": 0, "client_tls_sslmode": "disable"},
-                        "cluster main": {"hosts": hosts, "probe_user": "app", "probe_password": PASSWORDS["app"]},
-                        **{f"database {routing}": {"cluster": "main", "dbname": "bench", "routing": routing} for routing in ("primary", "auto")}})
-        proxy.start()
+    with started(sections, replicas=2) as (_, proxy):
         process.run([bin_folder() / "pgbench", "-i", "-q", proxy.conninfo("primary", sslmode="disable")])
         read = script(proxy.folder)
         print("| CPU in µs per read | primary | auto | auto / primary |\n|---|---|---|---|")
@@ -71,10 +64,6 @@ def main():
             print(f"| {mode} | {primary:.1f} | {auto:.1f} | {auto / primary:.2f} |", flush=True)
         for row in proxy.show("ROUTES"):
             print(f"- {row['database']}: {row['count']} to a {row['decision']}, {row['reason']}")
-    finally:
-        if proxy is not None:
-            proxy.stop()
-        cluster.stop()
 
 
 if __name__ == "__main__":
