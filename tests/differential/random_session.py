@@ -66,6 +66,7 @@ class Maker:
         "a_savepoint": 6, "a_error": 4, "a_chain": 2, "a_sql_prepare": 5, "a_sql_execute": 7, "a_deallocate": 4, "a_parse": 5,
         "a_bind": 8, "a_unnamed": 5, "a_close": 3, "a_portal": 3, "a_discard": 3, "a_temporary": 5, "a_cursor": 5, "a_lock": 5,
         "a_listen": 4, "a_sequence": 3, "a_copy": 3, "a_several": 5, "a_flush": 4, "a_pipeline": 5, "a_rows": 6, "a_write": 4,
+        "a_batch": 7, "a_code": 3,
     }
 
     def __init__(self, seed: int):
@@ -225,6 +226,23 @@ class Maker:
         """Whole queries sent at once, nothing waited for between them."""
         return b"".join(query(self.simple()) if self.random.random() < 0.5 else extended(self.simple()) for _ in range(self.random.randrange(2, 5)))
 
+    def a_batch(self):
+        """Under one Sync, flushed now and then: what is said of a name may change within it."""
+        def part() -> bytes:
+            name = bare(self.pick(*NAMES))
+            return self.pick(parse(self.statement_text(), name), bind(name=name) + execute(), bind(name=name) + execute(), close_statement(name),
+                             describe_statement(name), parse(f"DEALLOCATE {self.pick('ALL', *NAMES)}") + bind() + execute(),
+                             parse(f"PREPARE {self.pick(*NAMES)} AS SELECT 'batch'") + bind() + execute(),
+                             parse(self.simple()) + bind() + execute(), flush())
+        return b"".join(part() for _ in range(self.random.randrange(2, 7))) + sync()
+
+    def a_code(self):
+        """What is seen of it is that it is code."""
+        name = self.pick(*NAMES[:2])
+        return self.either("DO $$BEGIN " + self.pick(
+            self.set_sql(), self.set_sql("SET LOCAL"), "PERFORM set_config('app.tenant', 'coded', false)", f"PREPARE code AS SELECT '{name}'",
+            "CREATE TEMP TABLE mine (n int)", "PERFORM pg_try_advisory_lock(1)", "SET work_mem = '6MB'; RAISE 'no'") + "; END$$")
+
     def simple(self) -> str:
         while True:
             kind = self.pick("a_set", "a_set_local", "a_reset", "a_role", "a_begin", "a_end", "a_savepoint", "a_error", "a_sql_prepare",
@@ -244,7 +262,7 @@ class Maker:
                                      "SELECT 'é'", r"SELECT length('a\\b')", "SELECT 0.1::float8 * 3, bytea '\\x00ff'", ""))
 
     def a_write(self):
-        return self.either(self.pick("UPDATE r SET t = t || '+' WHERE n = 1", "INSERT INTO r VALUES (50, 'fifty')", "DELETE FROM r WHERE n >= 20"))
+        return self.either(self.pick("UPDATE pg_settings SET setting = '8MB' WHERE name = 'work_mem'", "UPDATE r SET t = t || '+' WHERE n = 1", "INSERT INTO r VALUES (50, 'fifty')", "DELETE FROM r WHERE n >= 20"))
 
     # --- B ---
 

@@ -65,6 +65,15 @@ def test_redefinition_is_42P05_as_postgresql_words_it(pair):
     assert raw.rows_of(run(client, "again")) == [["1"]]
 
 
+def test_an_error_ahead_of_a_close_says_the_clients_name(pair):
+    client, _ = pair
+    client.ask(parse("SELECT 1", "s") + sync())
+    for taken in parse("SELECT 2", "s"), parse("PREPARE s AS SELECT 2") + bind() + execute():
+        error = raw.error_of(client.ask(taken + close_statement("s") + sync()))
+        assert (error["C"], error["M"]) == ("42P05", 'prepared statement "s" already exists')
+    assert raw.rows_of(run(client, "s")) == [["1"]]
+
+
 def test_redefinition_inside_a_transaction_leaves_it_failed(pair):
     """Invariant: an error of the proxy's own inside a transaction aborts it on the server too."""
     client, other = pair
