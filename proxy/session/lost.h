@@ -21,9 +21,15 @@ bool lost_announced(struct session *session, const char *sqlstate);
 /* The server connection has ended. False: so does the session. */
 bool lost_go_on(struct session *session);
 
-/* lost_transaction.c: without a server, inside what is lost. */
+/* lost_needs.c */
 /* False: the message can be dealt with as it is. */
 bool lost_needs_server(struct session *session, const char *message, size_t size);
+/* What comes behind a text that ends with NUL, before `end`; NULL: it does not end there, or `at` is NULL itself. */
+const char *lost_behind(const char *at, const char *end);
+/* What a Parse message says behind its name, of a statement that is known; NULL: there is none, or SQL has made it. */
+const char *lost_find_statement(const struct session *session, const char *name, size_t *size);
+
+/* lost_transaction.c: without a server, inside what is lost. */
 /* A message of the client's: true if it has been answered, false if it is to be dealt with as ever. */
 bool lost_answer(struct session *session, const char *message, size_t size);
 void lost_ends(struct session *session);                        /* Nothing is lost any more, and nothing of it kept. */

@@ -2,7 +2,8 @@
  *
  * The first thing that is refused after a loss that the client could not be told of gets 40001, everything else what PostgreSQL
  * says in a transaction that has failed. A COMMIT that does not know of the loss is refused as well: few look at the tag that
- * says ROLLBACK. What ends the transaction and goes on (AND CHAIN, or with statements behind it) needs a server (lost_again.c).
+ * says ROLLBACK. What ends the transaction and goes on (AND CHAIN, or with statements behind it) needs a server (lost_needs.c,
+ * lost_again.c).
  *
  * Failure story: what no server has looked at may be called 25P02 although a server would have found more wrong with it: a
  * text that has a mistake, a portal that never was. */
@@ -12,81 +13,7 @@
 #include "lost_text.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
-#include "route.h"
 #include "session_internal.h"
-
-/* --- What needs a server --- */
-
-static const char *behind(const char *at, const char *end)
-{
-	const char *nul = at && at < end ? memchr(at, '\0', (size_t)(end - at)) : NULL;
-
-	return nul ? nul + 1 : NULL;
-}
-
-/* What a Parse message says behind its name, of a statement that is known; NULL: there is none, or SQL has made it. */
-static const char *find_statement(const struct session *session, const char *name, size_t *size)
-{
-	const struct statement_name *known = *name ? map_get_text(&session->names, name) : NULL;
-	bool unnamed = !*name && session->unnamed_token && session->unnamed;
-
-	if (!known && !unnamed)
-		return NULL;
-	*size = known ? known->statement->parse_size : session->unnamed->size;
-	return known ? known->statement->parse : session->unnamed->bytes;
-}
-
-/* The text that a whole message is about. */
-static struct lost_text text_of(const struct session *session, const char *message, size_t size)
-{
-	const char *body = message + WIRE_HEADER_SIZE, *end = message + size, *text = NULL;
-	size_t text_size = 0;
-
-	if (message[0] == 'Q') {
-		text = body;
-		text_size = (size_t)(end - body);
-	} else if (message[0] == 'P' && (text = behind(body, end))) {
-		text_size = (size_t)(end - text);
-	} else if (message[0] == 'B' && behind(behind(body, end), end)) {
-		text = find_statement(session, behind(body, end), &text_size);
-	}
-	return text ? lost_text_read(text, text_size) : (struct lost_text){ .kind = LOST_TEXT_OTHER };
-}
-
-/* It ends what is lost and goes on. Who does not know of the loss must not take that for a COMMIT. */
-static bool goes_on(const struct session *session, const struct lost_text *text)
-{
-	if (text->kind != LOST_TEXT_ENDS || !(text->chains || text->more) || (text->commits && session->lost == LOST_UNTOLD))
-		return false;
-	return !text->chains || session->beginning.size;
-}
-
-static void send_elsewhere(struct session *session, unsigned cause)
-{
-	if (!session->backend && session->routing && session->routing != ROUTING_REPLICA)
-		session->route->forced = cause;
-}
-
-bool lost_needs_server(struct session *session, const char *message, size_t size)
-{
-	bool whole = size == wire_message_size(message) && size > WIRE_HEADER_SIZE;
-
-	if (session->lost == LOST_BATCH || !strchr("QPBDEF", message[0]))
-		return false;
-	struct lost_text text = whole ? text_of(session, message, size) : (struct lost_text){ 0 };
-
-	if (session->lost == LOST_BEGUN) {
-		if (message[0] == 'Q' && lost_text_only_ends(&text) && !text.prepares)
-			return false;
-		send_elsewhere(session, ROUTE_RESCUED);
-		return true;
-	}
-	if (session->lost != LOST_FAILED && !goes_on(session, &text))
-		return false;
-	session->lost = LOST_FAILED;
-	send_elsewhere(session, ROUTE_TRANSACTION);
-	return true;
-}
 
 /* --- The end --- */
 
@@ -259,7 +186,7 @@ static bool has_parameters(const char *types, const char *end)
 
 static bool answer_parse(struct session *session, const char *body, const char *end)
 {
-	const char *text = behind(body, end), *types = behind(text, end);
+	const char *text = lost_behind(body, end), *types = lost_behind(text, end);
 
 	if (has_parameters(types, end))
 		return false;
@@ -288,7 +215,7 @@ static bool is_known(const struct session *session, const char *name)
 static bool look_up(struct session *session, const char *name, struct lost_text *found)
 {
 	size_t size = 0;
-	const char *text = find_statement(session, name, &size);
+	const char *text = lost_find_statement(session, name, &size);
 
 	*found = (struct lost_text){ .kind = LOST_TEXT_OTHER };
 	if (!text && !is_known(session, name)) {
@@ -296,7 +223,7 @@ static bool look_up(struct session *session, const char *name, struct lost_text 
 			: mem_strdup("unnamed prepared statement does not exist"));
 		return false;
 	}
-	if (text && !has_parameters(behind(text, text + size), text + size))
+	if (text && !has_parameters(lost_behind(text, text + size), text + size))
 		*found = lost_text_read(text, size);
 	return true;
 }
@@ -312,7 +239,7 @@ static unsigned count_values(const char *formats, const char *end)
 
 static bool answer_bind(struct session *session, const char *body, const char *end)
 {
-	const char *name = behind(body, end), *formats = behind(name, end);
+	const char *name = lost_behind(body, end), *formats = lost_behind(name, end);
 	struct lost_text found;
 
 	if (!formats)
@@ -339,7 +266,7 @@ static bool answer_bind(struct session *session, const char *body, const char *e
 
 static const struct lost_text *find_portal(const struct session *session, const char *name, const char *end)
 {
-	return session->lost_portals && behind(name, end) ? map_get_text(session->lost_portals, name) : NULL;
+	return session->lost_portals && lost_behind(name, end) ? map_get_text(session->lost_portals, name) : NULL;
 }
 
 static bool answer_describe(struct session *session, const char *body, const char *end)
@@ -347,7 +274,7 @@ static bool answer_describe(struct session *session, const char *body, const cha
 	bool statement = *body == 'S';
 	struct lost_text found = { .kind = LOST_TEXT_OTHER };
 
-	if (!behind(body + 1, end))
+	if (!lost_behind(body + 1, end))
 		return false;
 	if (statement && !look_up(session, body + 1, &found))
 		return skip_to_sync(session);

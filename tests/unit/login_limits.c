@@ -1,9 +1,14 @@
 /* Who may come in, how many, for how long, and how it all ends. */
 #include "login_fixture.h"
 
+#include <semaphore.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "pgweir/clock.h"
+#include "pgweir/descriptors.h"
+#include "pgweir/server.h"
 
 static struct client start(const char *user, const char *database)
 {
@@ -226,6 +231,54 @@ static void the_console_has_no_replication(void **state)
 	client_close(&client);
 }
 
+static sem_t gate, passed;
+
+static void hold(struct loop_letter *letter)
+{
+	(void)letter;
+	sem_wait(&gate);
+}
+
+static void pass(struct loop_letter *letter)
+{
+	(void)letter;
+	sem_post(&passed);
+}
+
+/* Where descriptors are scarce newcomers end those that say nothing: others, not themselves. */
+static void who_has_waited_long_for_a_login_thread_is_not_its_own_victim(void **state)
+{
+	enum { LETTERS = 8, NOW_US = 1000000 };         /* At least one for each login thread. */
+	struct loop_letter holds[LETTERS], passes[LETTERS];
+
+	(void)state;
+	sem_init(&gate, 0, 0);
+	sem_init(&passed, 0, 0);
+	descriptors_plan(1, 0);
+	clock_fake(NOW_US);
+	for (unsigned i = 0; i < LETTERS; i++) {
+		holds[i] = (struct loop_letter){ .deliver = hold };
+		loop_post(login_threads_next(), &holds[i]);
+	}
+	struct client client = client_tcp();
+
+	clock_fake(NOW_US + 10 * 1000000);
+	for (unsigned i = 0; i < LETTERS; i++) {
+		passes[i] = (struct loop_letter){ .deliver = pass };
+		loop_post(login_threads_next(), &passes[i]);
+		sem_post(&gate);
+	}
+	for (unsigned i = 0; i < LETTERS; i++)
+		sem_wait(&passed);
+	assert_int_equal(login_count(), 1);
+	client_close(&client);
+	login_fixture_settle(0);
+	clock_fake(0);
+	descriptors_plan(UINT32_MAX, 0);
+	sem_destroy(&gate);
+	sem_destroy(&passed);
+}
+
 static void new_clients_are_refused_while_draining(void **state)
 {
 	struct client client;
@@ -370,6 +423,7 @@ int main(void)
 		SERVED(the_console_has_two_names_and_no_database),
 		SERVED(the_console_is_for_its_users_only),
 		SERVED(the_console_has_no_replication),
+		SERVED(who_has_waited_long_for_a_login_thread_is_not_its_own_victim),
 		SERVED(new_clients_are_refused_while_draining),
 		SERVED(silence_is_answered_with_silence),
 		SERVED(a_slow_startup_packet_is_cut_off),
