@@ -10,6 +10,8 @@ struct cancel_ticket {
 	struct list link;               /* In the backend. */
 	struct list of_worker;
 	struct backend *backend;        /* NULL once closed. */
+	pool_cancel_done_cb *done;      /* Or NULL. */
+	void *arg;
 };
 
 const char *const backend_baseline_settings[] = { "client_encoding", "standard_conforming_strings", NULL };
@@ -77,6 +79,13 @@ void backend_free(struct backend **backend)
 	mem_free(gone);
 }
 
+static void end_ticket(struct cancel_ticket *ticket)
+{
+	if (ticket->done)
+		ticket->done(ticket->arg);
+	mem_free(ticket);
+}
+
 static void cancel_arrived(void *arg)
 {
 	struct cancel_ticket *ticket = arg;
@@ -84,16 +93,18 @@ static void cancel_arrived(void *arg)
 
 	list_remove(&ticket->link);
 	list_remove(&ticket->of_worker);
-	mem_free(ticket);
+	end_ticket(ticket);
 	if (backend && backend->state == BACKEND_CLEANING)
 		backend_clean_advance(backend);
 }
 
-void pool_cancel(struct backend *backend)
+void pool_cancel(struct backend *backend, pool_cancel_done_cb *done, void *arg)
 {
 	struct cancel_ticket *ticket = NEW(struct cancel_ticket);
 
 	ticket->backend = backend;
+	ticket->done = done;
+	ticket->arg = arg;
 	list_push_back(&backend->cancel_tickets, &ticket->link);
 	list_push_back(&backend->worker->cancels, &ticket->of_worker);
 	server_cancel(backend->server, backend->worker->loop, cancel_arrived, ticket);
@@ -102,7 +113,7 @@ void pool_cancel(struct backend *backend)
 void pool_forget_cancels(struct worker *worker)
 {
 	LIST_FOREACH(link, next, &worker->cancels)
-		mem_free(LIST_MEMBER(link, struct cancel_ticket, of_worker));
+		end_ticket(LIST_MEMBER(link, struct cancel_ticket, of_worker));
 }
 
 /* --- While nobody has borrowed it --- */

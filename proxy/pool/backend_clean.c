@@ -133,7 +133,7 @@ void backend_clean_start(struct backend *backend)
 		return;
 	}
 	if (running)
-		pool_cancel(backend);
+		pool_cancel(backend, NULL, NULL);
 	conn_want_read(&backend->server->conn, true);
 	backend_clean_advance(backend);
 }

@@ -2,7 +2,10 @@
  *
  * A key is looked up on each worker in turn, by pid and key together. In transaction mode the pid is ours: the id of
  * this process among its peers, a bit that keeps it above every real pid, and a number. What nobody here knows may be a
- * peer's. */
+ * peer's.
+ *
+ * Settings go ahead of the client's query in the same packet. A cancel that came meanwhile would hit them, so it waits until
+ * the query is the oldest thing that the server has to do. */
 #include <string.h>
 
 #include "pgweir/log.h"
@@ -10,6 +13,9 @@
 #include "session_internal.h"
 
 enum { PID_PEER_SHIFT = 23, PID_OURS = 1 << 22, PID_NUMBER_MASK = PID_OURS - 1 };
+
+/* How often is looked whether what is ahead of the client's has ended. */
+enum { OURS_MS = 1 };
 
 static struct session **bucket(struct worker *worker, uint32_t pid)
 {
@@ -109,21 +115,22 @@ static bool works_for_client(const struct session *session)
 	return session->held.size > 0;
 }
 
-void session_cancel(struct session *session)
+/* What we have sent ahead of the client's, or ask before we send it. */
+static bool waits_for_ours(const struct session *session)
 {
-	if (session->state == SESSION_WAITING) {
-		pool_waiter_cancel(&session->waiter);
-		session_fail_waiting(session, "57014", "canceling statement due to user request", NULL);
-		return;
-	}
-	if (session->backend && works_for_client(session))
-		pool_cancel(session->backend);
+	const struct requests *requests = &session->backend->requests;
+
+	return requests_count(requests) > 0 && requests_at(requests, 0)->flags & REQUEST_INJECTED;
 }
 
 struct search {
 	struct loop_letter letter;
 	struct login_cancel *cancel;
 	unsigned next;
+	/* Once found: */
+	struct worker *worker;
+	struct list link;               /* In its relay's. */
+	struct loop_timer timer;
 };
 
 static void drop_search(struct loop_letter *letter)
@@ -132,6 +139,65 @@ static void drop_search(struct loop_letter *letter)
 
 	login_cancel_free(&search->cancel);
 	mem_free(search);
+}
+
+static void end_search(struct search *search)
+{
+	loop_timer_stop(&search->timer);
+	list_remove(&search->link);
+	login_cancel_free(&search->cancel);
+	mem_free(search);
+}
+
+/* The client is told by the end of its connection, as PostgreSQL does: what it asks from then on is safe. */
+static void taken(void *arg)
+{
+	struct login_cancel *cancel = arg;
+
+	login_cancel_free(&cancel);
+}
+
+static void cancel_session(struct search *search, struct session *session)
+{
+	worker_now(session->worker);
+	if (session->state == SESSION_WAITING) {
+		pool_waiter_cancel(&session->waiter);
+		session_fail_waiting(session, "57014", "canceling statement due to user request", NULL);
+	} else if (session->backend && works_for_client(session)) {
+		if (waits_for_ours(session)) {
+			loop_timer_start(&search->timer, OURS_MS);
+			return;
+		}
+		pool_cancel(session->backend, taken, search->cancel);
+		search->cancel = NULL;
+	}
+	end_search(search);
+}
+
+static void look_again(void *arg)
+{
+	struct search *search = arg;
+	struct session *session = find(search->worker, search->cancel);
+
+	if (session)
+		cancel_session(search, session);
+	else
+		end_search(search);
+}
+
+static void found(struct search *search, struct worker *worker, struct session *session)
+{
+	worker->cancels_delivered++;
+	search->worker = worker;
+	loop_timer_init(&search->timer, worker->loop, look_again, search);
+	list_push_back(&session_relay(session)->cancels, &search->link);
+	cancel_session(search, session);
+}
+
+void session_cancels_end(struct worker *worker)
+{
+	LIST_FOREACH(link, next, &((struct relay *)worker->relay)->cancels)
+		end_search(LIST_MEMBER(link, struct search, link));
 }
 
 static void pass_to_peer(struct worker *worker, const struct login_cancel *cancel)
@@ -155,17 +221,13 @@ static void look_here(struct loop_letter *letter)
 	struct session *session = find(worker, search->cancel);
 
 	if (session) {
-		worker->cancels_delivered++;
-		worker_now(worker);
-		session_cancel(session);
+		found(search, worker, session);
 	} else if (search->next < workers_count()) {
 		loop_post(worker_at(search->next)->loop, &search->letter);
-		return;
 	} else {
 		pass_to_peer(worker, search->cancel);
+		drop_search(letter);
 	}
-	login_cancel_free(&search->cancel);
-	mem_free(search);
 }
 
 void session_receive_cancel(struct login_cancel *cancel)

@@ -14,6 +14,7 @@ struct relay {
 	struct text_cache *texts;
 	struct setup_cache *setups;
 	uint64_t pins[PIN_COUNT];       /* How often there was that reason to keep a connection. */
+	struct list cancels;            /* Those that wait for an end of what is ahead of the client's (cancel.c). */
 };
 
 static inline struct relay *session_relay(const struct session *session) { return session->worker->relay; }
@@ -113,5 +114,6 @@ void session_note_tag(struct session *session, const char *tag);
 /* cancel.c */
 void session_register(struct session *session);
 void session_unregister(struct session *session);
+void session_cancels_end(struct worker *worker); /* None of those that wait is delivered. */
 
 #endif

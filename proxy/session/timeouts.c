@@ -104,12 +104,14 @@ static void prepare(struct worker *worker)
 
 	relay->texts = text_cache_new();
 	relay->setups = setup_cache_new();
+	list_init(&relay->cancels);
 	worker->relay = relay;
 }
 
 static void finish(struct worker *worker)
 {
 	sessions_drain(worker, UINT32_MAX, true);
+	session_cancels_end(worker);
 	LIST_FOREACH(link, next, &worker->shares)
 		session_welcomes_free(LIST_MEMBER(link, struct pool_share, link)->pool);
 	text_cache_free(((struct relay *)worker->relay)->texts);

@@ -440,6 +440,7 @@ class Backend(Stream):
             rest = self.receive_exactly(size - 8)
             if code == CANCEL_REQUEST:
                 self.server.cancels.append((struct.unpack_from("!i", rest)[0], rest[4:]))
+                self.server.cancel_may_end.wait(60)
                 return False
             if code in (SSL_REQUEST, GSSENC_REQUEST):
                 tls = self.server.tls if code == SSL_REQUEST else None
@@ -508,6 +509,8 @@ class FakeServer:
         self.backends: list[Backend] = []
         self.seen: list[Message] = []           # Of all connections, in order.
         self.cancels: list[tuple[int, bytes]] = []
+        self.cancel_may_end = threading.Event()
+        self.cancel_may_end.set()
         self.listener = listen()
         self.host, self.port = self.listener.getsockname()
         threading.Thread(target=self._accept, daemon=True).start()

@@ -69,10 +69,12 @@ def test_a_cancel_request_may_come_over_tls_or_not(pgweir, cluster, mode, tls):
 @pytest.mark.parametrize("what", ["pid", "key"])
 def test_a_cancel_with_a_wrong_pid_or_key_does_nothing(pgweir, cluster, what):
     client = pgweir.raw("app")
-    client.send(raw.query("SELECT 'survived', pg_sleep(0.5) /* wrong cancel */"))
-    wait_until(lambda: is_running(cluster, "wrong cancel"))
-    wrong_key = bytes([client.key[0] ^ 1]) + client.key[1:]
-    send_cancel(pgweir, client.pid ^ 1 if what == "pid" else client.pid, wrong_key if what == "key" else client.key)
+    with cluster.primary.connect("app") as holder:
+        holder.execute("SELECT pg_advisory_lock(1)")
+        client.send(raw.query("SELECT 'survived', pg_advisory_xact_lock(1) /* wrong cancel */"))
+        wait_until(lambda: is_running(cluster, "wrong cancel"))
+        wrong_key = bytes([client.key[0] ^ 1]) + client.key[1:]
+        send_cancel(pgweir, client.pid ^ 1 if what == "pid" else client.pid, wrong_key if what == "key" else client.key)
     assert raw.rows_of(client.read_until_ready())[0][0] == "survived"
     client.close()
 
@@ -290,3 +292,77 @@ def test_a_client_that_vanishes_inside_copy_in_loads_nothing(pgweir, cluster):
     other = pgweir.raw("one")
     assert other.value("SELECT count(*) FROM half") == "0"
     other.close()
+
+
+def until_cancelled(server, backend) -> None:
+    """Answers as a server whose query runs until somebody cancels it."""
+    wait_until(lambda: server.cancels, what="a cancel request came")
+    server.cancels.clear()
+    backend.send(raw.error_response("57014", "canceled") + raw.ready())
+
+
+def cancels_found(proxy) -> int:
+    return sum(row["cancels_delivered"] for row in proxy.show("THREADS"))
+
+
+@pytest.fixture
+def fake_server():
+    def on_message(backend, got):
+        if b"SET " in got.body:
+            server.settings_asked.set()
+            server.settings_may_end.wait(60)
+        if (got.type == "Q" and b"endless" in got.body) or server.cancels:
+            server.query_runs.set()
+            until_cancelled(server, backend)
+            return True
+
+    with raw.FakeServer(on_message) as server:
+        server.settings_asked, server.settings_may_end, server.query_runs = (threading.Event() for _ in range(3))
+        yield server
+        server.settings_may_end.set()
+        server.cancel_may_end.set()
+
+
+def in_front_of(start_pgweir, server):
+    return start_pgweir({"pgweir": {"auth_type": "trust", "pool_mode": "transaction", "state_audit": "off"},
+                         "database app": {"host": server.host, "port": server.port, "pool_size": 1}})
+
+
+@pytest.mark.ours
+def test_a_cancel_hits_the_query_and_not_the_settings_ahead_of_it(start_pgweir, fake_server):
+    """They are in one packet. Were the settings cancelled, the client would be told that they are bad, and thrown out."""
+    proxy = in_front_of(start_pgweir, fake_server)
+    first, client = proxy.raw("app"), proxy.raw("app", application_name="another")
+    assert first.value("SELECT 1") == "SELECT 1"
+    client.send(raw.query("SELECT endless"))
+    assert fake_server.settings_asked.wait(60)
+    canceller = threading.Thread(target=send_cancel, args=(proxy, client.pid, client.key))
+    canceller.start()
+    wait_until(lambda: cancels_found(proxy) == 1, what="the request came")
+    time.sleep(0.1)         # For what must not happen.
+    assert not fake_server.cancels
+    fake_server.settings_may_end.set()
+    assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    canceller.join(60)
+    assert client.value("SELECT 2") == "SELECT 2"
+
+
+@pytest.mark.ours
+def test_a_client_learns_when_the_server_has_taken_its_cancel(start_pgweir, fake_server):
+    """As from PostgreSQL: its connection ends then. Who asks again sooner could lose the next query to the request."""
+    proxy = in_front_of(start_pgweir, fake_server)
+    client, canceller = proxy.raw("app"), raw.Client(proxy.host, proxy.port)
+    fake_server.cancel_may_end.clear()
+    client.send(raw.query("SELECT endless"))
+    assert fake_server.query_runs.wait(60)
+    canceller.send(raw.cancel_request(client.pid, client.key))
+    assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    canceller.sock.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        canceller.receive_exactly(1)
+    fake_server.cancel_may_end.set()
+    canceller.sock.settimeout(60)
+    with pytest.raises((raw.Closed, ConnectionError)):
+        canceller.receive_exactly(1)
+    canceller.close()
+    assert client.value("SELECT 2") == "SELECT 2"

@@ -63,8 +63,10 @@ void pool_note_error(const struct backend *backend, const char *sqlstate);
 /* Another host may become its primary: there are several, and they are watched. */
 bool pool_can_fail_over(const struct pool_share *share);
 
-/* A cancel to what runs on `backend`, which is not lent to anybody else before it has arrived. */
-void pool_cancel(struct backend *backend);
+/* A cancel to what runs on `backend`, which is not lent to anybody else before it has arrived. Then, or when the worker ends,
+ * `done` is called, if it is not NULL; the backend may be gone by then. */
+typedef void pool_cancel_done_cb(void *arg);
+void pool_cancel(struct backend *backend, pool_cancel_done_cb *done, void *arg);
 
 /* --- Administration, on the worker's thread --- */
 

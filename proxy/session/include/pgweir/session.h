@@ -107,7 +107,6 @@ uint64_t session_next_id(void);
 /* Ends the session: the client is told the reason's text, or `body` (of an ErrorResponse) if it is given. The backend
  * is given back, abandoned or closed as its state asks. */
 void session_close(struct session *session, enum close_reason reason, const struct buf *body);
-void session_cancel(struct session *session);
 
 /* Bits of enum session_pin of the session that has borrowed it; 0: it is nobody's, or may go back. */
 uint32_t session_pins_of(const struct backend *backend);
