@@ -5,9 +5,12 @@ puts the state of each in force ahead of its questions.
 - One server connection for both: the time per query beside a client that does the same by itself, one packet with
   BEGIN; SETs; COMMIT and the question, on a connection of its own; and the proxy's CPU beside two clients in equal states.
 - Two server connections, where each client can find one in its own state: beside equal states.
+- The proxy's CPU once more before the instant server, on one connection: it answers settings and question in one packet, where
+  PostgreSQL sends two, of which each wakes the proxy.
 
 Everything takes its turn in every round. A ratio is the median of the rounds' ratios."""
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
@@ -19,7 +22,9 @@ from harness.postgres import PASSWORDS
 QUERIES = {"SELECT 1": "SELECT 1", "a longer query": "SELECT count(*) FROM generate_series(1, 5000)"}
 # Against what each is measured, and of what.
 RATIOS = (("one connection, different states", "batch directly", "us"), ("one connection, different states", "one connection, equal states", "cpu"),
-          ("two connections, different states", "two connections, equal states", "us"))
+          ("two connections, different states", "two connections, equal states", "us"),
+          ("instant server, different states", "instant server, equal states", "cpu"))
+PROGRAMS = ROOT / "build/release/bench"
 
 
 class Bench:
@@ -32,12 +37,14 @@ class Bench:
             "one connection, different states": (proxy, "one", proxy.process.pid, [*pair, "--vary-state"]),
             "two connections, equal states": (proxy, "two", proxy.process.pid, pair),
             "two connections, different states": (proxy, "two", proxy.process.pid, [*pair, "--vary-state"]),
+            "instant server, equal states": (proxy, "instant", proxy.process.pid, pair),
+            "instant server, different states": (proxy, "instant", proxy.process.pid, [*pair, "--vary-state"]),
         }
 
     def measure(self, case: str) -> dict:
         """µs of time and of the proxy's CPU per query."""
         target, database, pid, more = self.cases[case]
-        command = [ROOT / "build/release/bench/bench_load", "--port", str(target.port), "--user", "app", "--password", PASSWORDS["app"],
+        command = [PROGRAMS / "bench_load", "--port", str(target.port), "--user", "app", "--password", PASSWORDS["app"],
                    "--dbname", database, "--text", self.text, "--seconds", str(self.seconds), "--json", *more]
         done = subprocess.run(command + (["--proxy-pid", str(pid)] if pid else []), stdout=subprocess.PIPE, text=True, check=True)
         result = json.loads(done.stdout)
@@ -56,10 +63,21 @@ def report(name: str, found: dict) -> None:
         print(f"- {case} / {other}, {'time' if what == 'us' else 'CPU'}: {ratio:.3f}")
 
 
-def sections(servers) -> dict:
-    return {"pgweir": {"server_tls_sslmode": "disable"},
-            **{f"database {name}": {"host": servers[0].host, "port": servers[0].port, "dbname": "app", "pool_size": size}
-               for name, size in (("one", 1), ("two", 2))}}
+@contextlib.contextmanager
+def instant_server():
+    """Its port."""
+    server = subprocess.Popen([PROGRAMS / "bench_server"], stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(server.stdout.readline().split()[1])
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def sections(servers, instant_port: int) -> dict:
+    real = {"host": servers[0].host, "port": servers[0].port, "dbname": "app"}
+    return {"pgweir": {"server_tls_sslmode": "disable"}, "database one": {**real, "pool_size": 1}, "database two": {**real, "pool_size": 2},
+            "database instant": {"host": "127.0.0.1", "port": instant_port, "pool_size": 1}}
 
 
 def main():
@@ -67,7 +85,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     arguments = parser.parse_args()
-    with started(sections) as (servers, proxy):
+    with instant_server() as port, started(lambda servers: sections(servers, port)) as (servers, proxy):
         for name, text in QUERIES.items():
             bench = Bench(servers[0], proxy, arguments.seconds, text)
             found = {case: [] for case in bench.cases}
