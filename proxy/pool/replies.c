@@ -30,6 +30,15 @@ static enum verdict handle_parsed(struct backend *backend, const char *message, 
 static enum verdict handle_row(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_error(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_tag(struct backend *backend, const char *message, size_t size);
+/* By it texts are read. */
+static bool is_of_baseline(const char *name)
+{
+	for (const char *const *each = backend_baseline_settings; *each; each++)
+		if (**each == *name && strcmp(*each, name) == 0)
+			return true;
+	return false;
+}
+
 static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_ready(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_copy(struct backend *backend, const char *message, size_t size);
@@ -178,7 +187,8 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 
 	if (!name_end || message[size - 1] != '\0' || name_end + 1 >= message + size)
 		return VERDICT_BROKEN;
-	backend->reported |= parameters_set(&backend->server->parameters, name, name_end + 1);
+	if (parameters_set(&backend->server->parameters, name, name_end + 1))
+		backend->reported |= is_of_baseline(name);
 	return VERDICT_PASS;
 }
 

@@ -46,7 +46,7 @@ struct backend {
 	bool touched;                   /* A session may have left state behind: reset before lending. */
 	bool retire;                    /* Close rather than keep, for `retire_reason`. */
 	bool interjects;                /* The owner's ready() may put something between what comes and ReadyForQuery. */
-	bool reported;                  /* The server has reported a parameter; the owner clears it when it has looked. */
+	bool reported;                  /* Another value of one by which texts are read was reported; whoever looks clears it. */
 	bool unsynced;                  /* Extended messages were sent and no Sync behind them: a transaction may be open. */
 	bool skipping;                  /* After an error: the server takes nothing but a Sync, which had not been sent yet. */
 	bool flushes;                   /* What is outstanding has a Flush among it or behind it. */
