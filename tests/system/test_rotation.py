@@ -248,7 +248,7 @@ def test_auth_querys_connection_has_no_retired_password_remembered(start_pgweir,
         if busy:
             lock.execute("SELECT pg_advisory_lock(20)")
             client = raw.Client(proxy.host, proxy.port)
-            client.send(raw.startup({"user": "other", "database": "app"}))
+            client.send(raw.startup({"user": "app", "database": "app"}))     # What was just asked would not be asked again.
             wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"), 10, "it asks")
         mount.replace(proxy)
         if busy:
