@@ -119,8 +119,8 @@ struct leftovers_answer {
 
 bool leftovers_are_due(const struct session *session)
 {
-	return session->suspected && !session_needs_unnamed(session) && session->state == SESSION_LINKED && session->pass_left == 0 && session->held.size == 0
-		&& backend_quiet(session->backend);
+	return session->suspected && session->state == SESSION_LINKED && !session_needs_unnamed(session) && session->pass_left == 0
+		&& session->held.size == 0 && backend_quiet(session->backend);
 }
 
 void leftovers_put_literal(struct buf *out, const char *text)

@@ -13,7 +13,8 @@ static void take(struct session *session, struct backend *backend)
 	backend->owner = session;
 	backend->touched |= session->mode == POOL_MODE_SESSION;
 	session->share->session_linked++;
-	session->scope_unsure = session->sql_prepared = session->resetting = session->unnaming = session->left_unsaid = session->may_commit = false;
+	session->scope_unsure = session->sql_prepared = session->left_unsaid = session->may_commit = false;
+	session->resetting = session->unnaming = false;
 	session->sent_effects = 0;
 	session->only_begun = session->reading_touched = false;
 	if (session->reading_differs)
