@@ -70,10 +70,12 @@ void backend_free(struct backend **backend)
 	requests_fini(&gone->requests);
 	prepared_fini(&gone->prepared);
 	state_unref(&gone->settings);
+	state_unref(&gone->reports_of);
 	state_unref(&gone->baseline);
 	state_unref(&gone->custom);
 	buf_fini(&gone->held);
 	buf_fini(&gone->batch);
+	buf_fini(&gone->behind_setup);
 	buf_fini(&gone->group);
 	buf_fini(&gone->beginning);
 	mem_free(gone);

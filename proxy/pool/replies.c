@@ -5,6 +5,7 @@
  * connection is closed. */
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pgweir/backend.h"
 #include "pgweir/mem.h"
@@ -180,6 +181,22 @@ static enum verdict handle_tag(struct backend *backend, const char *message, siz
 	return VERDICT_PASS;
 }
 
+/* By the borrower, if that is what it is by now. */
+static bool is_known(struct backend *backend, const char *name, const char *value)
+{
+	const struct state_pair *pairs = state_pairs(backend->reports_of);
+
+	for (uint64_t left = backend->reports_due; left; left &= left - 1) {
+		int i = __builtin_ctzll(left);
+
+		if (strcasecmp(pairs[i].name, name) != 0)
+			continue;
+		backend->reports_due &= ~(UINT64_C(1) << i);
+		return strcmp(pairs[i].value, value) == 0;
+	}
+	return false;
+}
+
 static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size)
 {
 	const char *name = message + WIRE_HEADER_SIZE;
@@ -189,7 +206,7 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 		return VERDICT_BROKEN;
 	if (parameters_set(&backend->server->parameters, name, name_end + 1))
 		backend->reported |= is_of_baseline(name);
-	return VERDICT_PASS;
+	return backend->reports_due && is_known(backend, name, name_end + 1) ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 
 /* Nothing that has been sent will bring the last ReadyForQuery. */
@@ -271,6 +288,9 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 	while (requests_first_kind(&backend->requests) == REQUEST_COPY_END)
 		requests_pop(&backend->requests);
 	backend->sink->ready(backend->owner, &request, status);
+	if (backend->reports_of)
+		state_unref(&backend->reports_of);
+	backend->reports_due = 0;
 	return request.flags & REQUEST_INJECTED ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 
@@ -346,7 +366,7 @@ static void make_way(struct backend *backend, struct run *run, const struct repl
 {
 	if (backend->skipping && type == 'Z')
 		stop_skipping(backend);
-	bool interjected = type == 'A' || (type == 'Z' && backend->interjects);
+	bool interjected = type == 'A' || (type == 'Z' && (backend->interjects || backend->reports_due));
 
 	if (requests_first_kind(&backend->requests) < REQUEST_COPY_END && type != 'E' && !interjected)
 		return;
@@ -373,7 +393,8 @@ static ssize_t walk(struct backend *backend, const char *bytes, size_t size)
 			verdict = VERDICT_BROKEN;
 		if (wanted == 0 || left < wanted)
 			break;
-		if (first->kind >= REQUEST_COPY_END || message[0] == 'E' || message[0] == 'A' || backend->skipping || backend->interjects)
+		if (first->kind >= REQUEST_COPY_END || message[0] == 'E' || message[0] == 'A' || backend->skipping || backend->interjects
+			|| backend->reports_due)
 			make_way(backend, &run, rule, message[0]);
 		verdict = handle(backend, rule, message, wanted);
 		if (verdict == VERDICT_BROKEN)

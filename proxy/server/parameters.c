@@ -60,6 +60,11 @@ bool parameters_set(struct parameters *parameters, const char *name, const char 
 	return true;
 }
 
+const struct parameter *parameters_find(const struct parameters *parameters, const char *name)
+{
+	return find(parameters, name);
+}
+
 const char *parameters_get(const struct parameters *parameters, const char *name)
 {
 	const struct parameter *parameter = find(parameters, name);

@@ -13,6 +13,7 @@
 
 struct state {
 	_Atomic unsigned references;
+	_Atomic bool confirmed;
 	size_t count;
 	struct state_pair *pairs;       /* Sorted; names and values lie in `text`. */
 	size_t text_size;
@@ -142,6 +143,7 @@ static struct state *new_state(const struct buf *text, size_t count)
 	char *at = state->text;
 
 	atomic_init(&state->references, 1);
+	atomic_init(&state->confirmed, false);
 	state->count = count;
 	state->pairs = NEW_ARRAY(struct state_pair, count);
 	state->text_size = text->size;
@@ -268,6 +270,17 @@ size_t state_count(const struct state *state)
 const struct state_pair *state_pairs(const struct state *state)
 {
 	return state ? state->pairs : NULL;
+}
+
+bool state_is_confirmed(const struct state *state)
+{
+	return !state || atomic_load_explicit(&state->confirmed, memory_order_relaxed);
+}
+
+void state_confirm(struct state *state)
+{
+	if (state)
+		atomic_store_explicit(&state->confirmed, true, memory_order_relaxed);
 }
 
 /* PGC_BACKEND and PGC_SU_BACKEND of PostgreSQL's guc tables: fixed once a backend runs. */

@@ -8,6 +8,7 @@
 #include "retry.h"
 #include "route.h"
 #include "session_internal.h"
+#include "setup.h"
 
 static bool can_unlink(const struct session *session)
 {
@@ -88,7 +89,7 @@ static void end_setting_up(struct session *session)
 bool session_lets_go(struct session *session)
 {
 	return session->state == SESSION_LINKED && can_unlink(session) && !session->backend->said_fatal && !session->losing
-		&& !session->setup_error && !session_breaks_statement_mode(session) && !audit_is_due(session);
+		&& !session->setup_error && !session->setup_failed && !session_breaks_statement_mode(session) && !audit_is_due(session);
 }
 
 void session_after_server(struct session *session)
@@ -99,6 +100,10 @@ void session_after_server(struct session *session)
 		return;
 	if (session->losing && lost_go_on(session))
 		return;
+	if (session->setup_failed) {
+		setup_batch_again(session);
+		return;
+	}
 	if (session->setup_error) {
 		session_close(session, CLOSE_CLIENT_BAD_SETTING, session->setup_error);
 		return;

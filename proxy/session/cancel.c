@@ -5,7 +5,8 @@
  * peer's.
  *
  * Settings go ahead of the client's query in the same packet. A cancel that came meanwhile would hit them, so it waits until
- * the query is the oldest thing that the server has to do. */
+ * the query is the oldest thing that the server has to do. Of a batch nobody hears before the query's answer, so it does not
+ * wait for one (setup_batch.c). */
 #include <string.h>
 
 #include "pgweir/log.h"
@@ -115,12 +116,16 @@ static bool works_for_client(const struct session *session)
 	return session->held.size > 0;
 }
 
-/* What we have sent ahead of the client's, or ask before we send it. */
+/* What we have sent ahead of the client's, or ask before we send it, and that is answered by itself. */
 static bool waits_for_ours(const struct session *session)
 {
 	const struct requests *requests = &session->backend->requests;
+	uint32_t i = 0;
 
-	return requests_count(requests) > 0 && requests_at(requests, 0)->flags & REQUEST_INJECTED;
+	while (i < requests_count(requests) && requests_at(requests, i)->flags & REQUEST_INJECTED)
+		if (REQUEST_BIT(requests_at(requests, i++)->kind) & REQUESTS_MADE_READY)
+			return true;
+	return false;
 }
 
 struct search {
@@ -168,6 +173,7 @@ static void cancel_session(struct search *search, struct session *session)
 			loop_timer_start(&search->timer, OURS_MS);
 			return;
 		}
+		session->setup_cancelled = true;
 		pool_cancel(session->backend, taken, search->cancel);
 		search->cancel = NULL;
 	}

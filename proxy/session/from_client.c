@@ -11,6 +11,7 @@
 #include "retry.h"
 #include "route.h"
 #include "route_setting.h"
+#include "setup.h"
 
 /* --- After an error of our own --- */
 
@@ -74,9 +75,14 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	const char *text = message + WIRE_HEADER_SIZE;
 	const char *end = message + size;
 
+	const struct requests *requests = &session->backend->requests;
+
 	if (!settings_on_their_way(session->backend))
 		return true;
 	if (session->backend->unsynced)
+		return true;
+	/* Up to a Sync the server would skip all of it. */
+	if (setup_batch_has(requests_first(requests)) && requests_until_sync(requests) == requests_count(requests))
 		return true;
 	if (message[0] == 'P')
 		text += strnlen(text, (size_t)(end - text)) + 1;
@@ -146,6 +152,7 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		return true;
 	if (!session->backend && session->routing && !route_decide(session, message, left))
 		return false;
+	session_relay(session)->message = message;
 	if (!session->backend && !session_link(session))
 		return false;
 	if (session->group == GROUP_DUE)
@@ -293,15 +300,17 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 		size = session->held.size;
 	}
 	outbox_begin(relay->to_client, &session->conn);
+	retry_begin(session, bytes, size);
+	relay->message = bytes + (session->pass_left < size ? session->pass_left : size);
 	if (session->backend)
 		session_open_outbox(session);
-	retry_begin(session, bytes, size);
 	struct error why;
 	ssize_t used = walk(session, bytes, size, &why);
 
 	if (used > 0)
 		retry_keep(session, bytes, (size_t)used);
-
+	if (used >= 0 && session->backend && setup_batch_has(requests_first(&session->backend->requests)))
+		setup_batch_keep(session, bytes, (size_t)used);
 	flush_if_too_many(session);
 	bool sent = outbox_end(relay->to_client);
 	bool server_sent = !session->backend || outbox_end(&relay->to_server);

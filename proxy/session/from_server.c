@@ -9,6 +9,7 @@
 #include "retry.h"
 #include "route.h"
 #include "session_internal.h"
+#include "setup.h"
 
 static void sink_pass(void *owner, const char *bytes, size_t size)
 {
@@ -71,6 +72,8 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 	if (sqlstate)
 		pool_note_error(session->backend, sqlstate);
 	if (request->kind == REQUEST_NONE && route_could_lose(session))
+		return true;
+	if (setup_batch_failed(session, request, body, size))
 		return true;
 	if (session->group < GROUP_KEPT && lost_announced(session, sqlstate))
 		return true;
@@ -172,8 +175,12 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	struct session *session = owner;
 	struct pool_stats *stats = &session->share->stats;
 
+	if (request->flags & REQUEST_SETUP)
+		setup_confirmed(session);
 	if (request->flags & REQUEST_INJECTED || session->retry_name || session->rescue)
 		return;
+	if (session->backend->reports_due)
+		setup_batch_report(session);
 	if (session->notes_writes)
 		route_answered(session, status);
 	session->retried = session->unclear = false;

@@ -138,7 +138,7 @@ static void put_answers(const struct session *session, const struct loss *loss, 
 }
 
 /* What the transaction has done to the session is undone with it; what was not answered has not been done. */
-static void undo(struct session *session)
+void lost_undo(struct session *session)
 {
 	const struct requests *requests = &session->backend->requests;
 
@@ -191,7 +191,7 @@ bool lost_go_on(struct session *session)
 		LOG_TEXT("user", session->guest->name), LOG_TEXT("host", session->backend->host->name),
 		LOG_TEXT("outcome", outcome_of(&loss)));
 	session->losing = false;
-	undo(session);
+	lost_undo(session);
 	let_go(session);
 	session->lost = (uint8_t)loss.then;
 	if (session->lost == LOST_NOTHING)

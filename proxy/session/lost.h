@@ -18,6 +18,7 @@ enum lost {
 void lost_note_run(struct session *session, const struct sql_run *run);         /* About to be sent. */
 /* The server says that it ends. True: the client need not see it, since lost_go_on() will be true. */
 bool lost_announced(struct session *session, const char *sqlstate);
+void lost_undo(struct session *session);                        /* Nothing of what is under way has been done. */
 /* The server connection has ended. False: so does the session. */
 bool lost_go_on(struct session *session);
 

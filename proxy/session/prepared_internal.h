@@ -23,8 +23,9 @@ static inline struct outbox *prepared_outbox(struct session *session)
 /* prepared_server.c */
 void prepared_put_header(struct session *session, char type, size_t size);      /* Of all bytes, the header's too. */
 void prepared_put_parse(struct session *session, const char *name, const char *rest, size_t rest_size);
-void prepared_make_room(struct session *session);
+void prepared_make_room(struct session *session, uint8_t flags);
 void prepared_materialise(struct session *session, struct statement_name *name);
+void prepared_materialise_as(struct session *session, struct statement_name *name, uint8_t flags);
 /* Sees to it that the server connection's unnamed statement is this client's, or that there is none. */
 void prepared_materialise_unnamed(struct session *session);
 void prepared_run_unnamed(struct session *session);             /* The same, for a Bind. */

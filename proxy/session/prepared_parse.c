@@ -122,7 +122,7 @@ static void parse_new_name(struct session *session, const char *text, const char
 	if (prepared_has(&backend->prepared, name->statement) && backend->status != 'E') {
 		backend_request(backend, REQUEST_LOCAL_PARSE, 0, name);
 	} else {
-		prepared_make_room(session);
+		prepared_make_room(session, 0);
 		prepared_put_parse(session, name->statement->server_name, rest, rest_size);
 		prepared_add(&backend->prepared, name->statement);
 		backend_request(backend, REQUEST_PARSE, 0, name);

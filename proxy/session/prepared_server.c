@@ -32,7 +32,7 @@ void prepared_put_parse(struct session *session, const char *name, const char *r
 
 /* The statement used longest ago makes room. If the server skips our Close after an error, the request's name brings
  * the statement back into the set. */
-void prepared_make_room(struct session *session)
+void prepared_make_room(struct session *session, uint8_t flags)
 {
 	struct backend *backend = session->backend;
 	/* A reload may have brought it to nothing meanwhile. */
@@ -43,13 +43,13 @@ void prepared_make_room(struct session *session)
 		struct statement_name *name = statement_name_new("", oldest);
 
 		put_close(session, oldest->server_name);
-		backend_request(backend, REQUEST_CLOSE, REQUEST_INJECTED, name);
+		backend_request(backend, REQUEST_CLOSE, REQUEST_INJECTED | flags, name);
 		prepared_remove(&backend->prepared, oldest);
 		statement_name_unref(&name);
 	}
 }
 
-static void materialise_as(struct session *session, struct statement_name *name, uint8_t flags)
+void prepared_materialise_as(struct session *session, struct statement_name *name, uint8_t flags)
 {
 	struct backend *backend = session->backend;
 
@@ -59,7 +59,7 @@ static void materialise_as(struct session *session, struct statement_name *name,
 		prepared_renew(session, name);
 	struct statement *statement = name->statement;
 
-	prepared_make_room(session);
+	prepared_make_room(session, flags);
 	prepared_put_parse(session, statement->server_name, statement->parse, statement->parse_size);
 	backend_request(backend, REQUEST_PARSE, REQUEST_INJECTED | flags, name);
 	prepared_add(&backend->prepared, statement);
@@ -68,7 +68,7 @@ static void materialise_as(struct session *session, struct statement_name *name,
 
 void prepared_materialise(struct session *session, struct statement_name *name)
 {
-	materialise_as(session, name, 0);
+	prepared_materialise_as(session, name, 0);
 }
 
 /* If it cannot be prepared any more, the query does not find it. */
@@ -78,7 +78,7 @@ void prepared_materialise_alone(struct session *session, struct statement_name *
 
 	if (prepared_has(&session->backend->prepared, name->statement))
 		return;
-	materialise_as(session, name, REQUEST_TRY);
+	prepared_materialise_as(session, name, REQUEST_TRY);
 	backend_request(session->backend, REQUEST_SYNC, REQUEST_INJECTED, NULL);
 	outbox_put(prepared_outbox(session), sync, sizeof(sync));
 }

@@ -144,6 +144,11 @@ void scope_put(const struct session *session, uint64_t epoch, uint64_t own, stru
 	}
 }
 
+void scope_put_none(struct buf *out)
+{
+	buf_append(out, &(struct scope_head){ 0, UINT64_MAX }, sizeof(struct scope_head));
+}
+
 bool scope_fits(const struct session *session, const struct statement *statement)
 {
 	struct scope_head head;

@@ -4,6 +4,8 @@
  * belongs to a pair of states, and holds them, so that their addresses mean nothing else meanwhile. */
 #include "setup.h"
 
+#include <string.h>
+
 #include "missing.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
@@ -14,16 +16,21 @@ enum { SLOTS = 256, KEPT_MAX = 2048 };
 struct setup {
 	struct state *from, *to;        /* References. */
 	struct buf message;             /* A Query; empty: their settings are equal. */
+	struct setup_batch batch;       /* The same, where that is possible. */
 	bool statements;                /* There are some in either. */
 };
 
 struct setup_cache {
+	struct setup_statements *statements;
 	struct setup slots[SLOTS];
 };
 
 struct setup_cache *setup_cache_new(void)
 {
-	return NEW(struct setup_cache);
+	struct setup_cache *cache = NEW(struct setup_cache);
+
+	cache->statements = setup_statements_new();
+	return cache;
 }
 
 static void empty(struct setup *setup)
@@ -31,6 +38,7 @@ static void empty(struct setup *setup)
 	state_unref(&setup->from);
 	state_unref(&setup->to);
 	buf_fini(&setup->message);
+	buf_fini(&setup->batch.messages);
 }
 
 void setup_cache_free(struct setup_cache *cache)
@@ -39,6 +47,7 @@ void setup_cache_free(struct setup_cache *cache)
 		return;
 	for (size_t i = 0; i < SLOTS; i++)
 		empty(&cache->slots[i]);
+	setup_statements_free(cache->statements);
 	mem_free(cache);
 }
 
@@ -50,7 +59,8 @@ static bool has_statements(const struct state *state)
 	return false;
 }
 
-static void fill(struct setup *setup, struct state *from, struct state *to)
+static void fill(const struct setup_cache *cache, struct setup *setup, struct state *from, struct state *to,
+	const struct parameters *reported)
 {
 	struct buf sql = { 0 };
 
@@ -64,6 +74,7 @@ static void fill(struct setup *setup, struct state *from, struct state *to)
 		wire_put_query(&setup->message, sql.bytes);
 	}
 	buf_fini(&sql);
+	setup_batch_fill(&setup->batch, cache->statements, from, to, reported);
 }
 
 /* Addresses are far apart, and their low bits are all the same. */
@@ -74,12 +85,12 @@ static size_t slot_of(const struct state *from, const struct state *to)
 	return (size_t)(mixed >> 32) % SLOTS;
 }
 
-static struct setup *find(struct setup_cache *cache, struct state *from, struct state *to)
+static struct setup *find(struct setup_cache *cache, struct state *from, struct state *to, const struct parameters *reported)
 {
 	struct setup *setup = &cache->slots[slot_of(from, to)];
 
 	if (setup->from != from || setup->to != to)
-		fill(setup, from, to);
+		fill(cache, setup, from, to, reported);
 	return setup;
 }
 
@@ -106,16 +117,37 @@ static void put_difference(struct session *session)
 
 	if (backend->settings == session->settings)
 		return;
-	struct setup *setup = find(session_relay(session)->setups, backend->settings, session->settings);
+	struct setup_cache *cache = session_relay(session)->setups;
+	struct setup *setup = find(cache, backend->settings, session->settings, &backend->server->parameters);
 
-	if (setup->message.size)
+	if (!setup->statements && setup_batch_fits(session, &setup->batch))
+		setup_batch_put(session, &setup->batch, cache->statements);
+	else if (setup->message.size)
 		own_query_put_message(session, &setup->message, REQUEST_SETUP, NULL);
 	if (setup->statements)
 		put_statements(session);
 	if (setup->message.size > KEPT_MAX)
 		empty(setup);
+	session->setup_plainly = false;
 	state_unref(&backend->settings);
 	backend->settings = state_ref(session->settings);
+}
+
+/* In its own words: what it reports of them later says nothing new then. */
+void setup_confirmed(struct session *session)
+{
+	const struct parameters *parameters = &session->backend->server->parameters;
+	struct state *state = session->backend->settings;
+
+	if (state_is_confirmed(state))
+		return;
+	for (size_t i = 0; i < state_count(state); i++) {
+		const char *now = parameters_get(parameters, state_pairs(state)[i].name);
+
+		if (now && strcmp(now, state_pairs(state)[i].value) != 0)
+			return;
+	}
+	state_confirm(state);
 }
 
 void setup_put(struct session *session)

@@ -331,6 +331,11 @@ class Client(Stream):
         self.send(query(data) if isinstance(data, str) else data)
         return self.read_until_ready()
 
+    def ask_all(self, data: bytes) -> list[Message]:
+        """Sends several, and reads up to the ReadyForQuery of the last."""
+        self.send(data)
+        return self.read_until_ready(readies(data))
+
     def value(self, sql: str) -> str | None:
         """The one value of a simple query; an error raises ServerError."""
         replies = self.ask(sql)
@@ -353,6 +358,15 @@ class ServerError(Exception):
 
 def types(messages: list[Message]) -> str:
     return "".join(each.type for each in messages)
+
+
+def readies(data: bytes) -> int:
+    """How often these messages make a server say ReadyForQuery."""
+    count = at = 0
+    while at < len(data):
+        count += data[at:at + 1] in b"QS"
+        at += 1 + int.from_bytes(data[at + 1:at + 5], "big")
+    return count
 
 
 def good(messages: list[Message]) -> bool:
@@ -424,7 +438,8 @@ class Backend(Stream):
         self.server, self.pid, self.key = server, pid, os.urandom(4)
         self.startup: dict[str, str] = {}
         self.transaction = "I"
-        self.sql = ""                       # Of the last Query or Parse.
+        self.sql = ""                       # Of the last Query, Parse or Bind.
+        self.statements: dict[bytes, str] = {}
         self.failed = False                 # Skipping to Sync.
 
     def send(self, data: bytes) -> None:
@@ -473,9 +488,11 @@ class Backend(Stream):
                 reply += self.result_of(sql, describe=True)
             reply = (reply or message("I")) + ready(self.transaction)
         elif got.type == "P":
-            self.sql = got.body.split(b"\0")[1].decode()
+            name, sql = got.body.split(b"\0")[:2]
+            self.sql = self.statements[name] = sql.decode()
             reply = message("1")
         elif got.type == "B":
+            self.sql = self.statements.get(got.body.split(b"\0")[1], self.sql)
             reply = message("2")
         elif got.type == "D":
             reply = (message("t", struct.pack("!H", 0)) if got.body[:1] == b"S" else b"") + row_description("echo")
@@ -487,6 +504,10 @@ class Backend(Stream):
             reply = ready(self.transaction)
         if reply:
             self.send(reply)
+
+    def statement_of(self, got: Message) -> str:
+        """The text that a Bind is about."""
+        return self.statements.get(got.body.split(b"\0")[1], "")
 
     def result_of(self, sql: str, describe: bool) -> bytes:
         word = self.track(sql)

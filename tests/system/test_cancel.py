@@ -347,6 +347,72 @@ def test_a_cancel_hits_the_query_and_not_the_settings_ahead_of_it(start_pgweir, 
     assert client.value("SELECT 2") == "SELECT 2"
 
 
+def test_a_cancel_reaches_a_query_behind_a_statement_that_had_to_be_prepared(pgweir, cluster):
+    """The server says nothing of that before the query ends."""
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    assert raw.good(client.ask(raw.parse("SELECT pg_sleep(60) /* prepared again */", "s") + raw.sync()))
+    other.ask("DISCARD ALL")
+    client.send(raw.bind(name="s") + raw.execute() + raw.sync())
+    wait_until(lambda: is_running(cluster, "prepared again"))
+    send_cancel(pgweir, client.pid, client.key)
+    assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    assert client.value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("extended", [False, True], ids=["query", "batch"])
+def test_a_cancel_reaches_a_query_behind_settings(pair, pgweir, cluster, extended):
+    """Often enough for them to go as a batch, of which the server says nothing before the query ends."""
+    client, other = pair
+    client.ask("SET work_mem = '7MB'")
+    for each in (client, other) * 3:
+        each.ask("SELECT 1")
+    sleep = "SELECT pg_sleep(60) /* behind settings */"
+    client.send(raw.extended(sleep) if extended else raw.query(sleep))
+    wait_until(lambda: is_running(cluster, "behind settings"))
+    send_cancel(pgweir, client.pid, client.key)
+    assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    assert client.value("SHOW work_mem") == "7MB"
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("message, rest", [
+    (raw.query("SELECT 5"), ""), (raw.extended("SELECT 5"), ""), (raw.query("SELECT 5") + raw.query("SELECT 6"), "SELECT 6"),
+    (raw.extended("SELECT 5") + raw.extended("SELECT 6"), "SELECT 6"), (raw.parse("SELECT 5", "s") + raw.flush(), None)],
+    ids=["query", "batch", "queries", "batches", "flush"])
+def test_a_cancel_that_hits_a_batch_of_settings_is_the_querys(start_pgweir, message, rest):
+    """The settings are put in force again for what comes behind it; the query itself has not run."""
+    hit = threading.Event()
+
+    def on_message(backend, got):
+        if hit.is_set() and got.type == "B" and backend.statement_of(got).startswith("BEGIN"):
+            wait_until(lambda: server.cancels, what="a cancel request came")
+            hit.clear()
+            backend.failed = True
+            backend.send(raw.error_response("57014", "canceled"))
+        return backend.failed
+
+    with raw.FakeServer(on_message) as server:
+        proxy = in_front_of(start_pgweir, server)
+        client, other = proxy.raw("app", work_mem="7MB"), proxy.raw("app", work_mem="9MB")
+        for each in (client, other) * 3:
+            each.ask("SELECT 1")
+        hit.set()
+        client.send(message)
+        wait_until(lambda: any(b"SELECT 5" in each.received for each in server.backends), what="the server has it")
+        send_cancel(proxy, client.pid, client.key)
+        if rest is None:
+            assert client.receive().fields()["C"] == "57014"
+            client.send(raw.sync())
+            assert raw.types(client.read_until_ready()) == "Z"
+        else:
+            answer = client.read_until_ready(raw.readies(message))
+            assert raw.types(answer)[:2] == "EZ" and answer[0].fields()["C"] == "57014"
+            assert [row[0] for row in raw.rows_of(answer)] == [rest] * bool(rest)
+        assert client.value("SELECT 7") == "SELECT 7" and other.value("SELECT 8") == "SELECT 8"
+        ran = [each.text() for each in server.seen if each.type == "Q"]
+        assert ran.count("SELECT 7") == 1
+
+
 @pytest.mark.ours
 def test_a_client_learns_when_the_server_has_taken_its_cancel(start_pgweir, fake_server):
     """As from PostgreSQL: its connection ends then. Who asks again sooner could lose the next query to the request."""

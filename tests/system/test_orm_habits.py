@@ -176,20 +176,12 @@ class Asyncpg(Habit):
 HABITS = [Django, SqlAlchemy, Psycopg, Hibernate, Rails, RailsReset, Npgsql, NpgsqlPrepared, Asyncpg]
 
 
-def readies(data: bytes) -> int:
-    count = at = 0
-    while at < len(data):
-        count += data[at:at + 1] in b"QS"
-        at += 1 + int.from_bytes(data[at + 1:at + 5], "big")
-    return count
-
-
 def say_all(clients: list[raw.Client], messages: list) -> list[list[raw.Message]]:
     """Each client its own message, all at once; then all the answers."""
     data = [query(each) if isinstance(each, str) else each for each in messages]
     for client, each in zip(clients, data):
         client.send(each)
-    answers = [client.read_until_ready(readies(each)) for client, each in zip(clients, data)]
+    answers = [client.read_until_ready(raw.readies(each)) for client, each in zip(clients, data)]
     for each, answer in zip(data, answers):
         assert raw.good(answer), (each, raw.error_of(answer))
     return answers

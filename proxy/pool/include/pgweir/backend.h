@@ -55,6 +55,9 @@ struct backend {
 	struct requests requests;
 	struct buf held;                /* Start of a message that must be seen whole. */
 	struct state *settings;         /* In force beyond those given at login. A reference. */
+	/* What the borrower has set already, and the server will report with its next ReadyForQuery: pairs of a state, by bits. */
+	struct state *reports_of;       /* A reference. */
+	uint64_t reports_due;
 	struct state *baseline;         /* What it read texts by when it had logged in: backend_baseline_settings. A reference. */
 	struct state *custom;           /* Names of the custom settings that it has ever known. A reference. */
 	uint64_t unnamed_token;         /* Whose unnamed statement is there; 0: none. */
@@ -66,6 +69,7 @@ struct backend {
 	unsigned reconnect;             /* The database's then. */
 	struct prepared prepared;
 	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
+	struct buf behind_setup;        /* The borrower's: what its client has said behind its settings (session/setup_batch.c). */
 	struct buf beginning;           /* The borrower's: how its transaction was begun (session/lost_again.c). */
 	/* What few touch. */
 	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */

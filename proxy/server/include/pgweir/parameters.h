@@ -15,7 +15,8 @@ struct parameters {
 void parameters_fini(struct parameters *parameters);
 /* True if the value is a new one. */
 bool parameters_set(struct parameters *parameters, const char *name, const char *value);
-const char *parameters_get(const struct parameters *parameters, const char *name);      /* Without regard to case; or NULL. */
+const struct parameter *parameters_find(const struct parameters *parameters, const char *name);  /* Without regard to case; or NULL. */
+const char *parameters_get(const struct parameters *parameters, const char *name);      /* The same's value. */
 void parameters_copy(struct parameters *to, const struct parameters *from);
 /* Appends a ParameterStatus message for each. */
 void parameters_put(const struct parameters *parameters, struct buf *out);

@@ -39,6 +39,10 @@ size_t state_count(const struct state *state);
 const struct state_pair *state_pairs(const struct state *state);        /* Sorted by name. */
 const char *state_pair_statement(const struct state_pair *pair);        /* The statement's name, or NULL: a setting. */
 
+/* That a server has taken all of it, and reports what it reports of it in the same words. */
+bool state_is_confirmed(const struct state *state);
+void state_confirm(struct state *state);
+
 /* The SQL that turns a session whose settings are `from` into one whose settings are `to`, as one simple query that
  * leaves a failed transaction behind if any part of it fails: "BEGIN;RESET a;SET b TO 'c';COMMIT".
  * Nothing is appended if the settings are equal. */
