@@ -5,10 +5,10 @@
  * connection is closed. */
 #include <stdatomic.h>
 #include <string.h>
-#include <strings.h>
 
 #include "pgweir/backend.h"
 #include "pgweir/mem.h"
+#include "reports.h"
 
 enum verdict { VERDICT_PASS, VERDICT_SWALLOW, VERDICT_BROKEN };
 
@@ -31,15 +31,6 @@ static enum verdict handle_parsed(struct backend *backend, const char *message, 
 static enum verdict handle_row(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_error(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_tag(struct backend *backend, const char *message, size_t size);
-/* By it texts are read. */
-static bool is_of_baseline(const char *name)
-{
-	for (const char *const *each = backend_baseline_settings; *each; each++)
-		if (**each == *name && strcmp(*each, name) == 0)
-			return true;
-	return false;
-}
-
 static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_ready(struct backend *backend, const char *message, size_t size);
 static enum verdict handle_copy(struct backend *backend, const char *message, size_t size);
@@ -181,22 +172,6 @@ static enum verdict handle_tag(struct backend *backend, const char *message, siz
 	return VERDICT_PASS;
 }
 
-/* By the borrower, if that is what it is by now. */
-static bool is_known(struct backend *backend, const char *name, const char *value)
-{
-	const struct state_pair *pairs = state_pairs(backend->reports_of);
-
-	for (uint64_t left = backend->reports_due; left; left &= left - 1) {
-		int i = __builtin_ctzll(left);
-
-		if (strcasecmp(pairs[i].name, name) != 0)
-			continue;
-		backend->reports_due &= ~(UINT64_C(1) << i);
-		return strcmp(pairs[i].value, value) == 0;
-	}
-	return false;
-}
-
 static enum verdict handle_parameter(struct backend *backend, const char *message, size_t size)
 {
 	const char *name = message + WIRE_HEADER_SIZE;
@@ -204,9 +179,7 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 
 	if (!name_end || message[size - 1] != '\0' || name_end + 1 >= message + size)
 		return VERDICT_BROKEN;
-	if (parameters_set(&backend->server->parameters, name, name_end + 1))
-		backend->reported |= is_of_baseline(name);
-	return backend->reports_due && is_known(backend, name, name_end + 1) ? VERDICT_SWALLOW : VERDICT_PASS;
+	return backend_reported(backend, name, name_end + 1) ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 
 /* Nothing that has been sent will bring the last ReadyForQuery. */
@@ -289,8 +262,7 @@ static enum verdict handle_ready(struct backend *backend, const char *message, s
 		requests_pop(&backend->requests);
 	backend->sink->ready(backend->owner, &request, status);
 	if (backend->reports_of)
-		state_unref(&backend->reports_of);
-	backend->reports_due = 0;
+		backend_reports_end(backend);
 	return request.flags & REQUEST_INJECTED ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 

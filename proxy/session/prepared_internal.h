@@ -20,6 +20,9 @@ static inline struct outbox *prepared_outbox(struct session *session)
 	return &session_relay(session)->to_server;
 }
 
+/* scope.c: of a statement that means the same everywhere. */
+void scope_put_none(struct buf *out);
+
 /* prepared_server.c */
 void prepared_put_header(struct session *session, char type, size_t size);      /* Of all bytes, the header's too. */
 void prepared_put_parse(struct session *session, const char *name, const char *rest, size_t rest_size);

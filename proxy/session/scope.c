@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "session_internal.h"
+#include "prepared_internal.h"
 
 static const char *const parse_settings[] = {
 	"array_nulls", "backslash_quote", "client_encoding", "datestyle", "intervalstyle", "lc_monetary", "role", "search_path",

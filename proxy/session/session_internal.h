@@ -14,7 +14,7 @@ struct relay {
 	struct text_cache *texts;
 	struct setup_cache *setups;
 	uint64_t pins[PIN_COUNT];       /* How often there was that reason to keep a connection. */
-	const char *message, *setup_ahead_of;   /* The client's that is being dealt with; the one behind new settings (setup_batch.c). */
+	const char *message, *setup_ahead_of;   /* The client's that is at hand; the one behind new settings (setup_answer.c). */
 	struct list cancels;            /* Those that wait for an end of what is ahead of the client's (cancel.c). */
 };
 
@@ -60,7 +60,6 @@ void scope_changed(struct session *session);                    /* With new sett
 void scope_put(const struct session *session, uint64_t epoch, uint64_t own, struct buf *out);
 /* Prepared now, the statement is what all others take it for. */
 bool scope_fits(const struct session *session, const struct statement *statement);
-void scope_put_none(struct buf *out);                           /* Of a statement that means the same everywhere. */
 
 /* link.c */
 bool session_link(struct session *session);                     /* True: linked now. False: waits (or is closed). */

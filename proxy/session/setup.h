@@ -40,6 +40,9 @@ static inline bool setup_batch_has(const struct request *request)
 {
 	return request->flags & REQUEST_SETUP && request->kind != REQUEST_QUERY;
 }
+
+/* --- setup_answer.c: what becomes of it --- */
+
 /* What the client has said behind it; at the end of a feed. */
 void setup_batch_keep(struct session *session, const char *bytes, size_t size);
 /* What a change of the client's own is to be told of, ahead of its ReadyForQuery. */

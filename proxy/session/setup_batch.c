@@ -2,28 +2,17 @@
  * every server connection has prepared, as Bind and Execute without a Sync. The server answers together with what it answers
  * to the client's message, in one packet, and has nothing to parse (docs/decisions/0023-settings-as-a-batch.md).
  *
- * What that changes:
- * - ParameterStatus comes with the next ReadyForQuery, the client's. One that says what the client had set is not its business;
- *   one that it would have got for a change of its own may be missing, as the server saw none (setup_batch_report()).
- * - The server skips what is behind a failure up to the next Sync. So nothing of the client's has run then, and all that it has
- *   said is kept until the settings are known to be in force.
- *
- * Failure story: a batch that fails, because its statements are gone or a cancel for the client's query has hit it, costs the
- * server connection. The client's messages are dealt with again from the first one on: the settings go as a simple query then,
- * whose failure is the client's to hear; of what was cancelled the client is told so. */
+ * Only what means the same as SET in any case goes this way, and only a state that a server has taken before. */
 #include <pthread.h>
 #include <string.h>
 
-#include "lost.h"
-#include "pgweir/log.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 #include "prepared_internal.h"
-#include "route.h"
 #include "setup.h"
 
 /* More differ rarely, and each number of settings is a statement of its own on every server connection. */
-enum { SETTINGS_MAX = 8, REPORTS_MAX = 64, KEPT_MAX = 16384, STATEMENTS_MIN = 4 * SETTINGS_MAX };
+enum { SETTINGS_MAX = 8, REPORTS_MAX = 64, STATEMENTS_MIN = 4 * SETTINGS_MAX };
 
 /* --- The batch --- */
 
@@ -225,89 +214,4 @@ void setup_batch_put(struct session *session, const struct setup_batch *batch, c
 	session->setup_kept = true;
 	session->setup_cancelled = false;
 	session_relay(session)->setup_ahead_of = session_relay(session)->message;
-}
-
-/* Something must make the server answer, and nothing of the client's does. */
-static void end_unfollowed(struct session *session)
-{
-	static const char sync[] = { 'S', 0, 0, 0, 4 };
-	struct backend *backend = session->backend;
-
-	if (!setup_batch_has(requests_at(&backend->requests, backend->requests.count - 1)))
-		return;
-	backend_request(backend, REQUEST_SYNC, REQUEST_INJECTED, NULL);
-	outbox_put(prepared_outbox(session), sync, sizeof(sync));
-}
-
-void setup_batch_keep(struct session *session, const char *bytes, size_t size)
-{
-	struct relay *relay = session_relay(session);
-	const char *from = relay->setup_ahead_of ? relay->setup_ahead_of : bytes;
-	struct buf *kept = &session->backend->behind_setup;
-
-	relay->setup_ahead_of = NULL;
-	end_unfollowed(session);
-	size -= (size_t)(from - bytes);
-	session->setup_kept &= kept->size + size <= KEPT_MAX;
-	if (session->setup_kept)
-		buf_append(kept, from, size);
-}
-
-/* --- Its answer --- */
-
-/* The server has seen the client's own change as none. */
-void setup_batch_report(struct session *session)
-{
-	const struct backend *backend = session->backend;
-	const struct parameters *parameters = &backend->server->parameters;
-	struct buf out = { 0 };
-
-	for (size_t i = 0; i < state_count(backend->reports_of); i++) {
-		const struct state_pair *pair = &state_pairs(backend->reports_of)[i];
-		const struct parameter *now = backend->reports_due & UINT64_C(1) << i ? parameters_find(parameters, pair->name) : NULL;
-
-		if (now && strcmp(now->value, pair->value) != 0)
-			wire_put_parameter_status(&out, now->name, now->value);
-	}
-	if (out.size)
-		outbox_put(session_relay(session)->to_client, out.bytes, out.size);
-	buf_fini(&out);
-}
-
-bool setup_batch_failed(struct session *session, const struct request *request, const char *body, size_t size)
-{
-	const char *sqlstate = wire_error_field(body, size, 'C');
-
-	if (!setup_batch_has(request) || !session->setup_kept || session->backend->said_fatal)
-		return false;
-	log_debug("settings in front of a client's message have failed", LOG_TEXT("database", session->share->database_name),
-		LOG_TEXT("host", session->backend->host->name), LOG_TEXT("sqlstate", sqlstate));
-	session->setup_failed = session->setup_plainly = true;
-	/* Else it is a timeout. */
-	session->setup_cancelled &= sqlstate && strcmp(sqlstate, "57014") == 0;
-	session->backend->mute = true;
-	return true;
-}
-
-void setup_batch_again(struct session *session)
-{
-	struct backend *backend = session->backend;
-	struct buf again = { 0 };
-
-	session->setup_failed = session->terminated = false;
-	buf_append(&again, backend->behind_setup.bytes, backend->behind_setup.size);
-	buf_append(&again, session->held.bytes, session->held.size);
-	buf_fini(&session->held);
-	session->held = again;
-	session->pass_left = 0;
-	lost_undo(session);
-	session->backend = NULL;
-	session->share->session_linked--;
-	session->state = SESSION_IDLE;
-	route_unlinked(session);
-	pool_close(backend, CLOSE_SERVER_SETUP_FAILED);
-	if (session->setup_cancelled)
-		session_fail_waiting(session, "57014", "canceling statement due to user request", NULL);
-	else if (session_resume(session))
-		session_after_client(session);
 }

@@ -151,10 +151,12 @@ def test_settings_whose_batch_fails_are_asked_for_again(two_states, cluster, nev
     """Somebody has deallocated its statements behind our back: a function, and nobody is told what those do."""
     proxy, (client, other) = two_states
     cluster.primary.sql("CREATE OR REPLACE FUNCTION forget() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$", "app")
+    before = other.value("SELECT pg_backend_pid()")
     other.ask("SELECT forget()")
     answer = client.ask_all(message)
     assert raw.good(answer), raw.error_of(answer)
     assert raw.types(answer).replace("S", "") == raw.types(direct.ask_all(message)).replace("S", "")
+    assert client.value("SELECT pg_backend_pid()") != before
     assert client.value("SHOW work_mem") == "7MB" and other.value("SHOW work_mem") == "9MB"
     assert client.value("SELECT count(*) FROM never") == "2"
 

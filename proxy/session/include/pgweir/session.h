@@ -43,8 +43,7 @@ struct session {
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
 	bool reading_touched, reading_differs;  /* How texts are read: this transaction may change it; not as the settings say. */
 	uint8_t scan_flags, routing;    /* enum scan_flag, how they are; enum routing_mode (ROUTING_PRIMARY: nothing is routed). */
-	/* setup_batch.c: what the client has said behind its settings is kept; they have failed; there was a cancel since; the next ones go alone. */
-	bool setup_kept, setup_failed, setup_cancelled, setup_plainly;
+	bool setup_kept, setup_failed, setup_cancelled, setup_plainly;  /* setup_answer.c */
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
 	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
 	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
