@@ -83,6 +83,8 @@ static void judge_code(struct audit_judging *judging, const struct sql_run *run)
 
 	scan_body(&body, run->text, strnlen(run->text, run->size));
 	judging->flags |= FUNCTIONS_LEAVE | functions_flags_of(&body);
+	if (body.defines && judging->functions && judging->functions->on_ddl.flags)
+		audit_blame(judging, &judging->functions->on_ddl, "", 0);
 }
 
 static const char *text_of_statement(const struct session *session, const char *name)

@@ -26,6 +26,7 @@ enum functions_flag {
 	FUNCTIONS_REMAIN = 32,          /* They leave what the server cannot be asked about, and nothing ends. */
 	FUNCTIONS_LISTEN = 64,
 	FUNCTIONS_WRITE = 128,          /* To tables. */
+	FUNCTIONS_DEFINE = 256,         /* They run DDL. */
 };
 
 /* What may be left behind by one, or by any of several. */
@@ -43,7 +44,7 @@ struct functions {
 	struct map by_name;             /* struct functions_mark, of those that have flags. */
 	struct functions_mark any;      /* All of them. */
 	struct functions_mark on_write; /* Called by triggers, defaults, constraints. */
-	struct functions_mark on_read;  /* Called by views, rules, policies, operators, casts. */
+	struct functions_mark on_read;  /* Called by views, rules, policies, operators, casts, constraints of domains. */
 	struct functions_mark on_ddl;   /* Called by event triggers. */
 	bool names_asked;
 	struct route_names *names;      /* NULL: not asked for, or the server has not said. */
