@@ -6,6 +6,7 @@
  * Failure story: if the server does not answer, or not in time, every function is taken to leave anything, until the next
  * attempt. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "functions_internal.h"
@@ -77,6 +78,7 @@ struct functions_builder {
 	uint64_t epoch;
 	struct map entries;
 	bool names_wanted;
+	char encoding[32];
 	struct route_names *names;      /* Not NULL: all functions have been told before. */
 };
 
@@ -136,6 +138,11 @@ void functions_builder_free(struct functions_builder **builder)
 	map_fini(&gone->entries);
 	route_names_free(&gone->names);
 	mem_free(gone);
+}
+
+void functions_builder_set_encoding(struct functions_builder *builder, const char *encoding)
+{
+	snprintf(builder->encoding, sizeof(builder->encoding), "%s", encoding ? encoding : "");
 }
 
 /* --- One function --- */
@@ -297,6 +304,7 @@ static struct functions *finish(struct functions_builder *builder)
 
 	functions->names = builder->names;
 	builder->names = NULL;
+	memcpy(functions->encoding, builder->encoding, sizeof(functions->encoding));
 	do {
 		closure.grows = false;
 		map_foreach(&builder->entries, close_one, &closure);

@@ -409,6 +409,22 @@ def test_the_log_names_the_culprit_once(server, proxy):
     client.close()
 
 
+@pytest.mark.parametrize("reads, calls", [("LATIN1", "UTF8"), ("UTF8", "LATIN1"), ("UTF8", "UTF8")])
+@pytest.mark.parametrize("name", ["é", "n" * 62 + "é"])
+def test_a_functions_name_is_found_in_whatever_encoding_it_is_called(server, proxy, reads, calls, name):
+    server(body(name, "SET work_mem = '11MB';"))
+    pgweir = proxy()
+    first, client = pgweir.raw("one", client_encoding=reads), pgweir.raw("one", client_encoding=calls)
+    first.ask("INSERT INTO nothing VALUES (1)")         # It reads the list.
+    for _ in range(2):
+        replies = client.ask(raw.message("Q", f"SELECT {name}()".encode("latin1" if calls == "LATIN1" else "utf8") + b"\0"))
+        assert raw.good(replies)
+        assert first.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "11MB"
+        client.ask("RESET work_mem")
+    first.close()
+    client.close()
+
+
 def test_a_catalog_that_cannot_be_read_makes_every_function_doubtful(server, proxy):
     server(body("f", "SET work_mem = '11MB';"))
     server("REVOKE SELECT ON pg_proc FROM public")

@@ -46,6 +46,7 @@ struct functions {
 	struct functions_mark on_write; /* Called by triggers, defaults, constraints. */
 	struct functions_mark on_read;  /* Called by views, rules, policies, operators, casts, constraints of domains. */
 	struct functions_mark on_ddl;   /* Called by event triggers. */
+	char encoding[32];              /* The client_encoding in which names were told. */
 	bool names_asked;
 	struct route_names *names;      /* NULL: not asked for, or the server has not said. */
 };
@@ -80,6 +81,7 @@ struct functions_builder *functions_builder_new(struct functions_home *home) MUS
 /* What to ask the server, as SQL; the caller's, freed with mem_free(). */
 char *functions_builder_question(const struct functions_builder *builder) MUST_USE;
 void functions_builder_free(struct functions_builder **builder);
+void functions_builder_set_encoding(struct functions_builder *builder, const char *encoding);   /* Of the answer. */
 /* A row of the answer, its columns as texts. */
 void functions_builder_row(struct functions_builder *builder, const char *name, const char *kind, const char *used,
 	const char *body);
