@@ -6,6 +6,7 @@
  * Failure story: if the server does not answer, or not in time, every function is taken to leave anything, until the next
  * attempt. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "functions_internal.h"
@@ -17,16 +18,21 @@ enum { CALLS_MAX = 4096 };
 /* All names and operators are those of pg_catalog, whatever the client's search_path is; both settings end with the query.
  *
  * Functions of C that belong to an extension compute: they leave nothing behind but those of the extensions named here.
- * Kinds: b(ody), h(idden), r(emains). Used by: w(rites), r(eads), d(dl). */
+ * Kinds: b(ody), h(idden), r(emains). Used by: w(rites), r(eads), d(dl). A constraint of a domain's is looked at by casts. */
 static const char question[] =
 	"SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = 3000; SET LOCAL jit = off;"
 	" SELECT p.proname,"
 	" CASE WHEN p.prokind = 'a' THEN 'b' WHEN l.lanname IN ('sql', 'plpgsql') AND octet_length(p.prosrc) <= 262144 THEN 'b'"
+	" WHEN e.extname = 'pg_trgm' THEN 'b'"
 	" WHEN e.extname IS NOT NULL AND l.lanname IN ('c', 'internal') THEN 'r' ELSE 'h' END,"
-	" CASE WHEN EXISTS (SELECT 1 FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid"
-	" IN ('pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass)) THEN 'w' ELSE '' END"
-	" || CASE WHEN EXISTS (SELECT 1 FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND d.classid"
-	" IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_operator'::regclass, 'pg_cast'::regclass)) THEN 'r' ELSE '' END"
+	" CASE WHEN EXISTS (SELECT 1 FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND (d.classid"
+	" IN ('pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass)"
+	" OR (d.classid = 'pg_type'::regclass AND EXISTS (SELECT 1 FROM pg_type y WHERE y.oid = d.objid AND y.typtype = 'd'))))"
+	" THEN 'w' ELSE '' END"
+	" || CASE WHEN EXISTS (SELECT 1 FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid AND (d.classid"
+	" IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_operator'::regclass, 'pg_cast'::regclass)"
+	" OR (d.classid = 'pg_constraint'::regclass AND EXISTS (SELECT 1 FROM pg_constraint k WHERE k.oid = d.objid AND k.contypid <> 0))))"
+	" THEN 'r' ELSE '' END"
 	" || CASE WHEN EXISTS (SELECT 1 FROM pg_event_trigger t WHERE t.evtfoid = p.oid) THEN 'd' ELSE '' END,"
 	" coalesce((SELECT string_agg('SET LOCAL ' || split_part(c, '=', 1) || ' = 1; ', '') FROM unnest(p.proconfig) c), '')"
 	" || CASE WHEN p.prokind = 'a' THEN 'SELECT ' || coalesce((SELECT string_agg(quote_ident(f.proname) || '()', ', ')"
@@ -35,13 +41,18 @@ static const char question[] =
 	" WHEN l.lanname = 'sql' AND p.prosrc = '' "
 	/* What a column of the result is called says nothing. */
 	" THEN replace(pg_get_functiondef(p.oid), ' AS set_config', '')"
-	" WHEN l.lanname IN ('sql', 'plpgsql') AND octet_length(p.prosrc) <= 262144 THEN p.prosrc ELSE '' END"
+	" WHEN l.lanname IN ('sql', 'plpgsql') AND octet_length(p.prosrc) <= 262144 THEN p.prosrc"
+	/* What set_limit sets, the server lists. */
+	" WHEN e.extname = 'pg_trgm' THEN 'SET pg_trgm.similarity_threshold = 1' ELSE '' END"
 	" FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
 	" LEFT JOIN LATERAL (SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid"
 	" WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'"
 	" LIMIT 1) e ON true"
 	" WHERE p.oid >= 16384 AND (e.extname IS NULL OR l.lanname NOT IN ('c', 'internal') OR e.extname IN ('dblink', 'hypopg',"
-	" 'orafce', 'pg_background', 'pg_variables', 'session_variable', 'set_user', 'tablefunc', 'temporal_tables', 'xml2'))";
+	" 'orafce', 'pg_background', 'pg_variables', 'session_variable', 'set_user', 'tablefunc', 'temporal_tables', 'xml2')"
+	" OR (e.extname, p.proname) IN (('pg_trgm', 'set_limit'), ('http', 'http_set_curlopt'), ('hll', 'hll_set_defaults'),"
+	" ('hll', 'hll_set_max_sparse'), ('hll', 'hll_set_output_version'), ('plpgsql_check', 'plpgsql_check_profiler'),"
+	" ('plpgsql_check', 'plpgsql_check_tracer')))";
 
 /* PostgreSQL's own that run SQL which they are given as text. */
 static const char *const own_that_run_text[] = {
@@ -67,6 +78,7 @@ struct functions_builder {
 	uint64_t epoch;
 	struct map entries;
 	bool names_wanted;
+	char encoding[32];
 	struct route_names *names;      /* Not NULL: all functions have been told before. */
 };
 
@@ -101,7 +113,7 @@ struct functions_builder *functions_builder_new(struct functions_home *home)
 
 char *functions_builder_question(const struct functions_builder *builder)
 {
-	return mem_printf("%s%s", question, builder->names_wanted ? functions_names_question() : "");
+	return mem_printf("%s%s%s", question, functions_trees_question(), builder->names_wanted ? functions_names_question() : "");
 }
 
 static bool free_entry(const void *key, size_t size, void *value, void *arg)
@@ -126,6 +138,11 @@ void functions_builder_free(struct functions_builder **builder)
 	map_fini(&gone->entries);
 	route_names_free(&gone->names);
 	mem_free(gone);
+}
+
+void functions_builder_set_encoding(struct functions_builder *builder, const char *encoding)
+{
+	snprintf(builder->encoding, sizeof(builder->encoding), "%s", encoding ? encoding : "");
 }
 
 /* --- One function --- */
@@ -165,7 +182,7 @@ uint32_t functions_flags_of(const struct scan_body *body)
 		flags |= FUNCTIONS_LEAVE | FUNCTIONS_HIDE;
 	if (body->computes)
 		flags |= FUNCTIONS_LEAVE | FUNCTIONS_COMPUTE;
-	return flags | (body->writes ? FUNCTIONS_WRITE : 0);
+	return flags | (body->writes ? FUNCTIONS_WRITE : 0) | (body->defines ? FUNCTIONS_DEFINE : 0);
 }
 
 static uint32_t flags_of(struct entry *entry, char kind, const char *text)
@@ -248,9 +265,11 @@ static bool close_one(const void *key, size_t size, void *value, void *arg)
 	(void)key, (void)size;
 	closure->entry = entry;
 	map_foreach(&entry->calls, add_called, closure);
-	/* What writes calls what writing calls. */
+	/* What writes calls what writing calls, and DDL what event triggers do. */
 	if (entry->mark.flags & FUNCTIONS_WRITE && functions->on_write.flags & FUNCTIONS_LEAVE)
 		closure->grows |= add(&entry->mark, &functions->on_write);
+	if (entry->mark.flags & FUNCTIONS_DEFINE && functions->on_ddl.flags & FUNCTIONS_LEAVE)
+		closure->grows |= add(&entry->mark, &functions->on_ddl);
 	if (entry->on_write && entry->mark.flags & FUNCTIONS_LEAVE)
 		closure->grows |= add(&functions->on_write, &entry->mark);
 	if (entry->on_read && entry->mark.flags & FUNCTIONS_LEAVE)
@@ -285,6 +304,7 @@ static struct functions *finish(struct functions_builder *builder)
 
 	functions->names = builder->names;
 	builder->names = NULL;
+	memcpy(functions->encoding, builder->encoding, sizeof(functions->encoding));
 	do {
 		closure.grows = false;
 		map_foreach(&builder->entries, close_one, &closure);

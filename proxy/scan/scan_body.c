@@ -88,6 +88,12 @@ static bool writes(struct scan_token before, struct scan_token token, struct sca
 	return IS_ONE_OF(token, "merge", "copy", "truncate") && may_begin_behind(before);
 }
 
+static bool defines(struct scan_token before, struct scan_token token)
+{
+	return IS_ONE_OF(token, "create", "alter", "drop", "comment", "grant", "revoke", "import", "refresh", "security")
+		&& may_begin_behind(before);
+}
+
 static bool runs_text(struct scan_token before, struct scan_token token, struct scan_token after)
 {
 	if (is(token, "execute"))
@@ -113,10 +119,11 @@ static bool is_strange_language(struct scan_token before, struct scan_token toke
 	return !IS_ONE_OF(token, "plpgsql", "sql") && !(is_string(token) && strncasecmp(token.at, "'plpgsql'", 9) == 0);
 }
 
-/* Of a text that is put together, `token` is SET or RESET: does what is seen of it end before the setting's name does? */
+/* Of a text that is put together, `token` is SET or RESET: does what is seen of it end before the setting's name does? Right
+ * behind a custom one's ('SET app.tenant_' || x) it may: SET would go on. */
 static bool computes_setting(struct scan_token token, const char *end)
 {
-	bool named = false;
+	bool named = false, custom = false, cut = false;
 	struct scan_token name = scan_token_next(token.end, end);
 
 	if (IS_ONE_OF(name, "session", "local"))
@@ -125,9 +132,11 @@ static bool computes_setting(struct scan_token token, const char *end)
 		return false;
 	while ((name.part == SCAN_PART_WORD && !(named && is(name, "to"))) || name.part == SCAN_PART_NAME || is_char(name, '.')) {
 		named = !is_char(name, '.');
+		custom |= !named;
+		cut = name.end == end;
 		name = scan_token_next(name.end, end);
 	}
-	return is_char(name, '%') || (!named && name.part == SCAN_PART_END);
+	return is_char(name, '%') || (name.part == SCAN_PART_END && (!named || (custom && cut && is(token, "set"))));
 }
 
 /* --- Strings that are run --- */
@@ -186,6 +195,7 @@ static void read_text(struct scan_body *body, const char *text, size_t size, uns
 			body->opaque |= is(token, "execute") && !text_is_in_view(after);
 		}
 		body->writes |= writes(before, token, after);
+		body->defines |= defines(before, token);
 		body->opaque |= runs && is_strange_language(before, token);
 	}
 	scan_piece(body, from, end);

@@ -26,6 +26,25 @@ void audit_blame(struct audit_judging *judging, const struct functions_mark *mar
 		note_custom(state_pairs(mark->custom)[i].name, judging);
 }
 
+/* As the client has set it, and as the server has reported it, which it does later, or of a SET in this transaction. */
+static bool is_in_encoding(const struct session *session, const char *encoding)
+{
+	const char *set = state_get(session->settings, "client_encoding");
+	const char *reported = parameters_get(&session->backend->server->parameters, "client_encoding");
+
+	set = set ? set : state_get(session->baseline, "client_encoding");
+	return set && reported && strcmp(set, encoding) == 0 && strcmp(reported, encoding) == 0;
+}
+
+/* Beyond ASCII a name's bytes are those of an encoding, and PostgreSQL cuts a long one at a character's end. */
+static bool may_be_spelled_otherwise(const struct audit_judging *judging, const char *name, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (name[i] & 0x80)
+			return size >= SCAN_WORD_MAX || !is_in_encoding(judging->session, judging->functions->encoding);
+	return false;
+}
+
 void audit_judge_called(const char *name, size_t size, void *arg)
 {
 	struct audit_judging *judging = arg;
@@ -33,6 +52,8 @@ void audit_judge_called(const char *name, size_t size, void *arg)
 
 	if (mark)
 		audit_blame(judging, mark, name, size);
+	else if (judging->functions && may_be_spelled_otherwise(judging, name, size))
+		audit_judge_unread(judging);
 	if (judging->functions)
 		return;
 	struct audit *audit = audit_of(judging->session);
@@ -83,6 +104,8 @@ static void judge_code(struct audit_judging *judging, const struct sql_run *run)
 
 	scan_body(&body, run->text, strnlen(run->text, run->size));
 	judging->flags |= FUNCTIONS_LEAVE | functions_flags_of(&body);
+	if (body.defines && judging->functions && judging->functions->on_ddl.flags)
+		audit_blame(judging, &judging->functions->on_ddl, "", 0);
 }
 
 static const char *text_of_statement(const struct session *session, const char *name)

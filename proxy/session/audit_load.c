@@ -119,6 +119,7 @@ void audit_loaded(struct session *session)
 {
 	struct audit *audit = session->audit;
 
+	functions_builder_set_encoding(audit->builder, parameters_get(&session->backend->server->parameters, "client_encoding"));
 	functions_publish(&audit->builder, audit->load_failed, session->worker->now_us);
 	audit_adopt(session->share);
 	audit_judge_pending(session);

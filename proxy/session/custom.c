@@ -5,8 +5,8 @@
  * connection is lent to those clients only that have defined all that it knows. Their values are settings like others:
  * the server is asked about them by name.
  *
- * Failure story: where a name cannot be told (it is computed, or spelled in a way that the scanner does not follow), the
- * client keeps its connection, which nobody gets after it. */
+ * Failure story: where a name cannot be told (it is computed, has other than ASCII characters, or is spelled in a way that the
+ * scanner does not follow), the client keeps its connection, which nobody gets after it. */
 #include <string.h>
 
 #include "pgweir/mem.h"
@@ -18,6 +18,15 @@ enum { NAMES_MAX = 64 };
 static bool is_custom(const char *name)
 {
 	return strchr(name, '.') != NULL;
+}
+
+/* Its bytes depend on client_encoding. */
+static bool is_ascii(const char *name)
+{
+	for (; *name; name++)
+		if (*name & 0x80)
+			return false;
+	return true;
 }
 
 static struct state *with_name(const struct state *names, const char *name)
@@ -71,6 +80,8 @@ void custom_note_name(struct session *session, const char *name)
 	if (!is_custom(name))
 		return;
 	add_name(&session->backend->custom, name);
+	if (!is_ascii(name) && policy_of(session) != STATE_IGNORE)
+		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
 	if (!add_name(&session->custom, name))
 		return;
 	session->waiter.custom = session->custom;

@@ -186,7 +186,7 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	session->retried = session->unclear = false;
 	if (session->backend->requests.count == 0) {
 		session->sent_effects = 0;
-		session->may_commit = false;
+		session->may_commit = session->may_define = false;
 		session->reading_touched &= status != 'I';
 	}
 	if (session->backend->reported && session->mode != POOL_MODE_SESSION)
@@ -219,6 +219,10 @@ static void sink_ready(void *owner, const struct request *request, char status)
 		session->scope_unsure = false;
 	if (session->functions_changed)
 		audit_ddl_ends(session);
+	if (session->defined) {
+		session->defined = false;
+		session_ddl_counts(session);
+	}
 	listen_interject(session);
 	stats->transactions++;
 	stats->transaction_us += now_us - session->transaction_us;

@@ -92,6 +92,24 @@ static void note_deallocate_all(struct session *session)
 	missing_forget_all(session);
 }
 
+/* An earlier parse may mean something else, for this client at once, and for others when the transaction ends. */
+static void note_ddl(struct session *session)
+{
+	session->defined = true;
+	session_ddl_counts(session);
+}
+
+/* Event triggers have run, and no meaning has changed. */
+static void note_event(struct session *session)
+{
+	audit_note_ddl(session, "", "");
+}
+
+void session_ddl_counts(struct session *session)
+{
+	atomic_fetch_add(&session->share->pool->database->epoch, 1);
+}
+
 static const struct {
 	const char *tag;
 	void (*note)(struct session *session);
@@ -103,6 +121,9 @@ static const struct {
 	{ "DISCARD SEQUENCES", note_discard_sequences },
 	{ "DEALLOCATE", sql_names_deallocated },
 	{ "DEALLOCATE ALL", note_deallocate_all },
+	{ "COMMIT PREPARED", note_ddl },
+	{ "REFRESH MATERIALIZED VIEW", note_event },
+	{ "SECURITY LABEL", note_event },
 };
 
 /* First words of tags after which an earlier parse may mean something else. */
@@ -120,6 +141,10 @@ void session_note_tag(struct session *session, const char *tag)
 {
 	if (session->unclear)
 		custom_unclear_ran(session);
+	if (session->may_define) {
+		note_ddl(session);
+		note_event(session);
+	}
 	/* The tags of every day are told from the first letters. */
 	if (tag[0] == 'I' && tag[1] == 'N') {
 		sequences_wrote(session);
@@ -136,7 +161,7 @@ void session_note_tag(struct session *session, const char *tag)
 	for (size_t i = 0; i < ARRAY_LEN(ddl); i++) {
 		if (!starts_with_word(tag, ddl[i]))
 			continue;
-		atomic_fetch_add(&session->share->pool->database->epoch, 1);
+		note_ddl(session);
 		audit_note_ddl(session, tag, tag + strlen(ddl[i]));
 	}
 }

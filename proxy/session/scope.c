@@ -1,6 +1,6 @@
-/* What a statement's meaning depends on beside its text: settings that are looked at when it is parsed.
+/* What a statement's meaning depends on beside its text: settings that are looked at when it is parsed or planned.
  *
- * Literals are folded then. So statements are shared between clients for whom these settings are the same, and one that
+ * Literals are folded then, and so are conversions of constants to text, which PostgreSQL calls immutable. So statements are shared between clients for whom these settings are the same, and one that
  * must be prepared again after they have changed is a new statement, nobody else's. They go into a statement's key with
  * their values: the address of a set of settings may be another's tomorrow. */
 #include <stdatomic.h>
@@ -10,8 +10,9 @@
 #include "prepared_internal.h"
 
 static const char *const parse_settings[] = {
-	"array_nulls", "backslash_quote", "client_encoding", "datestyle", "intervalstyle", "lc_monetary", "role", "search_path",
-	"session_authorization", "standard_conforming_strings", "timezone", "transform_null_equals", "xmloption",
+	"array_nulls", "backslash_quote", "bytea_output", "client_encoding", "datestyle", "extra_float_digits", "intervalstyle",
+	"lc_monetary", "role", "search_path", "session_authorization", "standard_conforming_strings", "timezone",
+	"timezone_abbreviations", "transform_null_equals", "xmloption",
 };
 
 /* A character's second byte may look like a quote or a backslash. */

@@ -1,8 +1,8 @@
 /* currval() and lastval() tell what this session's last nextval() was, and in transaction mode "this session" is whoever had
  * the server connection last. They are answered where the connection has been this client's alone since it wrote: in the
- * same transaction, or in a later one if nobody else has had the connection meanwhile. A client that has asked once is one
- * that does so: from then on it keeps its connection when it has written. Anything else is an error, never another
- * client's value.
+ * same text or transaction, or in a later one if nobody else has had the connection meanwhile. A client that has asked once
+ * is one that does so: from then on it keeps its connection when it has written. Anything else is an error, never another
+ * client's value, nor an old one of its own.
  *
  * A client may ask although what it wrote used no sequence. So what other clients have left in a connection's sequences is
  * cleared ahead of a client's first message: for a while, and where somebody asks, from then on. Who asks for the first time
@@ -21,6 +21,14 @@ static bool others_left_some(const struct session *session)
 	return backend->sequences_of && (backend->sequences_mixed || backend->sequences_of != session->id);
 }
 
+/* What this client itself has left there, before what it has written elsewhere. */
+static bool own_is_old(const struct session *session)
+{
+	const struct backend *backend = session->backend;
+
+	return backend->sequences_of == session->id && session->asks_sequences && session->wrote_on != backend->id;
+}
+
 static bool somebody_asks(struct pool_database *database)
 {
 	return atomic_load_explicit(&database->asks_sequences, memory_order_relaxed)
@@ -35,14 +43,18 @@ bool sequences_taken(struct session *session)
 		session->wrote_on = 0;
 	session->wrote = false;
 	backend->last_owner = session->id;
-	return others_left_some(session) && somebody_asks(session->share->pool->database);
+	session->sequences_blank = !backend->sequences_of;
+	session->sequences_old = own_is_old(session);
+	return session->sequences_old || (others_left_some(session) && somebody_asks(session->share->pool->database));
 }
 
 void sequences_clear(struct session *session, struct buf *sql)
 {
-	if (!others_left_some(session))
+	if (!others_left_some(session) && !session->sequences_old)
 		return;
 	buf_append_text(sql, "BEGIN; DISCARD SEQUENCES; COMMIT");
+	session->sequences_blank = true;
+	session->sequences_old = false;
 	atomic_fetch_add_explicit(&session->share->pool->database->sequences_cleared, 1, memory_order_relaxed);
 	session->backend->sequences_of = 0;
 	session->backend->sequences_mixed = false;
@@ -53,6 +65,7 @@ void sequences_discarded(struct session *session)
 {
 	session->backend->sequences_of = session->id;
 	session->backend->sequences_mixed = false;
+	session->sequences_blank = true;
 }
 
 void sequences_used(struct session *session)
@@ -76,13 +89,15 @@ void sequences_released(struct session *session)
 
 bool sequences_may_ask(struct session *session, uint32_t effects)
 {
+	bool used = session->sequences_blank && session->backend->sequences_of == session->id;
+
 	session->asks_sequences = true;
 	atomic_store_explicit(&session->share->pool->database->asks_sequences, true, memory_order_relaxed);
 	if (session->wrote)
 		session_pin(session, PIN_SEQUENCE);
 	if (others_left_some(session))
 		return false;
-	return session->wrote || session->wrote_on == session->backend->id || effects & SCAN_SEQUENCE_USE;
+	return session->wrote || used || session->wrote_on == session->backend->id || effects & SCAN_SEQUENCE_USE;
 }
 
 void sequences_wrote(struct session *session)

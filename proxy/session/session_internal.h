@@ -111,6 +111,7 @@ void prepared_renew(struct session *session, struct statement_name *name);  /* A
 void session_pin(struct session *session, enum session_pin reason);
 void session_set_pins(struct session *session, uint32_t pins);  /* Counts those that are new. */
 void session_note_tag(struct session *session, const char *tag);
+void session_ddl_counts(struct session *session);               /* From now on a Parse may mean something else. */
 
 /* cancel.c */
 void session_register(struct session *session);

@@ -81,6 +81,54 @@ static void vacate(struct session *session, const char *text, size_t size)
 			pool_vacate(session->worker, names.list[i].text);
 }
 
+static bool is_in_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c & 0x80;
+}
+
+/* The first one from `at` on that is no part of another; NULL: there is none. */
+static const char *find_word(const char *text, const char *at, const char *end, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (; (size_t)(end - at) >= length; at++)
+		if ((*at | ' ') == *word && strncasecmp(at, word, length) == 0 && (at == text || !is_in_word(at[-1]))
+			&& (at + length == end || !is_in_word(at[length])))
+			return at;
+	return NULL;
+}
+
+/* INTO of what is neither INSERT nor MERGE. */
+static bool selects_into(const char *text, const char *end)
+{
+	for (const char *at = text; (at = find_word(text, at, end, "into")); at++) {
+		const char *before = at;
+
+		while (before > text && strchr(" \t\r\n", before[-1]))
+			before--;
+		if (!(before - text >= 6 && strncasecmp(before - 6, "insert", 6) == 0)
+			&& !(before - text >= 5 && strncasecmp(before - 5, "merge", 5) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* DDL whose tag may be another's: of CREATE TABLE AS and SELECT INTO it is SELECT's, and DO has its own. Texts that begin as
+ * most do are not looked at. */
+static bool may_define(const struct sql_run *run)
+{
+	const char *text = run->text, *end = text + strnlen(text, run->size), *semicolon;
+
+	while (text < end && strchr(" \t\r\n", *text))
+		text++;
+	semicolon = memchr(text, ';', (size_t)(end - text));
+	if (text == end || (strchr("biuBIU", *text) && (!semicolon || semicolon + 1 == end)))
+		return false;
+	if (find_word(text, text, end, "create") || selects_into(text, end))
+		return true;
+	return run->effects & SCAN_RUNS_CODE && (find_word(text, text, end, "alter") || find_word(text, text, end, "drop"));
+}
+
 static void note_effects(struct session *session, uint32_t effects)
 {
 	if (effects & SCAN_SEQUENCE_USE)
@@ -257,6 +305,8 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 		creates.effects |= SCAN_TEMPORARY;
 		run = &creates;
 	}
+	if (run->effects & SCAN_WRITES && run->text && session->mode != POOL_MODE_SESSION)
+		session->may_define |= may_define(run);
 	lost_note_run(session, run);
 	if (session->notes_writes && !session->on_replica)
 		route_note_run(session, run);
@@ -323,6 +373,7 @@ uint32_t session_long_text_begin(struct session *session, const char *text, size
 	scan_begin(&session->long_text->scan, session->scan_flags);
 	session->long_text->scan.names = &session->long_text->names;
 	session->long_text->seen = seen;
+	session->may_define |= may_define(&(struct sql_run){ .text = text, .size = size });
 	session->long_text->scan.effects |= reading_is_unsure(session) ? SCAN_UNKNOWN : 0;
 	feed(session->long_text, text, size);
 	return session->long_text->scan.effects;

@@ -454,6 +454,47 @@ def test_a_new_parse_of_the_same_text_after_ddl_sees_the_new_shape(pair):
     assert raw.rows_of(replies) == [["1", "new"]]
 
 
+NEARER = {
+    "as a query's result": ["CREATE TABLE near.it AS SELECT 'near' AS t"],
+    "as a query's result, with a comment": ["/* c */ create /* c */ table near.it as SELECT 'near' AS t"],
+    "by SELECT INTO": ["SELECT 'near' AS t INTO near.it"],
+    "as a materialized view": ["CREATE MATERIALIZED VIEW near.it AS SELECT 'near' AS t"],
+    "by DO": ["DO $$ BEGIN CREATE TABLE near.it AS SELECT 'near' AS t; END $$"],
+    "by DO, under another name": ["CREATE TABLE near.other AS SELECT 'near' AS t", "DO $$ BEGIN ALTER TABLE near.other RENAME TO it; END $$"],
+    "in a transaction": ["BEGIN", "CREATE TABLE near.it (t text)", "INSERT INTO near.it VALUES ('near')", "COMMIT"],
+    "in two phases": ["BEGIN", "CREATE TABLE near.it (t text)", "INSERT INTO near.it VALUES ('near')", "PREPARE TRANSACTION 'near'",
+                      "COMMIT PREPARED 'near'"],
+}
+
+
+@pytest.mark.parametrize("steps", NEARER.values(), ids=NEARER)
+def test_a_new_parse_of_the_same_text_finds_a_table_that_is_nearer_now(start_pgweir, steps):
+    """PostgreSQL looks names up when it parses; a table that comes first on the search_path later changes nothing before."""
+    proxy = start_pgweir({"database app": {"pool_size": 2}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    client.ask("DROP SCHEMA IF EXISTS near, far CASCADE; CREATE SCHEMA near; CREATE SCHEMA far; CREATE TABLE far.it AS SELECT 'far' AS t")
+    number = 0
+
+    def parsed_anew(asking) -> list:
+        nonlocal number
+        number += 1
+        asking.ask(parse("SELECT * FROM it", f"s{number}") + sync())
+        return raw.rows_of(run(asking, f"s{number}"))
+
+    for each in client, other:
+        assert raw.good(each.ask("SET search_path = near, far"))
+        assert parsed_anew(each) == [["far"]]
+    for step in steps:
+        assert raw.good(client.ask(step))
+        if client.status == "T" or step.startswith("PREPARE"):
+            assert parsed_anew(other) == [["far"]]
+    for _ in range(2):
+        assert parsed_anew(client) == parsed_anew(other) == [["near"]]
+    client.ask("DROP SCHEMA near, far CASCADE")
+    client.close()
+    other.close()
+
+
 def test_one_text_with_different_parameter_types_stays_two_statements(pair):
     first, second = pair
     first.ask(parse("SELECT pg_typeof($1)::text", "s", (23,)) + sync())
@@ -471,6 +512,21 @@ def test_one_text_under_different_settings_stays_two_statements(pgweir):
     for client, answer in ((german, "2024-02-01"), (american, "2024-01-02")):
         assert raw.rows_of(run(client, "d")) == [[answer]]
         client.close()
+
+
+@pytest.mark.parametrize("setting, value, text, own, usual", [
+    ("bytea_output", "escape", r"SELECT '\xff'::bytea::text", r"\377", r"\xff"),
+    ("extra_float_digits", "-10", "SELECT (1 / 3.0::float8)::text", "0.33333", "0.3333333333333333"),
+    ("timezone_abbreviations", "'India'", "SELECT extract(hour FROM '2024-01-01 12:00 IST'::timestamptz)", "6", "10"),
+])
+def test_a_conversion_of_a_constant_is_nobody_elses(pair, setting, value, text, own, usual):
+    """It is done when the statement is planned, once."""
+    client, other = pair
+    assert raw.good(client.ask(f"SET {setting} = {value}"))
+    for each, answer in ((client, own), (other, usual)) * 2:
+        each.ask(close_statement("s") + sync())
+        each.ask(parse(text, "s") + sync())
+        assert raw.rows_of(run(each, "s")) == [[answer]]
 
 
 @pytest.mark.parametrize("command", ["DEALLOCATE ALL", "DISCARD ALL"])

@@ -416,6 +416,24 @@ def test_a_custom_setting_that_the_server_refuses_follows_nobody(pair, sql):
     assert other.value("SELECT 1") == "1" and client.value("SELECT 2") == "2"
 
 
+@pytest.mark.parametrize("encoding, later", [("LATIN1", None), ("UTF8", "LATIN1"), ("UTF8", None)])
+def test_a_custom_setting_whose_name_has_other_than_ascii_letters_is_nobody_elses(start_pgweir, encoding, later):
+    """Its bytes depend on the encoding, which may be another the next time."""
+    proxy = start_pgweir({"database app": {"pool_size": 2}})
+    client, others = proxy.raw("app", client_encoding=encoding), [proxy.raw("app") for _ in range(2)]
+    said = "é".encode("latin1" if encoding == "LATIN1" else "utf8")
+    assert raw.good(client.ask(raw.message("Q", b"SET \"corner." + said + b"\" = 'mine'\0")))
+    if later:
+        assert raw.good(client.ask(f"SET client_encoding = {later}"))
+    question = r"SELECT current_setting(U&'corner.\00e9', true)"
+    for _ in range(3):
+        assert [each.value(question) for each in (*others, client)] == [None, None, "mine"]
+    client.close()
+    assert [each.value(question) for each in others] == [None, None]
+    for each in others:
+        each.close()
+
+
 # --- Clients that leave ---
 
 @contextlib.contextmanager

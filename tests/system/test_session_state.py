@@ -362,6 +362,42 @@ def test_a_client_that_asks_for_its_last_value_gets_it(pgweir, sequence, how):
     other.close()
 
 
+@pytest.mark.parametrize("sql", [
+    "INSERT INTO numbered (t) VALUES ('mine'); SELECT lastval()", "INSERT INTO numbered (t) VALUES ('mine') RETURNING lastval()",
+    "WITH written AS (INSERT INTO numbered (t) VALUES ('mine') RETURNING id) SELECT currval('numbered_id_seq') FROM written",
+])
+def test_a_text_that_writes_and_asks_gets_its_last_value(pgweir, sequence, sql):
+    client, other = pgweir.raw("app"), pgweir.raw("app")
+    for _ in range(3):
+        other.ask("INSERT INTO numbered (t) VALUES ('other')")
+        own = client.value(sql) if "; " not in sql else raw.rows_of(client.ask(sql))[0][0]
+        assert own == other.value("SELECT max(id) FROM numbered WHERE t = 'mine'")
+    client.close()
+    other.close()
+
+
+def test_a_last_value_is_never_an_older_one_of_the_clients_own(start_pgweir, sequence):
+    """What it wrote last it wrote on another connection."""
+    proxy = start_pgweir({"database app": {"pool_size": 2}, "pgweir": {"threads": 1}})
+    client, blocker = proxy.raw("app"), proxy.raw("app")
+    blocker.ask("CREATE TABLE IF NOT EXISTS unnumbered (n int)")
+    for round in range(4):
+        # On one connection and on the other, in turn.
+        client.ask("INSERT INTO numbered (t) VALUES ('mine')")
+        pid = client.value("SELECT pg_backend_pid()")
+        blocker.ask("BEGIN")
+        if blocker.value("SELECT pg_backend_pid()") != pid:
+            blocker.ask("COMMIT")
+            continue
+        client.ask("INSERT INTO numbered (t) VALUES ('mine')")
+        blocker.ask("COMMIT")
+        replies = client.ask("INSERT INTO unnumbered VALUES (1); SELECT lastval()")
+        newest = blocker.value("SELECT max(id) FROM numbered WHERE t = 'mine'")
+        assert raw.rows_of(replies) == [[newest]] or raw.error_of(replies)["C"] == "55000"
+    client.close()
+    blocker.close()
+
+
 def test_inside_a_transaction_the_last_value_is_known(pgweir, sequence):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     other.ask("INSERT INTO numbered (t) VALUES ('other')")

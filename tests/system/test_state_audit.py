@@ -80,7 +80,54 @@ SETTERS = {
                    "CREATE VIEW v AS SELECT f()", "GRANT ALL ON v TO app"], "SELECT * FROM v"),
     "in an aggregate": ([body("f", "SET work_mem = '11MB'; RETURN a;", returns="int", arguments="a int, b int"),
                          "CREATE AGGREGATE total(int) (SFUNC = f, STYPE = int)"], "SELECT total(n) FROM generate_series(1, 2) n"),
+    "in a domain's constraint, at a cast": ([body("f", "SET work_mem = '11MB'; RETURN true;", returns="bool", arguments="int"),
+                                             "CREATE DOMAIN checked AS int CHECK (f(VALUE))"], "SELECT '1'::checked"),
+    "in a domain's default": ([body("f", "SET work_mem = '11MB'; RETURN 1;", returns="int"), "CREATE DOMAIN given AS int DEFAULT f()",
+                               "CREATE TABLE t (n int, m given)", "GRANT ALL ON t TO app"], "INSERT INTO t (n) VALUES (1)"),
+    "in an event trigger": (["CREATE SCHEMA mine AUTHORIZATION app", "SET ROLE app; CREATE MATERIALIZED VIEW mine.m AS SELECT 1",
+                             body("f", "SET work_mem = '11MB';", returns="event_trigger"),
+                             "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()"], "REFRESH MATERIALIZED VIEW mine.m"),
+    "in an event trigger, at a function's DDL": ([body("f", "SET work_mem = '11MB';", returns="event_trigger"),
+                                                  "CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()",
+                                                  body("g", "CREATE TABLE fleeting (); DROP TABLE fleeting;")], "SELECT g()"),
+    # PostgreSQL's own, on which its catalog notes no dependency.
+    "by set_config in a view": (["CREATE VIEW v AS SELECT set_config('work_mem', '11MB', false)", "GRANT ALL ON v TO app"], "SELECT * FROM v"),
+    "by set_config in a rule": (["CREATE TABLE t (n int)", "GRANT ALL ON t TO app", "CREATE RULE r AS ON INSERT TO t DO ALSO"
+                                 " SELECT set_config('work_mem', '11MB', false)"], "INSERT INTO t VALUES (1)"),
+    "by set_config in a policy": (["CREATE TABLE t (n int); INSERT INTO t VALUES (1)", "GRANT ALL ON t TO app",
+                                   "ALTER TABLE t ENABLE ROW LEVEL SECURITY", "CREATE POLICY p ON t"
+                                   " USING (set_config('work_mem', '11MB', false) <> '')"], "SELECT * FROM t"),
+    "by set_config in a default": (["CREATE TABLE t (n int, m text DEFAULT set_config('work_mem', '11MB', false))",
+                                    "GRANT ALL ON t TO app"], "INSERT INTO t (n) VALUES (1)"),
+    "by set_config in a domain's constraint": (["CREATE DOMAIN checked AS int CHECK (set_config('work_mem', '11MB', false) <> '')"],
+                                               "SELECT '1'::checked"),
 }
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABLE made AS SELECT 1", "SELECT 1 AS n INTO made", "CREATE MATERIALIZED VIEW made AS SELECT 1",
+                                 "SELECT 1; CREATE TABLE made AS SELECT 1"])
+@pytest.mark.parametrize("how", ["simple", "unnamed"])
+def test_what_an_event_trigger_sets_at_ddl_that_is_tagged_as_a_query_is_nobody_elses(server, proxy, sql, how):
+    server(body("f", "SET work_mem = '11MB';", returns="event_trigger"))
+    server("CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION f()")
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    client.ask("INSERT INTO nothing VALUES (1)")        # From now on the functions are known.
+    run(client, sql, "simple" if ";" in sql else how)
+    assert other.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "11MB"
+    client.close()
+    other.close()
+
+
+def test_a_limit_of_similarity_is_the_clients_and_nobody_elses(server, proxy):
+    server("CREATE EXTENSION pg_trgm")
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(2):
+        assert raw.good(client.ask("SELECT set_limit(0.9)"))
+        assert other.value("SELECT show_limit()") == "0.3" and client.value("SELECT show_limit()") == "0.9"
+    client.close()
+    other.close()
 
 
 @HOW
@@ -126,7 +173,34 @@ def test_what_cannot_follow_pins_until_it_is_gone(server, proxy, reason):
     other.close()
 
 
-@pytest.mark.parametrize("text, reason", [("PERFORM setseed(0.5);", "setseed"), ("LOAD 'auto_explain';", "load"),
+LOCKERS = {
+    "a view": (["CREATE VIEW v AS SELECT pg_advisory_lock(4711)::text", "GRANT ALL ON v TO app"], "SELECT * FROM v"),
+    "a rule": (["CREATE RULE r AS ON INSERT TO t DO ALSO SELECT pg_advisory_lock(4711)"], "INSERT INTO t VALUES (4711)"),
+    "a constraint": (["ALTER TABLE t ADD CHECK (pg_try_advisory_lock(n))"], "INSERT INTO t VALUES (4711)"),
+    "a default": (["ALTER TABLE t ADD m bool DEFAULT pg_try_advisory_lock(4711)"], "INSERT INTO t (n) VALUES (1)"),
+    "a trigger's condition": ([body("f", "RETURN new;", returns="trigger"), "CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW"
+                               " WHEN (pg_try_advisory_lock(new.n)) EXECUTE FUNCTION f()"], "INSERT INTO t VALUES (4711)"),
+    "an operator": (["CREATE OPERATOR <!> (LEFTARG = int, RIGHTARG = int, FUNCTION = pg_try_advisory_lock)"], "SELECT 1 <!> 2"),
+}
+
+
+@pytest.mark.parametrize("where", LOCKERS)
+def test_a_lock_that_is_taken_where_no_text_shows_it_pins(server, proxy, where):
+    statements, sql = LOCKERS[where]
+    for statement in "CREATE TABLE t (n int)", "GRANT ALL ON t TO app", *statements:
+        server(statement)
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(2):
+        assert raw.good(client.ask(sql))
+        wait_until(lambda: pgweir.pins() == {"advisory_lock": 1}, what="it pins")
+        assert raw.good(client.ask("SELECT pg_advisory_unlock_all()"))
+        assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+    client.close()
+    other.close()
+
+
+@pytest.mark.parametrize("text, reason", [("PERFORM setseed(0.5);", "setseed"), ("EXECUTE 'SET app.tenant_' || 7 || ' = 1';", "custom_setting"), ("LOAD 'auto_explain';", "load"),
                                           ("PERFORM set_config('a.' || current_user, 'x', false);", "custom_setting")])
 def test_what_no_question_shows_keeps_the_connection_from_everybody_else(server, proxy, text, reason):
     server(body("f", text))
@@ -159,6 +233,18 @@ def test_a_tenant_set_by_a_function_sees_its_own_rows_only(server, proxy, text, 
     wait_until(lambda: pgweir.pins() == {}, what="so many pins")
     for each in red, blue, nobody:
         each.close()
+
+
+def test_a_tenant_set_by_a_view_is_nobody_elses(server, proxy):
+    server("CREATE VIEW enter AS SELECT set_config('app.tenant', 'red', false); GRANT ALL ON enter TO app")
+    pgweir = proxy()
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    for _ in range(2):
+        client.ask("SELECT * FROM enter")
+        assert other.value("SELECT current_setting('app.tenant', true)") is None
+        assert client.value("SELECT current_setting('app.tenant', true)") == "red"
+    client.close()
+    other.close()
 
 
 def test_a_tenant_set_in_do_is_nobody_elses(server, proxy):
@@ -320,6 +406,22 @@ def test_the_log_names_the_culprit_once(server, proxy):
     told = [line for line in pgweir.log().splitlines() if "state was left behind by a function" in line]
     assert len(told) == 1 and "function=f" in told[0] and "database=one" in told[0] and "hunter" not in told[0]
     assert "SELECT f(?)" in told[0]
+    client.close()
+
+
+@pytest.mark.parametrize("reads, calls", [("LATIN1", "UTF8"), ("UTF8", "LATIN1"), ("UTF8", "UTF8")])
+@pytest.mark.parametrize("name", ["é", "n" * 62 + "é"])
+def test_a_functions_name_is_found_in_whatever_encoding_it_is_called(server, proxy, reads, calls, name):
+    server(body(name, "SET work_mem = '11MB';"))
+    pgweir = proxy()
+    first, client = pgweir.raw("one", client_encoding=reads), pgweir.raw("one", client_encoding=calls)
+    first.ask("INSERT INTO nothing VALUES (1)")         # It reads the list.
+    for _ in range(2):
+        replies = client.ask(raw.message("Q", f"SELECT {name}()".encode("latin1" if calls == "LATIN1" else "utf8") + b"\0"))
+        assert raw.good(replies)
+        assert first.value("SHOW work_mem") == "4MB" and client.value("SHOW work_mem") == "11MB"
+        client.ask("RESET work_mem")
+    first.close()
     client.close()
 
 

@@ -114,6 +114,24 @@ static void what_writes_leaves_what_triggers_do(void **unused)
 	functions_unref(&functions);
 }
 
+static void what_runs_ddl_leaves_what_event_triggers_do(void **unused)
+{
+	static const struct row rows[] = {
+		{ "calls", "b", "", "SELECT makes()" },
+		{ "makes", "b", "", "BEGIN CREATE TABLE t (); END" },
+		{ "reads", "b", "", "SELECT count(*) FROM t" },
+		{ "trigger_function", "b", "d", "BEGIN SET app.tenant = 1; END" },
+	};
+	struct functions *functions = LIST(rows);
+
+	(void)unused;
+	assert_true(flags(functions, "calls") & FUNCTIONS_LEAVE);
+	assert_true(flags(functions, "makes") & FUNCTIONS_LEAVE);
+	assert_non_null(state_get(functions_find(functions, "calls", 5)->custom, "app.tenant"));
+	assert_int_equal(flags(functions, "reads"), 0);
+	functions_unref(&functions);
+}
+
 static void triggers_that_leave_nothing_make_no_write_doubtful(void **unused)
 {
 	static const struct row rows[] = {
@@ -278,6 +296,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_postgresqls_own_leave_is_theirs_and_their_callers, clean_up),
 		cmocka_unit_test_teardown(overloads_of_a_name_are_one, clean_up),
 		cmocka_unit_test_teardown(what_writes_leaves_what_triggers_do, clean_up),
+		cmocka_unit_test_teardown(what_runs_ddl_leaves_what_event_triggers_do, clean_up),
 		cmocka_unit_test_teardown(triggers_that_leave_nothing_make_no_write_doubtful, clean_up),
 		cmocka_unit_test_teardown(what_cannot_be_read_may_leave_anything, clean_up),
 		cmocka_unit_test_teardown(a_list_that_failed_doubts_every_name, clean_up),

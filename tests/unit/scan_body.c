@@ -121,6 +121,10 @@ static void names_of_custom_settings_are_told_or_said_to_be_computed(void **unus
 		{ "BEGIN EXECUTE format('SET %I = 1', x); END", LEAVES | COMPUTES, NULL },
 		{ "BEGIN EXECUTE format('SELECT set_config(%L, 1, false)', x); END", LEAVES | COMPUTES, NULL },
 		{ "BEGIN EXECUTE 'SET ' || x || ' = 1'; END", LEAVES | COMPUTES, NULL },
+		{ "BEGIN EXECUTE 'SET app.' || x || ' = 1'; END", LEAVES | COMPUTES, NULL },
+		{ "BEGIN EXECUTE 'SET app.a' || x || ' = 1'; END", LEAVES | COMPUTES, "app.a" },
+		{ "BEGIN EXECUTE 'SET app.a ' || '= 1'; END", LEAVES, "app.a" },
+		{ "BEGIN EXECUTE 'RESET app.a'; EXECUTE 'SET work_mem' || ' = 1'; END", LEAVES, "app.a" },
 		{ "BEGIN EXECUTE format('SET ROLE %I', x); END", LEAVES, NULL },
 		{ "BEGIN EXECUTE $q$ SELECT set_config('a.b', 'it''s', false) $q$; END", LEAVES, "a.b" },
 		{ "BEGIN EXECUTE 'SELECT set_config(''a.b'', ''x'', false)'; END", LEAVES, "a.b" },
@@ -131,6 +135,26 @@ static void names_of_custom_settings_are_told_or_said_to_be_computed(void **unus
 
 	(void)unused;
 	expect(rows, ARRAY_LEN(rows));
+}
+
+static void ddl_is_told_from_words_of_other_statements(void **unused)
+{
+	static const struct {
+		const char *text;
+		bool defines;
+	} rows[] = {
+		{ "BEGIN CREATE TABLE t (); END", true },
+		{ "BEGIN EXECUTE format('ALTER TABLE %I ADD n int', t); END", true },
+		{ "BEGIN IF x THEN DROP TABLE t; END IF; END", true },
+		{ "BEGIN PERFORM create, drop FROM alter; UPDATE t SET comment = 1; END", false },
+		{ "SELECT 1", false },
+	};
+	struct seen seen;
+
+	(void)unused;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (read_body(rows[i].text, &seen).defines != rows[i].defines)
+			fail_msg("%s", rows[i].text);
 }
 
 static void text_that_is_not_in_view_is_opaque(void **unused)
@@ -188,6 +212,7 @@ int main(void)
 		cmocka_unit_test(what_stays_is_found_where_a_statement_can_begin),
 		cmocka_unit_test(what_ends_with_the_transaction_is_not),
 		cmocka_unit_test(names_of_custom_settings_are_told_or_said_to_be_computed),
+		cmocka_unit_test(ddl_is_told_from_words_of_other_statements),
 		cmocka_unit_test(text_that_is_not_in_view_is_opaque),
 		cmocka_unit_test(whom_it_calls_is_told),
 		cmocka_unit_test(texts_are_the_same_but_for_their_values),

@@ -26,6 +26,7 @@ enum functions_flag {
 	FUNCTIONS_REMAIN = 32,          /* They leave what the server cannot be asked about, and nothing ends. */
 	FUNCTIONS_LISTEN = 64,
 	FUNCTIONS_WRITE = 128,          /* To tables. */
+	FUNCTIONS_DEFINE = 256,         /* They run DDL. */
 };
 
 /* What may be left behind by one, or by any of several. */
@@ -43,8 +44,9 @@ struct functions {
 	struct map by_name;             /* struct functions_mark, of those that have flags. */
 	struct functions_mark any;      /* All of them. */
 	struct functions_mark on_write; /* Called by triggers, defaults, constraints. */
-	struct functions_mark on_read;  /* Called by views, rules, policies, operators, casts. */
+	struct functions_mark on_read;  /* Called by views, rules, policies, operators, casts, constraints of domains. */
 	struct functions_mark on_ddl;   /* Called by event triggers. */
+	char encoding[32];              /* The client_encoding in which names were told. */
 	bool names_asked;
 	struct route_names *names;      /* NULL: not asked for, or the server has not said. */
 };
@@ -79,6 +81,7 @@ struct functions_builder *functions_builder_new(struct functions_home *home) MUS
 /* What to ask the server, as SQL; the caller's, freed with mem_free(). */
 char *functions_builder_question(const struct functions_builder *builder) MUST_USE;
 void functions_builder_free(struct functions_builder **builder);
+void functions_builder_set_encoding(struct functions_builder *builder, const char *encoding);   /* Of the answer. */
 /* A row of the answer, its columns as texts. */
 void functions_builder_row(struct functions_builder *builder, const char *name, const char *kind, const char *used,
 	const char *body);

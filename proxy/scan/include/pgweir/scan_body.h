@@ -18,6 +18,7 @@ struct scan_body {
 	/* For the caller to read, and zero before. */
 	uint32_t effects;       /* Those of enum scan_effect, but SCAN_WRITES, which is `writes`. */
 	bool writes;            /* To tables. */
+	bool defines;           /* Runs DDL. */
 	bool computes;          /* The name of a setting. */
 	bool opaque;            /* Runs text of which nothing is to be seen, or another language. */
 };
