@@ -33,6 +33,19 @@ def test_a_statement_whose_table_is_gone_costs_no_transaction(pair, passing, for
     assert raw.error_of(run(client, "s"))["C"] == "26000"
 
 
+def test_psycopg_may_forget_what_it_asked_of_a_table_that_was_for_one_transaction(pgweir, pair):
+    """With a temporary table none needs to be dropped by anybody."""
+    client = pgweir.connect("one")
+    client.prepare_threshold, client.prepared_max = 0, 1
+    with client.transaction():
+        client.execute("CREATE TEMP TABLE passing ON COMMIT DROP AS SELECT 1", prepare=False)
+        client.execute("SELECT * FROM passing")
+    pair[0].ask("DISCARD ALL")
+    with client.transaction():
+        assert client.execute("SELECT 'another'").fetchone() == ("another",)
+        assert client.execute("SELECT 'a third'").fetchone() == ("a third",)
+
+
 @pytest.mark.parametrize("text, left", [
     ("SELECT 1/0; DEALLOCATE s", "stu"),
     ("DEALLOCATE t; DEALLOCATE s; SELECT 1/0; DEALLOCATE u", "u"),
