@@ -55,6 +55,8 @@ bool sql_names_rewrite(struct session *session, const char *text, size_t size, s
 	sql_names_needed *needed);
 void sql_names_deallocated(struct session *session);            /* A DEALLOCATE has succeeded. */
 void sql_names_settled(struct session *session);                /* All that was sent is answered. */
+/* Of a statement that is being deallocated, or NULL. */
+const char *sql_names_client_name(const struct session *session, const char *server_name);
 
 /* custom.c: settings with a dot in their names. */
 bool custom_forbidden(const struct session *session, uint32_t effects);

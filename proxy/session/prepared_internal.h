@@ -39,5 +39,7 @@ void prepared_put_unnamed(struct session *session, bool runs, uint8_t flags);
 uint32_t prepared_effects_of(struct session *session, struct statement *statement);
 /* A statement of that name which is not one of the protocol's. */
 bool prepared_sql_may_have_made(const struct session *session, const char *text);
+/* One of no text, which no server can refuse, and nobody else's. Returns a reference. */
+struct statement *prepared_stand_in(struct session *session) MUST_USE;
 
 #endif

@@ -14,11 +14,10 @@ static void forget_name(struct session *session, const struct statement_name *na
 	statement_name_unref(&known);
 }
 
-/* Deallocated behind the protocol's back: the server connection does not have it either. */
-void prepared_forget(struct session *session, struct statement_name *name)
+void prepared_forget(struct session *session, const struct statement_name *name, const struct statement *gone)
 {
 	forget_name(session, name);
-	prepared_remove(&session->backend->prepared, name->statement);
+	prepared_remove(&session->backend->prepared, gone);
 }
 
 static void bring_name_back(struct session *session, struct statement_name *name)
@@ -95,7 +94,7 @@ static const char *client_name_for(struct session *session, const char *server_n
 	for (uint32_t i = 0; !found.text && i < requests->count; i++)
 		if (requests_at(requests, i)->kind == REQUEST_LOCAL_CLOSE && requests_at(requests, i)->name)
 			match_name(NULL, 0, requests_at(requests, i)->name, &found);
-	return found.text;
+	return found.text ? found.text : sql_names_client_name(session, server_name);
 }
 
 /* Replaces `"pgweir_<id>"` by the client's own name. True if something was replaced. */

@@ -246,3 +246,10 @@ void prepared_renew(struct session *session, struct statement_name *name)
 	name->statement = intern_for(session, next_token(), old->parse, old->parse_size);
 	statement_unref(&old);
 }
+
+struct statement *prepared_stand_in(struct session *session)
+{
+	static const char no_text_no_types[3];
+
+	return intern_for(session, next_token(), no_text_no_types, sizeof(no_text_no_types));
+}

@@ -98,9 +98,8 @@ bool prepared_parse_unasked(struct session *session, const char *name, const cha
 bool prepared_bind(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_describe(struct session *session, const char *message, size_t size, size_t *skip);
 bool prepared_close(struct session *session, const char *message, size_t size, size_t *skip);
-/* Without batch around it, ahead of a simple query. */
-void prepared_materialise_alone(struct session *session, struct statement_name *name);
-void prepared_forget(struct session *session, struct statement_name *name);
+void prepared_materialise_alone(struct session *session, struct statement_name *name);  /* No batch, ahead of a simple query. */
+void prepared_forget(struct session *session, const struct statement_name *name, const struct statement *gone); /* Deallocated. */
 void prepared_query(struct session *session);                   /* A simple query takes the unnamed statement away. */
 void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);

@@ -7,33 +7,69 @@
 #include <string.h>
 
 #include "pgweir/mem.h"
-#include "session_internal.h"
+#include "prepared_internal.h"
 
 struct deallocating {
 	struct deallocating *next;
 	struct statement_name *name;    /* NULL: not one of the protocol's. */
+	struct statement_name *there;   /* What the server is to deallocate, by the client's name for it; NULL with `name`. */
 };
+
+static void drop(struct deallocating *gone)
+{
+	statement_name_unref(&gone->name);
+	statement_name_unref(&gone->there);
+	mem_free(gone);
+}
 
 void sql_names_settled(struct session *session)
 {
 	while (session->deallocating) {
 		struct deallocating *next = session->deallocating->next;
 
-		statement_name_unref(&session->deallocating->name);
-		mem_free(session->deallocating);
+		drop(session->deallocating);
 		session->deallocating = next;
 	}
 }
 
-/* Statements of the client's that are being deallocated by SQL, in the order of their command tags. */
-static void note_deallocate(struct session *session, struct statement_name *name)
+const char *sql_names_client_name(const struct session *session, const char *server_name)
 {
+	for (const struct deallocating *each = session->deallocating; each; each = each->next)
+		if (each->there && strcmp(each->there->statement->server_name, server_name) == 0)
+			return each->there->text;
+	return NULL;
+}
+
+static bool is_being_deallocated(const struct session *session, const struct statement *statement)
+{
+	for (const struct deallocating *each = session->deallocating; each; each = each->next)
+		if (each->there && each->there->statement == statement)
+			return true;
+	return false;
+}
+
+/* Where this connection does not have the statement, or another DEALLOCATE has got it, one of no text stands in for it. To
+ * prepare it again could fail, its table may be gone, and the client's transaction would fail with it. */
+static struct statement_name *there_for(struct session *session, struct statement_name *name)
+{
+	if (prepared_has(&session->backend->prepared, name->statement) && !is_being_deallocated(session, name->statement))
+		return statement_name_ref(name);
+	return statement_name_new(name->text, prepared_stand_in(session));
+}
+
+/* Statements of the client's that are being deallocated by SQL, in the order of their command tags. Returns what the server
+ * is to be told. */
+static struct statement_name *note_deallocate(struct session *session, struct statement_name *name)
+{
+	struct statement_name *there = name ? there_for(session, name) : NULL;
 	struct deallocating **end = &session->deallocating;
 
 	while (*end)
 		end = &(*end)->next;
 	*end = NEW(struct deallocating);
 	(*end)->name = statement_name_ref(name);
+	(*end)->there = there;
+	return there;
 }
 
 void sql_names_deallocated(struct session *session)
@@ -44,9 +80,8 @@ void sql_names_deallocated(struct session *session)
 		return;
 	session->deallocating = first->next;
 	if (first->name)
-		prepared_forget(session, first->name);
-	statement_name_unref(&first->name);
-	mem_free(first);
+		prepared_forget(session, first->name, first->there->statement);
+	drop(first);
 }
 
 /* Behind a DEALLOCATE in the same text the name is nobody's, or PREPARE's. */
@@ -78,9 +113,11 @@ bool sql_names_rewrite(struct session *session, const char *text, size_t size, s
 	for (unsigned i = 0; i < names.count; i++) {
 		const struct scan_name *found = &names.list[i];
 		struct statement_name *name = name_of(session, &names, i);
+		bool ends = found->effect == SCAN_DEALLOCATES && !found->all;
 
-		if (runs && found->effect == SCAN_DEALLOCATES && !found->all)
-			note_deallocate(session, name);
+		/* A server looks for it when it is run. */
+		if (ends)
+			name = runs ? note_deallocate(session, name) : NULL;
 		if (!name || !found->spelled)
 			continue;
 		needed(session, name);

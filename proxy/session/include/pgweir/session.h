@@ -36,9 +36,8 @@ struct session {
 	uint8_t group, batch;           /* enum group_state, enum batch_state. */
 	uint8_t audits, told;           /* enum audits, of the transaction at hand; bits of enum leftover, as the client's text said. */
 	bool pass_drop, wrote, asks_sequences, sequences_blank, sequences_old;  /* All but the first: sequences.c. */
-	bool unclear;                   /* What runs is nothing that the scanner could follow. */
+	bool unclear, may_define, defined;      /* What runs the scanner could not follow; it may be DDL that no tag tells; some has run. */
 	bool functions_changed, scrub;  /* A transaction has; the connection is to be cleaned when it is given back. */
-	bool may_define, defined;       /* DDL that no tag tells may be under way; this transaction has run some. */
 	bool resetting, unnaming;       /* What is behind the text that runs must wait for its end; its names may be gone then. */
 	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
