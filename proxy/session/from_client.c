@@ -35,7 +35,10 @@ static bool is_skipped(const struct session *session, char type)
 {
 	const struct backend *backend = session->backend;
 
-	return backend && backend->skipping && backend->unsynced && type != 'S' && type != 'X';
+	if (!backend || !backend->skipping || !backend->unsynced || type == 'S' || type == 'X')
+		return false;
+	/* With the Sync on its way this is of the batch behind it. */
+	return requests_until_sync(&backend->requests) == requests_count(&backend->requests);
 }
 
 /* --- The walk --- */
