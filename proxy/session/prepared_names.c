@@ -85,13 +85,17 @@ static bool match_name(const void *key, size_t size, void *value, void *arg)
 	return false;
 }
 
-/* Also one that a Close has taken away, which is still to be answered and has come behind what failed. */
+/* What failed says it best: its name may be nobody's any more, if the Parse ahead of it failed after both were sent. Else also
+ * one that a Close has taken away, which is still to be answered and has come behind what failed. */
 static const char *client_name_for(struct session *session, const char *server_name)
 {
 	struct found_name found = { server_name, NULL };
 	const struct requests *requests = &session->backend->requests;
 
-	map_foreach(&session->names, match_name, &found);
+	if (requests_first(requests)->name)
+		match_name(NULL, 0, requests_first(requests)->name, &found);
+	if (!found.text)
+		map_foreach(&session->names, match_name, &found);
 	for (uint32_t i = 0; !found.text && i < requests->count; i++)
 		if (requests_at(requests, i)->kind == REQUEST_LOCAL_CLOSE && requests_at(requests, i)->name)
 			match_name(NULL, 0, requests_at(requests, i)->name, &found);

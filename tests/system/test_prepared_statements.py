@@ -94,6 +94,22 @@ def test_an_error_of_the_proxys_own_in_a_pipeline_undoes_what_went_before(pair, 
     assert other.value("SELECT count(*) FROM undone") == "0"
 
 
+@pytest.mark.parametrize("use", [bind(name="lost"), describe_statement("lost")], ids=["bind", "describe"])
+def test_an_error_says_the_clients_name_also_of_a_parse_that_never_was(pair, use):
+    """All is sent before the Parse has failed, or been skipped. The name of another of the client's for the same text is not meant."""
+    client, _ = pair
+    client.ask(parse("SELECT 1", "kept") + sync())
+    client.send(parse("SELECT broken") + parse("SELECT 1", "lost") + sync() + use + sync())
+    assert raw.error_of(client.read_until_ready())["C"] == "42703"
+    error = raw.error_of(client.read_until_ready())
+    assert (error["C"], error["M"]) == ("26000", 'prepared statement "lost" does not exist')
+    client.send(parse("SELECT broken", "lost") + sync() + use + sync())
+    assert raw.error_of(client.read_until_ready())["C"] == "42703"
+    error = raw.error_of(client.read_until_ready())
+    assert (error["C"], error["M"]) == ("26000", 'prepared statement "lost" does not exist')
+    assert raw.types(client.ask(bind(name="kept") + execute() + sync())) == "2DCZ"
+
+
 def test_an_error_in_parse_leaves_the_name_free(pair):
     client, other = pair
     assert raw.error_of(client.ask(parse("SELECT broken", "s") + sync()))["C"] == "42703"
