@@ -87,6 +87,7 @@ void session_ready_to_read(struct session *session);            /* Or not: the s
 extern const struct backend_sink session_sink;
 
 /* prepared.c, prepared_parse.c: client's messages, whole or as far as their rule asks. False: the session is to be closed. */
+void prepared_batch_begins(struct session *session, const char *message, size_t size);
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
 /* In `*skip`: an error of ours has taken the message's place. */
 #define PREPARED_REFUSED SIZE_MAX

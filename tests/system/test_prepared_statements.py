@@ -32,6 +32,20 @@ def test_the_unnamed_statement_is_each_clients_own(pair):
     assert raw.rows_of(run(second)) == [["second"]]
 
 
+@pytest.mark.parametrize("use", [bind() + execute(), describe_statement()], ids=["bind", "describe"])
+@pytest.mark.parametrize("ahead", [bind(name="nope"), execute("nope"), describe_portal("nope"), parse("SELECT broken", "named"),
+                                   close_statement("nope") + bind(name="nope")], ids=["bind", "execute", "describe", "parse", "close"])
+def test_an_unnamed_parse_that_was_skipped_leaves_no_other_clients_statement(pair, ahead, use):
+    """Both batches are sent before it is known that the first one fails."""
+    first, second = pair
+    first.ask(parse("SELECT 'of another'") + sync())
+    second.send(ahead + parse("SELECT 'mine'") + sync() + use + sync())
+    assert raw.types(second.read_until_ready())[-2:] == "EZ"
+    error = raw.error_of(second.read_until_ready())
+    assert (error["C"], error["M"]) == ("26000", "unnamed prepared statement does not exist")
+    assert raw.rows_of(run(first)) == [["of another"]]
+
+
 def test_one_clients_statement_is_unknown_to_another(pair):
     first, second = pair
     first.ask(parse("SELECT 1", "mine") + sync())
