@@ -126,6 +126,7 @@ static bool waits_for_reset(struct session *session, char type)
 		return false;
 	if (backend->unsynced)
 		return waits_for_names(session, type);
+	backend_settle(backend);
 	session->resetting = backend->requests.count > 0;
 	session->unnaming &= session->resetting;
 	return session->resetting;
@@ -161,6 +162,8 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 	}
 	if (!waits_for_reset(session, message[0]) && may_follow_setup(session, message, size))
 		return true;
+	/* What stands in line and needs no server would not be answered before the server says something more: never. */
+	backend_settle(session->backend);
 	session->state = SESSION_SETTING_UP;
 	return false;
 }

@@ -54,6 +54,22 @@ def test_one_clients_statement_is_unknown_to_another(pair):
     assert raw.rows_of(run(first, "mine")) == [["1"]]
 
 
+@pytest.mark.parametrize("local", [close_statement("s"), parse("SELECT 'shared'", "t"), close_statement("s") + parse("SELECT 'shared'", "t")],
+                         ids=["close", "parse", "both"])
+@pytest.mark.parametrize("ahead", [b"", query("SELECT 1"), query("RESET search_path"), query("DISCARD PLANS")], ids=["", "query", "reset", "discard"])
+def test_what_is_answered_without_the_server_holds_up_nothing_behind_settings(pair, ahead, local):
+    """What comes behind it waits until the settings are in force, and all is answered that was sent before."""
+    client, other = pair
+    client.ask("SET work_mem = '7MB'")
+    client.ask(parse("SELECT 'shared'", "s") + sync())
+    assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["shared"]]
+    assert other.value("SHOW work_mem") == "4MB"
+    client.send(ahead + local + bind(name="none") + sync())
+    replies = client.read_until_ready(2 if ahead else 1)
+    assert raw.types(replies).endswith("EZ") and raw.error_of(replies)["C"] == "26000"
+    assert client.value("SHOW work_mem") == "7MB"
+
+
 def test_an_unknown_statement_is_26000_and_the_session_lives_on(pair):
     client, _ = pair
     for message in (bind(name="nope"), describe_statement("nope"), bind(name="nope") + execute() + describe_portal()):
