@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lost.h"
+#include "prepared_internal.h"
 #include "pgweir/wire.h"
 #include "retry.h"
 #include "route.h"

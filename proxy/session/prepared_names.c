@@ -4,6 +4,9 @@
 #include "pgweir/wire.h"
 #include "prepared_internal.h"
 
+/* Nobody's: what would have replaced it, or taken it away, may have been skipped. */
+#define UNNAMED_UNKNOWN UINT64_MAX
+
 static void forget_name(struct session *session, const struct statement_name *name)
 {
 	struct statement_name *known = map_get_text(&session->names, name->text);
@@ -35,11 +38,16 @@ void prepared_undone(struct session *session, const struct request *request)
 	switch (request->kind) {
 	case REQUEST_PARSE:
 		if (request->flags & REQUEST_UNNAMED)
-			session->backend->unnamed_token = 0;
+			session->backend->unnamed_token = UNNAMED_UNKNOWN;
 		if (request->flags & REQUEST_UNNAMED && !injected)
 			session->unnamed_token = 0;
 		if (request->name && !injected)
 			forget_name(session, request->name);
+		break;
+	case REQUEST_QUERY:
+	case REQUEST_CLOSE:
+		if (request->kind == REQUEST_QUERY || request->flags & REQUEST_UNNAMED)
+			session->backend->unnamed_token = UNNAMED_UNKNOWN;
 		break;
 	case REQUEST_LOCAL_PARSE:
 		forget_name(session, request->name);

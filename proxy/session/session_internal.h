@@ -22,7 +22,8 @@ static inline struct relay *session_relay(const struct session *session) { retur
 /* A question would take the unnamed statement away: none before the client is done with one that is kept nowhere else. */
 static inline bool session_needs_unnamed(const struct session *session)
 {
-	return session->pins & PIN_BIT(PIN_LARGE_STATEMENT) && session->backend->unnamed_token;
+	return session->pins & PIN_BIT(PIN_LARGE_STATEMENT) && session->unnamed_token
+		&& session->backend->unnamed_token == session->unnamed_token;
 }
 
 enum { SESSION_STATEMENT_MAX = 65536, SESSION_REQUESTS_MAX = 4096 };
@@ -87,7 +88,6 @@ void session_ready_to_read(struct session *session);            /* Or not: the s
 extern const struct backend_sink session_sink;
 
 /* prepared.c, prepared_parse.c: client's messages, whole or as far as their rule asks. False: the session is to be closed. */
-void prepared_batch_begins(struct session *session, const char *message, size_t size);
 bool prepared_parse(struct session *session, const char *message, size_t size, size_t *skip);
 /* In `*skip`: an error of ours has taken the message's place. */
 #define PREPARED_REFUSED SIZE_MAX

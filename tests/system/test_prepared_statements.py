@@ -46,6 +46,16 @@ def test_an_unnamed_parse_that_was_skipped_leaves_no_other_clients_statement(pai
     assert raw.rows_of(run(first)) == [["of another"]]
 
 
+@pytest.mark.parametrize("skipped", [parse("SELECT 'mine'"), query("SELECT 1"), close_statement("")], ids=["parse", "query", "close"])
+def test_an_unnamed_statement_that_an_error_has_left_is_not_the_next_clients(pair, skipped):
+    """What would have replaced it never ran."""
+    first, second = pair
+    first.ask(parse("SELECT 'of another'") + sync())
+    assert raw.types(first.ask(bind(name="nope") + skipped + sync())) == "EZ"
+    error = raw.error_of(second.ask(bind() + execute() + sync()))
+    assert (error["C"], error["M"]) == ("26000", "unnamed prepared statement does not exist")
+
+
 def test_one_clients_statement_is_unknown_to_another(pair):
     first, second = pair
     first.ask(parse("SELECT 1", "mine") + sync())
