@@ -8,6 +8,7 @@ bool error_set(struct error *error, const char *sqlstate, const char *format, ..
 {
 	va_list args;
 
+	error->hint = NULL;
 	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s", sqlstate ? sqlstate : "");
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);

@@ -32,6 +32,7 @@ struct login_home {
 	struct login_home *next;
 	struct loop *loop;
 	struct list logins;             /* The thread's own. */
+	struct login_turns turns;
 	struct loop_letter stop;
 	sem_t stopped;
 };
@@ -74,6 +75,7 @@ static void login_free(struct login **login)
 	if (gone->home) {
 		list_remove(&gone->link);
 		loop_timer_stop(&gone->timer);
+		login_turns_leave(&gone->home->turns, gone);
 	}
 	authenticator_free(&gone->authenticator);
 	conn_close(&gone->conn);
@@ -92,6 +94,11 @@ void login_continue(struct login *login, enum login_move move)
 		move = login_phase_run(login);
 	if (move == LOGIN_END)
 		login_free(&login);
+}
+
+void login_wait_for_turn(struct login *login)
+{
+	login_turns_wait(&login->home->turns, login);
 }
 
 static void on_io(unsigned what, void *arg)
@@ -214,6 +221,7 @@ static struct login_home *home_of(struct loop *loop)
 	home->loop = loop;
 	home->next = service.homes;
 	list_init(&home->logins);
+	login_turns_init(&home->turns, loop);
 	sem_init(&home->stopped, 0, 0);
 	service.homes = home;
 	return home;
@@ -277,6 +285,7 @@ static void end_logins(struct loop_letter *letter)
 		login_say(login, &error);
 		login_free(&login);
 	}
+	login_turns_fini(&home->turns);
 	sem_post(&home->stopped);
 }
 

@@ -10,6 +10,7 @@
 #include "pgweir/list.h"
 #include "pgweir/login.h"
 #include "pgweir/tls.h"
+#include "login_turns.h"
 #include "startup_packet.h"
 
 enum login_phase {
@@ -41,6 +42,7 @@ struct login {
 	struct login_home *home;
 	enum login_phase phase;
 	struct conn conn;
+	struct login_turn turn;         /* For its TLS handshake. */
 	struct loop_timer timer;        /* client_login_timeout; later the time for reading the error. */
 	struct buf in;                  /* Of the message being read. No more than that one is ever read. */
 	struct config *config;          /* References, taken at accept. */
@@ -62,6 +64,7 @@ static inline bool login_is_local(const struct login *login) { return login->add
 
 /* Carries out a move and those that follow from it; the login may be gone afterwards. */
 void login_continue(struct login *login, enum login_move move);
+void login_wait_for_turn(struct login *login);
 const struct login_receiver *login_receiver(void);
 bool login_refusing(void);
 
@@ -70,6 +73,7 @@ bool login_refusing(void);
 const char *login_phase_name(enum login_phase phase);
 bool login_phase_speaks(enum login_phase phase);        /* An ErrorResponse would be understood. */
 enum login_move login_phase_run(struct login *login) MUST_USE;
+enum login_move login_take_turn(struct login *login) MUST_USE;  /* A step of the TLS handshake. */
 void login_enter(struct login *login, enum login_phase phase);  /* Only moves that the table allows. */
 
 /* --- login_io.c --- */

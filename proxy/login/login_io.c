@@ -81,7 +81,9 @@ static void note_failure(const struct login *login, const struct error *error)
 
 static bool send_error(struct login *login, const struct error *error)
 {
-	struct wire_error fatal = { .severity = "FATAL", .sqlstate = error->sqlstate, .message = error->text };
+	struct wire_error fatal = {
+		.severity = "FATAL", .sqlstate = error->sqlstate, .message = error->text, .hint = error->hint,
+	};
 	struct buf message = { 0 };
 
 	wire_put_error(&message, &fatal);
@@ -121,7 +123,7 @@ enum login_move login_fail(struct login *login, const struct error *error)
 
 enum login_move login_failf(struct login *login, const char *sqlstate, const char *format, ...)
 {
-	struct error error;
+	struct error error = { .hint = NULL };
 	va_list args;
 
 	va_start(args, format);

@@ -66,16 +66,30 @@ static enum login_move on_first_bytes(struct login *login)
 		return login_failf(login, "08P01", "direct TLS is not available here");
 	conn_tls_accept(&login->conn, login->tls);
 	login_enter(login, LOGIN_PHASE_TLS);
-	return LOGIN_NEXT;
+	return LOGIN_WAIT;
 }
 
+/* Something of the handshake may have come. Until its turn it lies in the socket. */
 static enum login_move on_tls(struct login *login)
+{
+	bool begun = conn_handshake_begun(&login->conn);
+
+	/* A handshake is much work, and takes two turns of the client: here there will be no second. */
+	if (login->ended && !begun)
+		return login_failf(login, "08006", "TLS handshake failed: connection closed by the peer");
+	if (begun)
+		conn_want_read(&login->conn, false);
+	else
+		conn_watch_end(&login->conn);
+	login_wait_for_turn(login);
+	return LOGIN_WAIT;
+}
+
+enum login_move login_take_turn(struct login *login)
 {
 	struct error error;
 
-	/* A handshake is much work, and takes two turns of the client: here there will be no second. */
-	if (login->ended && !conn_handshake_begun(&login->conn))
-		return login_failf(login, "08006", "TLS handshake failed: connection closed by the peer");
+	conn_want_read(&login->conn, true);
 	enum conn_handshake handshake = conn_handshake(&login->conn, &error);
 
 	if (handshake == CONN_HANDSHAKE_AGAIN)

@@ -70,7 +70,7 @@ static enum login_move on_ssl_request(struct login *login)
 		return move;
 	conn_tls_accept(&login->conn, login->tls);
 	login_enter(login, LOGIN_PHASE_TLS);
-	return LOGIN_NEXT;
+	return LOGIN_WAIT;
 }
 
 static enum login_move on_gssenc_request(struct login *login)

@@ -94,11 +94,15 @@ static void read_field(const char *name, const char *value, void *arg)
 
 static void refuse(struct reading *reading, const char *sqlstate, const char *text, const char *name)
 {
-	if (reading->failed)
-		return;
+	if (!reading->failed)
+		error_set(reading->error, sqlstate, "%s \"%.100s\"", text, name);
 	reading->failed = true;
-	snprintf(reading->error->sqlstate, sizeof(reading->error->sqlstate), "%s", sqlstate);
-	snprintf(reading->error->text, sizeof(reading->error->text), "%s \"%.100s\"", text, name);
+}
+
+/* PostgreSQL takes any number of identifiers with dots between them, of which none is empty. */
+static bool has_empty_part(const char *name)
+{
+	return name[0] == '.' || strstr(name, "..") || (*name && name[strlen(name) - 1] == '.');
 }
 
 static void add_setting(const char *name, const char *value, void *arg)
@@ -110,6 +114,8 @@ static void add_setting(const char *name, const char *value, void *arg)
 		*at = (char)tolower((unsigned char)*at);
 	if (!*lower || field_index(lower) < ARRAY_LEN(fields) || is_protocol_option(lower))
 		refuse(reading, "42704", "unrecognized configuration parameter", name);
+	else if (has_empty_part(lower))
+		refuse(reading, "42602", "invalid configuration parameter name", name);
 	else
 		state_builder_set(state_is_startup_only(lower) ? &reading->login_settings : &reading->settings, lower, value);
 	mem_free(lower);
@@ -143,6 +149,12 @@ static bool read_bool(const char *text, bool *value)
 	return false;
 }
 
+static void refuse_replication(struct reading *reading, const char *text)
+{
+	refuse(reading, "22023", "invalid value for parameter \"replication\":", text);
+	reading->error->hint = "Valid values are: \"false\", 0, \"true\", 1, \"database\".";
+}
+
 static void read_replication(struct reading *reading)
 {
 	const char *text = reading->replication;
@@ -155,7 +167,7 @@ static void read_replication(struct reading *reading)
 		return;
 	}
 	if (!read_bool(text, &wanted))
-		refuse(reading, "22023", "invalid value for parameter \"replication\":", text);
+		refuse_replication(reading, text);
 	else if (wanted)
 		reading->request->replication = mem_strdup("true");
 }
@@ -164,9 +176,12 @@ static void read_replication(struct reading *reading)
 static void read_settings(struct reading *reading, const char *packet, size_t size)
 {
 	struct buf rest = { 0 };
+	struct error error;
 
-	if (reading->options && !wire_options_pairs(reading->options, add_setting, reading, &rest))
-		refuse(reading, "42601", "invalid command-line argument for server process:", reading->options);
+	if (reading->options && !wire_options_pairs(reading->options, add_setting, reading, &rest, &error) && !reading->failed) {
+		*reading->error = error;
+		reading->failed = true;
+	}
 	if (rest.size) {
 		buf_append_char(&rest, '\0');
 		state_builder_set(&reading->login_settings, "options", rest.bytes);

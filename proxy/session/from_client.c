@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lost.h"
+#include "prepared_internal.h"
 #include "pgweir/wire.h"
 #include "retry.h"
 #include "route.h"
@@ -36,7 +37,10 @@ static bool is_skipped(const struct session *session, char type)
 {
 	const struct backend *backend = session->backend;
 
-	return backend && backend->skipping && backend->unsynced && type != 'S' && type != 'X';
+	if (!backend || !backend->skipping || !backend->unsynced || type == 'S' || type == 'X')
+		return false;
+	/* With the Sync on its way this is of the batch behind it. */
+	return requests_until_sync(&backend->requests) == requests_count(&backend->requests);
 }
 
 /* --- The walk --- */
@@ -129,6 +133,7 @@ static bool waits_for_reset(struct session *session, char type)
 		return false;
 	if (backend->unsynced)
 		return waits_for_names(session, type);
+	backend_settle(backend);
 	session->resetting = backend->requests.count > 0;
 	session->unnaming &= session->resetting;
 	return session->resetting;
@@ -165,6 +170,8 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 	}
 	if (!waits_for_reset(session, message[0]) && may_follow_setup(session, message, size))
 		return true;
+	/* What stands in line and needs no server would not be answered before the server says something more: never. */
+	backend_settle(session->backend);
 	session->state = SESSION_SETTING_UP;
 	return false;
 }
@@ -180,6 +187,8 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 		return VERDICT_DROP;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN)
 		return VERDICT_DROP;
+	if (session->backend && !session->backend->unsynced && strchr("PBDEC", message[0]))
+		prepared_batch_begins(session, message, size);
 	return rule->handle(session, message, size, skip);
 }
 

@@ -31,6 +31,8 @@ void prepared_materialise(struct session *session, struct statement_name *name);
 void prepared_materialise_as(struct session *session, struct statement_name *name, uint8_t flags);
 /* Sees to it that the server connection's unnamed statement is this client's, or that there is none. */
 void prepared_materialise_unnamed(struct session *session);
+void prepared_close_unnamed(struct session *session);
+void prepared_batch_begins(struct session *session, const char *message, size_t size);
 void prepared_run_unnamed(struct session *session);             /* The same, for a Bind. */
 void prepared_put_unnamed(struct session *session, bool runs, uint8_t flags);
 

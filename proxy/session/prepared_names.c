@@ -4,6 +4,9 @@
 #include "pgweir/wire.h"
 #include "prepared_internal.h"
 
+/* Nobody's: what would have replaced it, or taken it away, may have been skipped. */
+#define UNNAMED_UNKNOWN UINT64_MAX
+
 static void forget_name(struct session *session, const struct statement_name *name)
 {
 	struct statement_name *known = map_get_text(&session->names, name->text);
@@ -34,11 +37,16 @@ void prepared_undone(struct session *session, const struct request *request)
 	switch (request->kind) {
 	case REQUEST_PARSE:
 		if (request->flags & REQUEST_UNNAMED)
-			session->backend->unnamed_token = 0;
+			session->backend->unnamed_token = UNNAMED_UNKNOWN;
 		if (request->flags & REQUEST_UNNAMED && !injected)
 			session->unnamed_token = 0;
 		if (request->name && !injected)
 			forget_name(session, request->name);
+		break;
+	case REQUEST_QUERY:
+	case REQUEST_CLOSE:
+		if (request->kind == REQUEST_QUERY || request->flags & REQUEST_UNNAMED)
+			session->backend->unnamed_token = UNNAMED_UNKNOWN;
 		break;
 	case REQUEST_LOCAL_PARSE:
 		forget_name(session, request->name);
@@ -84,13 +92,17 @@ static bool match_name(const void *key, size_t size, void *value, void *arg)
 	return false;
 }
 
-/* Also one that a Close has taken away, which is still to be answered and has come behind what failed. */
+/* What failed says it best: its name may be nobody's any more, if the Parse ahead of it failed after both were sent. Else also
+ * one that a Close has taken away, which is still to be answered and has come behind what failed. */
 static const char *client_name_for(struct session *session, const char *server_name)
 {
 	struct found_name found = { server_name, NULL };
 	const struct requests *requests = &session->backend->requests;
 
-	map_foreach(&session->names, match_name, &found);
+	if (requests_first(requests)->name)
+		match_name(NULL, 0, requests_first(requests)->name, &found);
+	if (!found.text)
+		map_foreach(&session->names, match_name, &found);
 	for (uint32_t i = 0; !found.text && i < requests->count; i++)
 		if (requests_at(requests, i)->kind == REQUEST_LOCAL_CLOSE && requests_at(requests, i)->name)
 			match_name(NULL, 0, requests_at(requests, i)->name, &found);

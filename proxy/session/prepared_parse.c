@@ -74,6 +74,9 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 		session_pin(session, PIN_LARGE_STATEMENT);
 	}
 	if (whole && session->unnamed_effects & SCAN_STATEMENT_NAMES && session->names.size) {
+		/* What the names stand for may be prepared ahead of it, and fail. */
+		if (session->backend->unnamed_token)
+			prepared_close_unnamed(session);
 		prepared_put_unnamed(session, false, 0);
 		*skip = size;
 		return;

@@ -101,6 +101,24 @@ void prepared_put_unnamed(struct session *session, bool runs, uint8_t flags)
 	buf_fini(&rewritten);
 }
 
+void prepared_close_unnamed(struct session *session)
+{
+	put_close(session, "");
+	backend_request(session->backend, REQUEST_CLOSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
+	session->backend->unnamed_token = 0;
+}
+
+/* If what is ahead of an unnamed Parse in its batch fails, the Parse is skipped, and what uses it may have been sent behind
+ * the Sync: another client's must not be there then. A Parse that is the first takes it away, whatever comes of it. */
+void prepared_batch_begins(struct session *session, const char *message, size_t size)
+{
+	uint64_t there = session->backend->unnamed_token;
+	bool replaces = message[0] == 'P' && size > WIRE_HEADER_SIZE && !message[WIRE_HEADER_SIZE];
+
+	if (there && there != session->unnamed_token && !replaces)
+		prepared_close_unnamed(session);
+}
+
 void prepared_materialise_unnamed(struct session *session)
 {
 	struct backend *backend = session->backend;
@@ -112,9 +130,7 @@ void prepared_materialise_unnamed(struct session *session)
 		prepared_put_unnamed(session, false, REQUEST_INJECTED);
 		return;
 	}
-	put_close(session, "");
-	backend_request(backend, REQUEST_CLOSE, REQUEST_INJECTED | REQUEST_UNNAMED, NULL);
-	backend->unnamed_token = 0;
+	prepared_close_unnamed(session);
 }
 
 /* The names that it mentions may stand for other statements than when it was parsed, or be on another connection. */

@@ -21,19 +21,34 @@ static const char *next_word(const char *at, struct buf *word)
 	return at;
 }
 
-/* `name=value`; as PostgreSQL does, a dash in a name stands for an underscore. */
-static bool give_pair(char *text, wire_pair_cb *pair, void *arg)
+struct reading {
+	wire_pair_cb *pair;
+	void *arg;
+	struct buf *rest;
+	struct error *error;
+	struct buf word, argument;
+};
+
+/* As PostgreSQL does it: a dash in the name stands for an underscore, and an empty name is the name of nothing. */
+static bool give_pair(struct reading *reading, const char *switch_text, char *text)
 {
 	char *equals = strchr(text, '=');
 
-	if (!equals || equals == text)
-		return false;
+	if (!equals)
+		return error_set(reading->error, "42601", "%s%s requires a value", switch_text, text);
 	*equals = '\0';
 	for (char *at = text; *at; at++)
 		if (*at == '-')
 			*at = '_';
-	pair(text, equals + 1, arg);
+	reading->pair(text, equals + 1, reading->arg);
 	return true;
+}
+
+static bool refuse(struct reading *reading)
+{
+	error_set(reading->error, "42601", "invalid command-line argument for server process: %s", reading->word.bytes);
+	reading->error->hint = "Try \"postgres --help\" for more information.";
+	return false;
 }
 
 /* The last backslash of an odd run escapes what comes behind it. At the end of the options that would be the blank
@@ -58,31 +73,56 @@ static void keep_raw(struct buf *rest, const char *from, const char *to)
 	buf_append(rest, from, (size_t)(to - from));
 }
 
-bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, struct buf *rest)
+/* Switches may stand together behind one dash. An argument is what is left of the word, or the next one. */
+static bool wants_next_word(const char *word)
 {
-	struct buf word = { 0 };
-	const char *at = options;
-	bool good = true;
+	static const char with_argument[] = "BCDNSWcdfhkprtv-";
+	const char *at = word + 1;
 
-	for (const char *next; good && (next = next_word(at, &word)); at = next) {
-		if (strcmp(word.bytes, "--") == 0) {
-			/* The end of the switches, behind which servers take nothing; or what a switch that is kept is about. */
-			good = !rest->size && !next_word(next, &word);
-			break;
-		}
-		if (strncmp(word.bytes, "--", 2) == 0) {
-			good = give_pair(word.bytes + 2, pair, arg);
-		} else if (strcmp(word.bytes, "-c") == 0) {
-			next = next_word(next, &word);
-			good = next && give_pair(word.bytes, pair, arg);
-			if (!next)
-				break;
-		} else if (strncmp(word.bytes, "-c", 2) == 0) {
-			good = give_pair(word.bytes + 2, pair, arg);
-		} else {
-			keep_raw(rest, at, next);
-		}
-	}
-	buf_fini(&word);
-	return good;
+	while (*at && !strchr(with_argument, *at))
+		at++;
+	return *at && !at[1];
+}
+
+/* The word begins at `at` and ends at `next`. Returns where to go on, or NULL where something is wrong. */
+static const char *take_switch(struct reading *reading, const char *at, const char *next)
+{
+	char *word = reading->word.bytes;
+
+	if (wants_next_word(word) && !(next = next_word(next, &reading->argument)))
+		return refuse(reading), NULL;
+	if (strcmp(word, "-c") == 0)
+		return give_pair(reading, "-c ", reading->argument.bytes) ? next : NULL;
+	if (word[1] == 'c')
+		return give_pair(reading, "-c ", word + 2) ? next : NULL;
+	keep_raw(reading->rest, at, next);
+	return next;
+}
+
+static const char *take_word(struct reading *reading, const char *at, const char *next)
+{
+	char *word = reading->word.bytes;
+
+	if (word[0] != '-' || !word[1])
+		return refuse(reading), NULL;
+	if (word[1] != '-')
+		return take_switch(reading, at, next);
+	if (word[2])
+		return give_pair(reading, "--", word + 2) ? next : NULL;
+	/* The end of the switches, behind which servers take nothing. */
+	if (next_word(next, &reading->word))
+		return refuse(reading), NULL;
+	return next + strlen(next);
+}
+
+bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, struct buf *rest, struct error *error)
+{
+	struct reading reading = { .pair = pair, .arg = arg, .rest = rest, .error = error };
+	const char *at = options, *next = NULL;
+
+	while (at && (next = next_word(at, &reading.word)))
+		at = take_word(&reading, at, next);
+	buf_fini(&reading.word);
+	buf_fini(&reading.argument);
+	return at;
 }

@@ -43,7 +43,7 @@ static bool expect_pair(char *word, struct buf *out)
 {
 	char *equals = strchr(word, '=');
 
-	if (!equals || equals == word)
+	if (!equals)
 		return false;
 	for (char *at = word; at < equals; at++)
 		if (*at == '-')
@@ -55,20 +55,19 @@ static bool expect_pair(char *word, struct buf *out)
 
 static bool expect(char **words, size_t count, struct buf *out)
 {
-	bool others = false;
-
 	for (size_t i = 0; i < count; i++) {
-		bool long_option = strncmp(words[i], "--", 2) == 0, alone = strcmp(words[i], "-c") == 0;
+		const char *word = words[i];
+		bool setting = strncmp(word, "-c", 2) == 0 || strncmp(word, "--", 2) == 0;
 
-		if (strcmp(words[i], "--") == 0)
-			return !others && i + 1 == count;
-		if (!long_option && strncmp(words[i], "-c", 2) != 0) {
-			others = true;
-			continue;
-		}
+		if (strcmp(word, "--") == 0)
+			return i + 1 == count;
+		if (word[0] != '-' || !word[1])
+			return false;
+		bool alone = strcspn(word + 1, "BCDNSWcdfhkprtv-") == strlen(word + 2);
+
 		if (alone && ++i == count)
 			return false;
-		if (!expect_pair(words[i] + (alone ? 0 : 2), out))
+		if (setting && !expect_pair(words[i] + (alone ? 0 : 2), out))
 			return false;
 	}
 	return true;
@@ -88,11 +87,12 @@ static bool expected(const char *options, struct buf *out)
 static void check_rest(struct buf *rest)
 {
 	struct buf pairs = { 0 }, left = { 0 };
+	struct error error;
 
 	buf_append_text(rest, " -c own=1");
 	char *options = buf_take_text(rest);
 
-	CHECK(wire_options_pairs(options, note_pair, &pairs, &left));
+	CHECK(wire_options_pairs(options, note_pair, &pairs, &left, &error));
 	CHECK(pairs.size == sizeof("own\0001") && memcmp(pairs.bytes, "own\0001", pairs.size) == 0);
 	mem_free(options);
 	buf_fini(&pairs);
@@ -102,11 +102,12 @@ static void check_rest(struct buf *rest)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct buf pairs = { 0 }, wanted = { 0 }, rest = { 0 };
+	struct error error;
 
 	if (size >= WORDS_MAX)
 		return 0;
 	char *options = mem_strndup((const char *)bytes, size);
-	bool good = wire_options_pairs(options, note_pair, &pairs, &rest);
+	bool good = wire_options_pairs(options, note_pair, &pairs, &rest, &error);
 
 	CHECK(good == expected(options, &wanted));
 	CHECK(pairs.size == wanted.size && (!pairs.size || memcmp(pairs.bytes, wanted.bytes, pairs.size) == 0));

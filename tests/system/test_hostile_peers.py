@@ -1,7 +1,10 @@
 """Whatever an outside party sends gets a clear error or a closed connection, and nobody else notices."""
 import contextlib
+import pathlib
 import random
+import re
 import resource
+import signal
 import socket
 import ssl
 import struct
@@ -212,12 +215,37 @@ def test_a_tls_handshake_that_stops_half_way_disturbs_nobody(pgweir, bystander, 
         client.close()
 
 
-def client_hello() -> bytes:
+def client_hello(alpn: str | None = None) -> bytes:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    connection = raw.insecure_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    connection = raw.insecure_context(alpn).wrap_bio(incoming, outgoing, server_hostname="localhost")
     with pytest.raises(ssl.SSLWantReadError):
         connection.do_handshake()
     return outgoing.read()
+
+
+@pytest.mark.ours
+def test_a_crowd_of_tls_handshakes_from_one_address_does_not_go_ahead_of_another_address(start_pgweir, cluster):
+    """They take a millisecond each. The log tells in which order they had their turn, since these end there: nobody speaks HTTP."""
+    proxy = start_pgweir({"pgweir": {"login_threads": 1, **tls_settings(cluster)}})
+    crowd = []
+    for address in ["127.0.0.1"] * 300 + ["127.0.0.2"]:
+        client = raw.Stream(socket.create_connection((proxy.host, proxy.port), source_address=(address, 0)))
+        client.send(raw.ssl_request())
+        assert client.receive_exactly(1) == b"S"
+        crowd.append(client)
+    proxy.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: "\nState:\tT" in pathlib.Path(f"/proc/{proxy.process.pid}/status").read_text(), what="it stands still")
+    for client in crowd:
+        client.send(client_hello("http/1.1"))
+    proxy.process.send_signal(signal.SIGCONT)
+
+    def turns():
+        return re.findall(r'address="?([\d.]+):\d+"? phase="tls handshake"', proxy.log())
+
+    wait_until(lambda: len(turns()) == 301, 60, "all have had their turn")
+    assert turns().index("127.0.0.2") < 20
+    for client in crowd:
+        client.close()
 
 
 @pytest.mark.memory

@@ -32,12 +32,52 @@ def test_the_unnamed_statement_is_each_clients_own(pair):
     assert raw.rows_of(run(second)) == [["second"]]
 
 
+@pytest.mark.parametrize("use", [bind() + execute(), describe_statement()], ids=["bind", "describe"])
+@pytest.mark.parametrize("ahead", [bind(name="nope"), execute("nope"), describe_portal("nope"), parse("SELECT broken", "named"),
+                                   close_statement("nope") + bind(name="nope")], ids=["bind", "execute", "describe", "parse", "close"])
+def test_an_unnamed_parse_that_was_skipped_leaves_no_other_clients_statement(pair, ahead, use):
+    """Both batches are sent before it is known that the first one fails."""
+    first, second = pair
+    first.ask(parse("SELECT 'of another'") + sync())
+    second.send(ahead + parse("SELECT 'mine'") + sync() + use + sync())
+    assert raw.types(second.read_until_ready())[-2:] == "EZ"
+    error = raw.error_of(second.read_until_ready())
+    assert (error["C"], error["M"]) == ("26000", "unnamed prepared statement does not exist")
+    assert raw.rows_of(run(first)) == [["of another"]]
+
+
+@pytest.mark.parametrize("skipped", [parse("SELECT 'mine'"), query("SELECT 1"), close_statement("")], ids=["parse", "query", "close"])
+def test_an_unnamed_statement_that_an_error_has_left_is_not_the_next_clients(pair, skipped):
+    """What would have replaced it never ran."""
+    first, second = pair
+    first.ask(parse("SELECT 'of another'") + sync())
+    assert raw.types(first.ask(bind(name="nope") + skipped + sync())) == "EZ"
+    error = raw.error_of(second.ask(bind() + execute() + sync()))
+    assert (error["C"], error["M"]) == ("26000", "unnamed prepared statement does not exist")
+
+
 def test_one_clients_statement_is_unknown_to_another(pair):
     first, second = pair
     first.ask(parse("SELECT 1", "mine") + sync())
     error = raw.error_of(run(second, "mine"))
     assert (error["C"], error["M"]) == ("26000", 'prepared statement "mine" does not exist')
     assert raw.rows_of(run(first, "mine")) == [["1"]]
+
+
+@pytest.mark.parametrize("local", [close_statement("s"), parse("SELECT 'shared'", "t"), close_statement("s") + parse("SELECT 'shared'", "t")],
+                         ids=["close", "parse", "both"])
+@pytest.mark.parametrize("ahead", [b"", query("SELECT 1"), query("RESET search_path"), query("DISCARD PLANS")], ids=["", "query", "reset", "discard"])
+def test_what_is_answered_without_the_server_holds_up_nothing_behind_settings(pair, ahead, local):
+    """What comes behind it waits until the settings are in force, and all is answered that was sent before."""
+    client, other = pair
+    client.ask("SET work_mem = '7MB'")
+    client.ask(parse("SELECT 'shared'", "s") + sync())
+    assert raw.rows_of(client.ask(bind(name="s") + execute() + sync())) == [["shared"]]
+    assert other.value("SHOW work_mem") == "4MB"
+    client.send(ahead + local + bind(name="none") + sync())
+    replies = client.read_until_ready(2 if ahead else 1)
+    assert raw.types(replies).endswith("EZ") and raw.error_of(replies)["C"] == "26000"
+    assert client.value("SHOW work_mem") == "7MB"
 
 
 def test_an_unknown_statement_is_26000_and_the_session_lives_on(pair):
@@ -92,6 +132,22 @@ def test_an_error_of_the_proxys_own_in_a_pipeline_undoes_what_went_before(pair, 
     replies = client.ask(parse("INSERT INTO undone VALUES (1)") + bind() + execute() + bind(name="nope") + execute() + sync())
     assert raw.error_of(replies)["C"] == "26000" and client.status == "I"
     assert other.value("SELECT count(*) FROM undone") == "0"
+
+
+@pytest.mark.parametrize("use", [bind(name="lost"), describe_statement("lost")], ids=["bind", "describe"])
+def test_an_error_says_the_clients_name_also_of_a_parse_that_never_was(pair, use):
+    """All is sent before the Parse has failed, or been skipped. The name of another of the client's for the same text is not meant."""
+    client, _ = pair
+    client.ask(parse("SELECT 1", "kept") + sync())
+    client.send(parse("SELECT broken") + parse("SELECT 1", "lost") + sync() + use + sync())
+    assert raw.error_of(client.read_until_ready())["C"] == "42703"
+    error = raw.error_of(client.read_until_ready())
+    assert (error["C"], error["M"]) == ("26000", 'prepared statement "lost" does not exist')
+    client.send(parse("SELECT broken", "lost") + sync() + use + sync())
+    assert raw.error_of(client.read_until_ready())["C"] == "42703"
+    error = raw.error_of(client.read_until_ready())
+    assert (error["C"], error["M"]) == ("26000", 'prepared statement "lost" does not exist')
+    assert raw.types(client.ask(bind(name="kept") + execute() + sync())) == "2DCZ"
 
 
 def test_an_error_in_parse_leaves_the_name_free(pair):

@@ -84,6 +84,24 @@ def test_options_are_taken_in_every_spelling(pgweir, mode):
         client.close()
 
 
+INVALID, TRY = "invalid command-line argument for server process: ", 'Try "postgres --help" for more information.'
+
+
+@pytest.mark.parametrize("mode", ["app", "session"])
+@pytest.mark.parametrize("options, sqlstate, text, hint", [
+    ("-c", "42601", INVALID + "-c", TRY), ("-c work_mem", "42601", "-c work_mem requires a value", None),
+    ("-c work_mem = 1MB", "42601", "-c work_mem requires a value", None), ("--work-mem", "42601", "--work-mem requires a value", None),
+    ("-c --", "42601", "-c -- requires a value", None), ("-c =1", "42704", 'unrecognized configuration parameter ""', None),
+    ("-c a.b=1 -- x", "42601", INVALID + "x", TRY), ("x", "42601", INVALID + "x", TRY), ("\\", "42601", INVALID, TRY),
+    ("-e -S", "42601", INVALID + "-S", TRY), ("-S -c -e", "22023", 'invalid value for parameter "work_mem": "-c"', None),
+    ("-c my..x=1", "42602", 'invalid configuration parameter name "my..x"', None)])
+def test_what_is_wrong_with_options_is_said_as_postgresql_says_it(pgweir, mode, options, sqlstate, text, hint):
+    with pytest.raises(raw.ServerError) as refused:
+        pgweir.raw(mode, options=options)
+    fields = refused.value.fields
+    assert (fields["V"], fields["C"], fields["M"], fields.get("H")) == ("FATAL", sqlstate, text, hint)
+
+
 @MODES
 def test_a_bad_startup_parameter_gets_the_servers_own_error(pgweir, mode):
     error = login_error(pgweir, mode, work_mem="much")

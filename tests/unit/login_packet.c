@@ -94,7 +94,30 @@ static void options_without_a_value_are_refused(void **state)
 	assert_null(READ(PROTOCOL_30, ALICE "options\0-c geqo\0"));
 	assert_string_equal(error.sqlstate, "42601");
 	assert_null(READ(PROTOCOL_30, ALICE "options\0--geqo\0"));
+	assert_string_equal(error.text, "--geqo requires a value");
 	assert_null(READ(PROTOCOL_30, ALICE "options\0-c\0"));
+	/* What comes first is said. */
+	assert_null(READ(PROTOCOL_30, ALICE "options\0-c =x --geqo\0"));
+	assert_string_equal(error.text, "unrecognized configuration parameter \"\"");
+}
+
+/* SQL, with which a value is put in force later, cannot even spell them. */
+static void names_with_an_empty_part_are_refused(void **state)
+{
+	static const char *const names[] = { "my..x", ".x", "my.", "." };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char pairs[64];
+		int size = snprintf(pairs, sizeof(pairs), "user%calice%coptions%c-c %s=1%c", 0, 0, 0, names[i], 0);
+
+		assert_null(read_packet(PROTOCOL_30, pairs, (size_t)size + 1));
+		assert_string_equal(error.sqlstate, "42602");
+	}
+	struct startup_request *request = READ(PROTOCOL_30, ALICE "options\0-c my.x.y=1\0");
+
+	assert_non_null(request);
+	startup_request_free(&request);
 }
 
 /* In the startup packet of a server connection such a setting would name another role than the one that logged in. */
@@ -219,6 +242,7 @@ int main(void)
 		cmocka_unit_test(options_are_taken_apart),
 		cmocka_unit_test(a_parameter_wins_over_the_same_one_in_options),
 		cmocka_unit_test(options_without_a_value_are_refused),
+		cmocka_unit_test(names_with_an_empty_part_are_refused),
 		cmocka_unit_test(fields_of_the_packet_cannot_be_settings),
 		cmocka_unit_test(replication_is_read_as_postgresql_reads_it),
 		cmocka_unit_test(a_packet_without_user_is_refused),

@@ -65,6 +65,19 @@ def test_what_is_sent_after_the_error_has_come_is_skipped_as_well(client):
     assert raw.types(client.ask(bind(name="before") + sync())) == "2Z"
 
 
+@pytest.mark.parametrize("late", [b"", parse("SELECT 'skipped'") + bind() + execute()], ids=["", "skipped"])
+@pytest.mark.parametrize("behind, answers", [
+    (parse("SELECT 1") + bind() + execute() + sync(), ["Z", "12DCZ"]), (parse("SELECT 1") + query("SELECT 2") + sync(), ["Z", "1TDCZ", "Z"]),
+    (parse("SELECT broken") + bind() + sync() + parse("SELECT 1") + bind() + execute() + sync(), ["Z", "EZ", "12DCZ"])], ids=["batch", "query", "two"])
+def test_what_comes_with_the_sync_of_a_failed_batch_is_not_skipped(client, late, behind, answers):
+    """The error has come already, and what is behind the Sync is sent with it: it belongs to another batch."""
+    client.send(bind(name="there is none") + flush())
+    client.read_until("E")
+    client.send(late + sync() + behind)
+    assert [raw.types(client.read_until_ready()) for _ in answers] == answers
+    assert client.value("SELECT 'in step'") == "in step"
+
+
 def test_a_client_that_leaves_between_an_error_and_its_sync_leaves_a_usable_connection(pgweir):
     client = pgweir.raw("one")
     pid = client.value("SELECT pg_backend_pid()")

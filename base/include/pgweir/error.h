@@ -12,6 +12,7 @@
 struct error {
 	char sqlstate[6];      /* PostgreSQL's five characters, or "" where there is none. */
 	char text[506];        /* Longer ones are cut. */
+	const char *hint;      /* Constant; NULL where there is none, as error_set() leaves it. */
 };
 
 /* Both return false, so that `return error_set(…)` reads well. `sqlstate` may be NULL. */

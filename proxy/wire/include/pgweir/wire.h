@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "pgweir/buf.h"
-#include "pgweir/check.h"
+#include "pgweir/error.h"
 
 enum {
 	WIRE_HEADER_SIZE = 5,                   /* Type byte and length word. */
@@ -102,9 +102,9 @@ bool wire_startup_pairs(const char *packet, size_t size, wire_pair_cb *pair, voi
 bool wire_cancel_parse(const char *packet, size_t size, uint32_t *pid, const char **key, size_t *key_size) MUST_USE;
 void wire_put_cancel(struct buf *out, uint32_t pid, const void *key, size_t key_size);
 
-/* Splits the startup parameter `options` as PostgreSQL's pg_split_opts does and calls `pair` for each `-c name=value`
- * and `--name=value`. Switches of other kinds are appended to `rest`, still escaped. */
-bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, struct buf *rest) MUST_USE;
+/* Splits the startup parameter `options` as PostgreSQL does and calls `pair` for each `-c name=value` and `--name=value`.
+ * Other switches are appended to `rest`, still escaped. False: `error` is what a server says. */
+bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, struct buf *rest, struct error *error) MUST_USE;
 
 /* --- PROXY protocol v2 --- */
 
