@@ -47,7 +47,7 @@ struct cancel {
 	struct dial dial;
 	struct conn conn;
 	struct buf packet;
-	struct cancel_reply *reply;     /* NULL: nobody waits. */
+	struct cancel_reply *reply;     /* NULL once it is on its way. */
 };
 
 #define BIT(state) (1u << (state))
@@ -87,7 +87,7 @@ static void deliver(struct loop_letter *letter)
 	free_reply(letter);
 }
 
-/* Posts it, or frees it where nobody is to be told. NULL is fine. */
+/* Posts it, or frees it where nobody is to be told. NULL is fine: it is gone already. */
 static void part_with_reply(struct cancel_reply *reply, bool post)
 {
 	if (!reply)
@@ -269,6 +269,17 @@ static struct cancel *new_cancel(struct config *config, const char *host, uint16
 	return cancel;
 }
 
+static void start(struct cancel *cancel, struct loop *reply_loop, server_cancelled_cb *callback, void *arg)
+{
+	cancel->reply = NEW(struct cancel_reply);
+	cancel->reply->letter.deliver = deliver;
+	cancel->reply->letter.drop = free_reply;
+	cancel->reply->loop = loop_ref(reply_loop);
+	cancel->reply->callback = callback;
+	cancel->reply->arg = arg;
+	login_work_start(&cancel->work);
+}
+
 void server_cancel(const struct server *server, struct loop *reply_loop, server_cancelled_cb *callback, void *arg)
 {
 	struct server_target *target = server->target;
@@ -281,19 +292,14 @@ void server_cancel(const struct server *server, struct loop *reply_loop, server_
 	cancel->wanted = server->tls ? DIAL_TLS : DIAL_PLAIN;
 	if (server->key_size)
 		wire_put_cancel(&cancel->packet, server->pid, server->key, server->key_size);
-	cancel->reply = NEW(struct cancel_reply);
-	cancel->reply->letter.deliver = deliver;
-	cancel->reply->letter.drop = free_reply;
-	cancel->reply->loop = loop_ref(reply_loop);
-	cancel->reply->callback = callback;
-	cancel->reply->arg = arg;
-	login_work_start(&cancel->work);
+	start(cancel, reply_loop, callback, arg);
 }
 
-void server_cancel_peer(struct config *config, const char *host, uint16_t port, uint32_t pid, const void *key, size_t key_size)
+void server_cancel_peer(struct config *config, const struct config_peer *peer, uint32_t pid, const void *key, size_t key_size,
+	struct loop *reply_loop, server_cancelled_cb *callback, void *arg)
 {
-	struct cancel *cancel = new_cancel(config, host, port);
+	struct cancel *cancel = new_cancel(config, peer->host, peer->port);
 
 	wire_put_cancel(&cancel->packet, pid, key, key_size);
-	login_work_start(&cancel->work);
+	start(cancel, reply_loop, callback, arg);
 }

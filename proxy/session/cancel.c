@@ -191,12 +191,17 @@ static void look_again(void *arg)
 		end_search(search);
 }
 
+static void keep(struct search *search, struct worker *worker)
+{
+	search->worker = worker;
+	loop_timer_init(&search->timer, worker->loop, look_again, search);
+	list_push_back(&((struct relay *)worker->relay)->cancels, &search->link);
+}
+
 static void found(struct search *search, struct worker *worker, struct session *session)
 {
 	worker->cancels_delivered++;
-	search->worker = worker;
-	loop_timer_init(&search->timer, worker->loop, look_again, search);
-	list_push_back(&session_relay(session)->cancels, &search->link);
+	keep(search, worker);
 	cancel_session(search, session);
 }
 
@@ -206,18 +211,35 @@ void session_cancels_end(struct worker *worker)
 		end_search(LIST_MEMBER(link, struct search, link));
 }
 
-static void pass_to_peer(struct worker *worker, const struct login_cancel *cancel)
+static const struct config_peer *find_peer(const struct config *config, uint32_t pid)
 {
-	struct config *config = worker->config;
-	unsigned peer_id = cancel->pid >> PID_PEER_SHIFT;
+	unsigned peer_id = pid >> PID_PEER_SHIFT;
 
-	worker->cancels_unknown++;
-	if (!(cancel->pid & PID_OURS) || peer_id == config->peer_id)
-		return;
+	if (!(pid & PID_OURS) || peer_id == config->peer_id)
+		return NULL;
 	for (size_t i = 0; i < config->peer_count; i++)
 		if (config->peers[i].id == peer_id)
-			server_cancel_peer(config, config->peers[i].host, config->peers[i].port, cancel->pid, cancel->key,
-				cancel->key_size);
+			return &config->peers[i];
+	return NULL;
+}
+
+static void peer_has_taken(void *arg)
+{
+	end_search(arg);
+}
+
+static void pass_to_peer(struct worker *worker, struct search *search)
+{
+	const struct login_cancel *cancel = search->cancel;
+	const struct config_peer *peer = find_peer(worker->config, cancel->pid);
+
+	worker->cancels_unknown++;
+	if (!peer) {
+		drop_search(&search->letter);
+		return;
+	}
+	keep(search, worker);
+	server_cancel_peer(worker->config, peer, cancel->pid, cancel->key, cancel->key_size, worker->loop, peer_has_taken, search);
 }
 
 static void look_here(struct loop_letter *letter)
@@ -231,8 +253,7 @@ static void look_here(struct loop_letter *letter)
 	} else if (search->next < workers_count()) {
 		loop_post(worker_at(search->next)->loop, &search->letter);
 	} else {
-		pass_to_peer(worker, search->cancel);
-		drop_search(letter);
+		pass_to_peer(worker, search);
 	}
 }
 

@@ -1,5 +1,6 @@
 """A cancel request reaches exactly the query it was meant for, or nobody."""
 import contextlib
+import socket
 import threading
 import time
 
@@ -432,3 +433,46 @@ def test_a_client_learns_when_the_server_has_taken_its_cancel(start_pgweir, fake
         canceller.receive_exactly(1)
     canceller.close()
     assert client.value("SELECT 2") == "SELECT 2"
+
+
+@pytest.mark.ours
+def test_a_client_learns_when_a_peers_server_has_taken_its_cancel(start_pgweir, fake_server):
+    """The peer says so as a server does. Otherwise the request could come late, and hit what the client asks next."""
+    ports = [free_port(), free_port()]
+    peers = {number: f"host=127.0.0.1 port={port}" for number, port in enumerate(ports, 1)}
+    home, other = (start_pgweir({
+        "pgweir": {"listen_port": port, "peer_id": number, "auth_type": "trust", "state_audit": "off"}, "peers": peers,
+        "database app": {"host": fake_server.host, "port": fake_server.port, "pool_size": 1},
+    }) for number, port in enumerate(ports, 1))
+    client, canceller = home.raw("app"), raw.Client(other.host, other.port)
+    fake_server.cancel_may_end.clear()
+    client.send(raw.query("SELECT endless"))
+    assert fake_server.query_runs.wait(60)
+    canceller.send(raw.cancel_request(client.pid, client.key))
+    assert raw.error_of(client.read_until_ready())["C"] == "57014"
+    canceller.sock.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        canceller.receive_exactly(1)
+    fake_server.cancel_may_end.set()
+    canceller.sock.settimeout(60)
+    with pytest.raises((raw.Closed, ConnectionError)):
+        canceller.receive_exactly(1)
+    canceller.close()
+    assert client.value("SELECT 2") == "SELECT 2"
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("limit", ["1s", "60s"])
+def test_a_peer_that_never_answers_a_cancel_is_waited_for_until_cancel_wait_timeout_or_the_end(start_pgweir, limit):
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        peers = {1: f"host=127.0.0.1 port={free_port()}", 2: f"host=127.0.0.1 port={silent.getsockname()[1]}"}
+        proxy = start_pgweir({"pgweir": {"peer_id": 1, "cancel_wait_timeout": limit}, "peers": peers})
+        canceller = raw.Client(proxy.host, proxy.port)
+        canceller.send(raw.cancel_request(2 << 23 | 1 << 22, b"abcd"))
+        peer, _ = silent.accept()
+        if limit == "60s":
+            proxy.stop()
+        with pytest.raises((raw.Closed, ConnectionError)):
+            canceller.receive_exactly(1)
+        peer.close()
+        canceller.close()

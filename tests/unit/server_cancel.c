@@ -154,29 +154,35 @@ static void without_a_key_nothing_is_sent(void **unused)
 	fixture_stop();
 }
 
-static void a_peer_gets_the_request_as_it_is(void **unused)
+static void a_peer_gets_the_request_as_it_is_and_answers_as_a_server(void **unused)
 {
 	char key[32];
 
 	(void)unused;
 	memset(key, 'k', sizeof(key));
 	fixture_start(serving_logins_and_cancels, NULL, NULL);
-	server_cancel_peer(fixture_target()->config, "localhost", fixture_port(), 77, key, sizeof(key));
+	struct config_peer peer = { .host = (char *)(uintptr_t)"localhost", .port = fixture_port() };
+
+	server_cancel_peer(fixture_target()->config, &peer, 77, key, sizeof(key), fixture_loop(), cancelled, &cancel);
 	assert_true(wait_for(&cancel.seen, 5000));
-	sem_post(&cancel.may_close);
 	assert_packet(77, key, sizeof(key));
+	assert_false(wait_for(&cancel.answered, 100));
+	sem_post(&cancel.may_close);
+	assert_true(wait_for(&cancel.answered, 5000));
 	fixture_stop();
-	assert_int_equal(cancel.callbacks, 0);
+	assert_int_equal(cancel.callbacks, 1);
 }
 
 static void cancels_end_with_the_login_threads(void **unused)
 {
 	(void)unused;
 	fixture_start(serving_logins_and_cancels, NULL, NULL);
+	struct config_peer peer = { .host = (char *)(uintptr_t)"127.0.0.1", .port = fixture_port() };
+
 	server_cancel(fixture_open()->server, fixture_loop(), cancelled, &cancel);
 	assert_true(wait_for(&cancel.seen, 5000));
 	login_threads_stop();
-	server_cancel_peer(fixture_target()->config, "127.0.0.1", fixture_port(), 77, "abcd", 4);
+	server_cancel_peer(fixture_target()->config, &peer, 77, "abcd", 4, fixture_loop(), cancelled, &cancel);
 	sem_post(&cancel.may_close);
 	fixture_stop();
 	assert_int_equal(cancel.callbacks, 0);
@@ -190,7 +196,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_server_that_does_not_close_costs_cancel_wait_timeout, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_server_that_is_gone_is_answered_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_a_key_nothing_is_sent, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_peer_gets_the_request_as_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_peer_gets_the_request_as_it_is_and_answers_as_a_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(cancels_end_with_the_login_threads, set_up, tear_down),
 	};
 

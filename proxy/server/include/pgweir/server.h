@@ -77,8 +77,9 @@ void server_open(struct server_target *target, struct loop *reply_loop, server_o
 typedef void server_cancelled_cb(void *arg);
 void server_cancel(const struct server *server, struct loop *reply_loop, server_cancelled_cb *callback, void *arg);
 
-/* Passes a CancelRequest on to another pgweir process of [peers]. Nothing comes back. */
-void server_cancel_peer(struct config *config, const char *host, uint16_t port, uint32_t pid, const void *key, size_t key_size);
+/* Passes a CancelRequest on to another pgweir process of [peers], which closes the connection as a server does. */
+void server_cancel_peer(struct config *config, const struct config_peer *peer, uint32_t pid, const void *key, size_t key_size,
+	struct loop *reply_loop, server_cancelled_cb *callback, void *arg);
 
 /* --- The login threads, shared with the clients' logins --- */
 
