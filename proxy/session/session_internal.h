@@ -23,12 +23,10 @@ static inline struct relay *session_relay(const struct session *session) { retur
 /* A question would take the unnamed statement away: none before the client is done with one that is kept nowhere else. */
 static inline bool session_needs_unnamed(const struct session *session)
 {
-	return session->pins & PIN_BIT(PIN_LARGE_STATEMENT) && session->unnamed_token
-		&& session->backend->unnamed_token == session->unnamed_token;
+	return session->pins & PIN_BIT(PIN_LARGE_STATEMENT) && session->unnamed_token && session->backend->unnamed_token == session->unnamed_token;
 }
 
 enum { SESSION_STATEMENT_MAX = 65536, SESSION_REQUESTS_MAX = 4096 };
-
 /* What is left to skip after an error of our own. */
 enum { SESSION_SKIP_NOTHING, SESSION_SKIP_MESSAGE, SESSION_SKIP_TO_SYNC };
 
