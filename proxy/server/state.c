@@ -13,7 +13,7 @@
 
 struct state {
 	_Atomic unsigned references;
-	_Atomic bool confirmed;
+	_Atomic uint8_t spelling;       /* enum state_spelling */
 	size_t count;
 	struct state_pair *pairs;       /* Sorted; names and values lie in `text`. */
 	size_t text_size;
@@ -143,7 +143,7 @@ static struct state *new_state(const struct buf *text, size_t count)
 	char *at = state->text;
 
 	atomic_init(&state->references, 1);
-	atomic_init(&state->confirmed, false);
+	atomic_init(&state->spelling, STATE_NOT_LOOKED_AT);
 	state->count = count;
 	state->pairs = NEW_ARRAY(struct state_pair, count);
 	state->text_size = text->size;
@@ -272,15 +272,14 @@ const struct state_pair *state_pairs(const struct state *state)
 	return state ? state->pairs : NULL;
 }
 
-bool state_is_confirmed(const struct state *state)
+enum state_spelling state_spelling(const struct state *state)
 {
-	return !state || atomic_load_explicit(&state->confirmed, memory_order_relaxed);
+	return state ? (enum state_spelling)atomic_load_explicit(&state->spelling, memory_order_relaxed) : STATE_AS_REPORTED;
 }
 
-void state_confirm(struct state *state)
+void state_note_spelling(struct state *state, enum state_spelling spelling)
 {
-	if (state)
-		atomic_store_explicit(&state->confirmed, true, memory_order_relaxed);
+	atomic_store_explicit(&state->spelling, (uint8_t)spelling, memory_order_relaxed);
 }
 
 /* PGC_BACKEND and PGC_SU_BACKEND of PostgreSQL's guc tables: fixed once a backend runs. */

@@ -175,7 +175,7 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	struct session *session = owner;
 	struct pool_stats *stats = &session->share->stats;
 
-	if (request->flags & REQUEST_SETUP)
+	if (request->flags & REQUEST_SETTINGS)
 		setup_confirmed(session);
 	if (request->flags & REQUEST_INJECTED || session->retry_name || session->rescue)
 		return;

@@ -123,7 +123,7 @@ static void put_difference(struct session *session)
 	if (!setup->statements && setup_batch_fits(session, &setup->batch))
 		setup_batch_put(session, &setup->batch, cache->statements);
 	else if (setup->message.size)
-		own_query_put_message(session, &setup->message, REQUEST_SETUP, NULL);
+		own_query_put_message(session, &setup->message, REQUEST_SETUP | REQUEST_SETTINGS, NULL);
 	if (setup->statements)
 		put_statements(session);
 	if (setup->message.size > KEPT_MAX)
@@ -133,21 +133,21 @@ static void put_difference(struct session *session)
 	backend->settings = state_ref(session->settings);
 }
 
-/* In its own words: what it reports of them later says nothing new then. */
+/* In its own words what it reports of them later says nothing new. */
 void setup_confirmed(struct session *session)
 {
 	const struct parameters *parameters = &session->backend->server->parameters;
 	struct state *state = session->backend->settings;
+	bool same = true;
 
-	if (state_is_confirmed(state))
+	if (state_spelling(state) != STATE_NOT_LOOKED_AT)
 		return;
 	for (size_t i = 0; i < state_count(state); i++) {
 		const char *now = parameters_get(parameters, state_pairs(state)[i].name);
 
-		if (now && strcmp(now, state_pairs(state)[i].value) != 0)
-			return;
+		same &= !now || strcmp(now, state_pairs(state)[i].value) == 0;
 	}
-	state_confirm(state);
+	state_note_spelling(state, same ? STATE_AS_REPORTED : STATE_SPELLED_OTHERWISE);
 }
 
 void setup_put(struct session *session)

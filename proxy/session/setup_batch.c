@@ -190,7 +190,7 @@ bool setup_batch_fits(const struct session *session, const struct setup_batch *b
 {
 	return batch->settings && session->state == SESSION_LINKED && !session->setup_plainly && !session->report_due && !session->lost
 		&& !session->listen && session->backend->requests.count == 0 && prepared_tracks(session)
-		&& session->share->settings.max_prepared_statements >= STATEMENTS_MIN && state_is_confirmed(session->settings);
+		&& session->share->settings.max_prepared_statements >= STATEMENTS_MIN && state_spelling(session->settings) == STATE_AS_REPORTED;
 }
 
 void setup_batch_put(struct session *session, const struct setup_batch *batch, const struct setup_statements *statements)

@@ -113,17 +113,32 @@ static bool selects_into(const char *text, const char *end)
 	return false;
 }
 
-/* DDL whose tag may be another's: of CREATE TABLE AS and SELECT INTO it is SELECT's, and DO has its own. Texts that begin as
- * most do are not looked at. */
+/* Of CREATE, SELECT, WITH, DO, CALL, EXPLAIN the first two letters, or a comment or the like. */
+static bool may_begin_definition(const char *text, const char *end)
+{
+	static const char begins[] = "crsewidocaex";
+
+	if (end - text < 2 || !is_in_word(*text))
+		return true;
+	for (const char *each = begins; *each; each += 2)
+		if ((text[0] | ' ') == each[0] && (text[1] | ' ') == each[1])
+			return true;
+	return false;
+}
+
+/* DDL whose tag may be another's: of CREATE TABLE AS and SELECT INTO it is SELECT's, and DO has its own. */
 static bool may_define(const struct sql_run *run)
 {
-	const char *text = run->text, *end = text + strnlen(text, run->size), *semicolon;
+	const char *text = run->text, *end = text + strnlen(text, run->size);
 
-	while (text < end && strchr(" \t\r\n", *text))
+	while (text < end && (*text == ' ' || *text == '\n' || *text == '\t' || *text == '\r'))
 		text++;
-	semicolon = memchr(text, ';', (size_t)(end - text));
-	if (text == end || (strchr("biuBIU", *text) && (!semicolon || semicolon + 1 == end)))
-		return false;
+	if (!may_begin_definition(text, end)) {
+		const char *semicolon = memchr(text, ';', (size_t)(end - text));
+
+		if (!semicolon || semicolon + 1 == end)
+			return false;
+	}
 	if (find_word(text, text, end, "create") || selects_into(text, end))
 		return true;
 	return run->effects & SCAN_RUNS_CODE && (find_word(text, text, end, "alter") || find_word(text, text, end, "drop"));

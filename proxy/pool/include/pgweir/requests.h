@@ -40,6 +40,7 @@ enum {
 	REQUEST_TRY = 16,       /* Injected; it may fail. */
 	REQUEST_REFUSED = 32,   /* Stands for one of the client's that we refuse; it fails. */
 	REQUEST_LISTEN = 64,    /* Ours, about channels (session/listen.c). */
+	REQUEST_SETTINGS = 128, /* Of the setup that puts settings in force. */
 };
 
 struct request {

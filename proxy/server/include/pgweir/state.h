@@ -39,9 +39,10 @@ size_t state_count(const struct state *state);
 const struct state_pair *state_pairs(const struct state *state);        /* Sorted by name. */
 const char *state_pair_statement(const struct state_pair *pair);        /* The statement's name, or NULL: a setting. */
 
-/* That a server has taken all of it, and reports what it reports of it in the same words. */
-bool state_is_confirmed(const struct state *state);
-void state_confirm(struct state *state);
+/* Has a server taken all of it, and does it report what it reports of it in the same words? One answer is for good. */
+enum state_spelling { STATE_NOT_LOOKED_AT, STATE_AS_REPORTED, STATE_SPELLED_OTHERWISE };
+enum state_spelling state_spelling(const struct state *state);
+void state_note_spelling(struct state *state, enum state_spelling spelling);
 
 /* The SQL that turns a session whose settings are `from` into one whose settings are `to`, as one simple query that
  * leaves a failed transaction behind if any part of it fails: "BEGIN;RESET a;SET b TO 'c';COMMIT".
