@@ -96,14 +96,15 @@ void session_after_server(struct session *session)
 {
 	struct backend *backend = session->backend;
 
-	if (backend->said_fatal && (route_rescue_lost(session) || route_rescue_idle(session)))
-		return;
-	if (session->losing && lost_go_on(session))
-		return;
+	/* Whatever the server has said since. */
 	if (session->setup_failed) {
 		setup_batch_again(session);
 		return;
 	}
+	if (backend->said_fatal && (route_rescue_lost(session) || route_rescue_idle(session)))
+		return;
+	if (session->losing && lost_go_on(session))
+		return;
 	if (session->setup_error) {
 		session_close(session, CLOSE_CLIENT_BAD_SETTING, session->setup_error);
 		return;

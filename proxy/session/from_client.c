@@ -74,19 +74,12 @@ static bool settings_on_their_way(const struct backend *backend)
  * one that would end the transaction could: ROLLBACK, COMMIT, END, ABORT, also behind a comment. Inside a batch that has
  * begun behind the settings the server would skip everything up to the Sync, and to wait for an answer before it could be
  * to wait for ever. */
-static bool may_follow_setup(const struct session *session, const char *message, size_t size)
+static bool may_follow_query(const struct session *session, const char *message, size_t size)
 {
 	const char *text = message + WIRE_HEADER_SIZE;
 	const char *end = message + size;
 
-	const struct requests *requests = &session->backend->requests;
-
-	if (!settings_on_their_way(session->backend))
-		return true;
 	if (session->backend->unsynced)
-		return true;
-	/* Up to a Sync the server would skip all of it. */
-	if (setup_batch_has(requests_first(requests)) && requests_until_sync(requests) == requests_count(requests))
 		return true;
 	if (message[0] == 'P')
 		text += strnlen(text, (size_t)(end - text)) + 1;
@@ -95,6 +88,33 @@ static bool may_follow_setup(const struct session *session, const char *message,
 	while (text < end && strchr(" \t\r\n\f;", *text) && *text)
 		text++;
 	return text < end && !strchr("RrCcEeAa-/(", *text);
+}
+
+/* Behind a batch of settings that has failed the server skips everything up to a Sync, and what comes behind that runs: there
+ * may be no transaction that has failed. */
+static bool is_behind_sync_of_setup(const struct session *session)
+{
+	const struct requests *requests = session->backend ? &session->backend->requests : NULL;
+
+	return requests && setup_batch_has(requests_first(requests)) && requests_until_sync(requests) < requests_count(requests);
+}
+
+/* Names of statements in it may be prepared ahead of it, with a Sync. */
+static bool may_put_sync(struct session *session, const char *message, size_t size)
+{
+	const char *text = message + WIRE_HEADER_SIZE;
+
+	return message[0] == 'Q' && session->names.size && size == wire_message_size(message)
+		&& session_text_effects(session, text, size - WIRE_HEADER_SIZE) & SCAN_STATEMENT_NAMES;
+}
+
+static bool may_follow_setup(struct session *session, const char *message, size_t size)
+{
+	if (!settings_on_their_way(session->backend))
+		return true;
+	if (!setup_batch_has(requests_first(&session->backend->requests)))
+		return may_follow_query(session, message, size);
+	return !is_behind_sync_of_setup(session) && !may_put_sync(session, message, size);
 }
 
 static void put_flush(struct session *session)
@@ -151,7 +171,7 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		return true;
 	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
 		return false;
-	if (rule->server == ALONE && session->state != SESSION_SETTING_UP)
+	if (rule->server == ALONE && session->state != SESSION_SETTING_UP && !(message[0] == 'C' && is_behind_sync_of_setup(session)))
 		return true;
 	if (!session->backend && !lost && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
 		return true;
@@ -319,8 +339,8 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 
 	if (used > 0)
 		retry_keep(session, bytes, (size_t)used);
-	if (used >= 0 && session->backend && setup_batch_has(requests_first(&session->backend->requests)))
-		setup_batch_keep(session, bytes, (size_t)used);
+	if (session->backend && setup_batch_has(requests_first(&session->backend->requests)))
+		setup_batch_keep(session, bytes, used < 0 ? size : (size_t)used);
 	flush_if_too_many(session);
 	bool sent = outbox_end(relay->to_client);
 	bool server_sent = !session->backend || outbox_end(&relay->to_server);

@@ -177,7 +177,7 @@ static void sink_ready(void *owner, const struct request *request, char status)
 
 	if (request->flags & REQUEST_SETTINGS)
 		setup_confirmed(session);
-	if (request->flags & REQUEST_INJECTED || session->retry_name || session->rescue)
+	if (request->flags & REQUEST_INJECTED || session->retry_name || session->rescue || session->setup_failed)
 		return;
 	if (session->backend->reports_due)
 		setup_batch_report(session);

@@ -30,6 +30,18 @@ static void bring_name_back(struct session *session, struct statement_name *name
 	statement_name_unref(&replaced);
 }
 
+/* By what has been sent behind it, and may run yet. */
+static bool is_parsed_anew(const struct requests *requests, const struct request *request)
+{
+	for (uint32_t i = requests_count(requests); i > 0 && requests_at(requests, i - 1) != request; i--) {
+		const struct request *later = requests_at(requests, i - 1);
+
+		if (later->kind == REQUEST_PARSE && (later->flags & (REQUEST_UNNAMED | REQUEST_INJECTED)) == REQUEST_UNNAMED)
+			return true;
+	}
+	return false;
+}
+
 void prepared_undone(struct session *session, const struct request *request)
 {
 	bool injected = request->flags & REQUEST_INJECTED;
@@ -38,7 +50,7 @@ void prepared_undone(struct session *session, const struct request *request)
 	case REQUEST_PARSE:
 		if (request->flags & REQUEST_UNNAMED)
 			session->backend->unnamed_token = UNNAMED_UNKNOWN;
-		if (request->flags & REQUEST_UNNAMED && !injected)
+		if (request->flags & REQUEST_UNNAMED && !injected && !is_parsed_anew(&session->backend->requests, request))
 			session->unnamed_token = 0;
 		if (request->name && !injected)
 			forget_name(session, request->name);

@@ -72,7 +72,20 @@ bool setup_batch_failed(struct session *session, const struct request *request, 
 	/* Else it is a timeout. */
 	session->setup_cancelled &= sqlstate && strcmp(sqlstate, "57014") == 0;
 	session->backend->mute = true;
+	/* Not everybody may call set_config(), which would cost a server connection each time. */
+	session->share->no_setup_batches |= sqlstate && strcmp(sqlstate, "42501") == 0;
 	return true;
+}
+
+static bool parses_unnamed(const struct buf *said)
+{
+	for (size_t at = 0; said->size - at > WIRE_HEADER_SIZE; at += wire_message_size(said->bytes + at)) {
+		if (said->bytes[at] == 'P' && !said->bytes[at + WIRE_HEADER_SIZE])
+			return true;
+		if (wire_message_size(said->bytes + at) > said->size - at)
+			break;
+	}
+	return false;
 }
 
 void setup_batch_again(struct session *session)
@@ -87,6 +100,10 @@ void setup_batch_again(struct session *session)
 	session->held = again;
 	session->pass_left = 0;
 	lost_undo(session);
+	/* A Query or a Close has taken it away; of one that a Parse has replaced the text is gone. */
+	if (!parses_unnamed(&backend->behind_setup))
+		session->unnamed_token = backend->unnamed_before_setup;
+	session_set_pins(session, 0);
 	session->backend = NULL;
 	session->share->session_linked--;
 	session->state = SESSION_IDLE;

@@ -188,9 +188,12 @@ void setup_batch_fill(struct setup_batch *batch, const struct setup_statements *
 
 bool setup_batch_fits(const struct session *session, const struct setup_batch *batch)
 {
+	const struct pool_share *share = session->share;
+
 	return batch->settings && session->state == SESSION_LINKED && !session->setup_plainly && !session->report_due && !session->lost
-		&& !session->listen && session->backend->requests.count == 0 && prepared_tracks(session)
-		&& session->share->settings.max_prepared_statements >= STATEMENTS_MIN && state_spelling(session->settings) == STATE_AS_REPORTED;
+		&& !session->listen && !session->pins && !share->no_setup_batches && session->backend->requests.count == 0
+		&& prepared_tracks(session) && share->settings.max_prepared_statements >= STATEMENTS_MIN
+		&& state_spelling(session->settings) == STATE_AS_REPORTED;
 }
 
 void setup_batch_put(struct session *session, const struct setup_batch *batch, const struct setup_statements *statements)
@@ -211,6 +214,7 @@ void setup_batch_put(struct session *session, const struct setup_batch *batch, c
 	state_unref(&backend->reports_of);
 	backend->reports_of = batch->reported ? state_ref(session->settings) : NULL;
 	backend->behind_setup.size = 0;
+	backend->unnamed_before_setup = session->unnamed_token;
 	session->setup_kept = true;
 	session->setup_cancelled = false;
 	session_relay(session)->setup_ahead_of = session_relay(session)->message;

@@ -3,7 +3,7 @@ import pytest
 
 from harness import raw
 from harness.postgres import PASSWORDS
-from harness.raw import bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse, query, sync
+from harness.raw import bind, close_portal, close_statement, describe_portal, describe_statement, execute, extended, flush, parse, query, sync
 from harness.relay import Relay
 
 # "one" has a single server connection: whatever two clients do meets there.
@@ -666,3 +666,13 @@ def test_statement_names_that_look_like_the_proxys_own_are_just_names(pair):
             client.ask(parse(f"SELECT '{name} {number}'", name) + sync())
         for number, client in enumerate((first, second)):
             assert raw.rows_of(run(client, name)) == [[f"{name} {number}"]]
+
+
+@pytest.mark.parametrize("failing", [extended("SELECT syntax error"), parse("SELECT 1/0") + bind() + execute() + parse("SELECT 1") + sync()],
+                         ids=["its Parse", "ahead of a Parse"])
+def test_an_unnamed_statement_parsed_behind_a_batch_that_fails_is_there(pgweir, failing):
+    """It was sent before the error came."""
+    client = pgweir.raw("app")
+    client.send(failing + parse("SELECT 'later'"))
+    assert not raw.good(client.read_until_ready())
+    assert raw.rows_of(client.ask(bind() + execute() + sync())) == [["later"]]

@@ -4,7 +4,7 @@ import pytest
 from harness import raw
 from harness.postgres import PASSWORDS
 from harness.process import wait_until
-from harness.raw import bind, execute, extended, parse, query, sync
+from harness.raw import bind, close_portal, close_statement, execute, extended, parse, query, sync
 
 pytestmark = pytest.mark.ours
 
@@ -131,10 +131,10 @@ def test_what_discard_all_resets_is_reported(pair):
 @pytest.fixture
 def two_states(start_pgweir):
     """Two clients of one server connection, whose settings have gone ahead as a batch; nobody looks for what functions leave."""
-    proxy = start_pgweir({"database app": {"pool_size": 1, "state_audit": "off"}})
+    proxy = start_pgweir({"pgweir": {"cancel_wait_timeout": 3600}, "database app": {"pool_size": 1, "state_audit": "off"}})
     clients = [proxy.raw("app"), proxy.raw("app")]
-    for client, work_mem in zip(clients, ("7MB", "9MB")):
-        client.ask(f"SET work_mem = '{work_mem}'")
+    for client, work_mem, zone in zip(clients, ("7MB", "9MB"), ("Asia/Tokyo", "Europe/Rome")):
+        client.ask(f"SET work_mem = '{work_mem}'; SET TimeZone = '{zone}'")
     for client in clients * 2:
         client.ask("SELECT 0")
     yield proxy, clients
@@ -142,24 +142,88 @@ def two_states(start_pgweir):
         client.close()
 
 
-@pytest.mark.parametrize("message", [
-    query("INSERT INTO never VALUES (1)"), extended("INSERT INTO never VALUES (1)"),
-    query("BEGIN; INSERT INTO never VALUES (1)") + query("COMMIT"), extended("INSERT INTO never VALUES (1)") + query("SELECT 1") + extended("SELECT 1"),
-    parse("INSERT INTO never VALUES (1)", "s") + sync() + bind(name="s") + execute() + sync()],
-    ids=["query", "batch", "transaction", "pipeline", "named"])
-def test_settings_whose_batch_fails_are_asked_for_again(two_states, cluster, never, direct, message):
-    """Somebody has deallocated its statements behind our back: a function, and nobody is told what those do."""
-    proxy, (client, other) = two_states
+@pytest.fixture
+def forget(cluster):
+    """Deallocates behind our back, and nobody is told what functions do."""
     cluster.primary.sql("CREATE OR REPLACE FUNCTION forget() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$", "app")
+    return "SELECT forget()"
+
+
+@pytest.mark.parametrize("message", [
+    query(INSERT), extended(INSERT), query(f"BEGIN; {INSERT}") + query("COMMIT"), extended(INSERT) + query("SELECT 1") + extended("SELECT 1"),
+    parse(INSERT, "s") + sync() + bind(name="s") + execute() + sync(), extended("SELECT 1") + extended(INSERT), extended("SELECT 1") + query(INSERT),
+    query("SELECT 1") + query(INSERT), extended("SELECT 1") + close_portal() + extended(INSERT), parse("SELECT 1", "s") + sync() + query(INSERT)],
+    ids=["query", "batch", "transaction", "pipeline", "named", "second", "query second", "queries", "behind a Close", "behind a Parse"])
+def test_settings_whose_batch_fails_are_asked_for_again(two_states, cluster, never, direct, forget, message):
+    """Somebody has deallocated its statements. What the server reaches behind a Sync does not run twice, nor is it told of."""
+    proxy, (client, other) = two_states
     before = other.value("SELECT pg_backend_pid()")
-    client.ask("SELECT forget()")
+    client.ask(forget)
     other.ask("SELECT 0")       # Its settings go behind DISCARD SEQUENCES, as a query.
     answer = client.ask_all(message)
     assert raw.good(answer), raw.error_of(answer)
-    assert raw.types(answer).replace("S", "") == raw.types(direct.ask_all(message)).replace("S", "")
+    assert raw.types(answer) == raw.types(direct.ask_all(message))
     assert client.value("SELECT pg_backend_pid()") != before
-    assert client.value("SHOW work_mem") == "7MB" and other.value("SHOW work_mem") == "9MB"
+    assert [[each.value(f"SHOW {name}") for name in ("work_mem", "TimeZone")] for each in (client, other)] == [
+        ["7MB", "Asia/Tokyo"], ["9MB", "Europe/Rome"]]
     assert client.value("SELECT count(*) FROM never") == "2"
+
+
+def test_a_query_whose_names_are_prepared_ahead_does_not_run_twice(two_states, never, forget):
+    """There is a Sync ahead of it, behind which the server runs it, although the settings have failed."""
+    client, other = two_states[1]
+    assert raw.good(client.ask(parse("SELECT 'named'", "s") + sync()))
+    client.ask(forget)
+    other.ask("SELECT 0")
+    client.ask("SELECT 0")      # On another server connection, which does not have it.
+    for each in (other, client) * 2:
+        each.ask("SELECT 0")
+    client.ask(forget)
+    other.ask("SELECT 0")
+    assert raw.rows_of(client.ask(f"BEGIN; {INSERT}; COMMIT; EXECUTE s")) == [["named"]]
+    assert client.value("SELECT count(*) FROM never") == "1"
+
+
+@pytest.fixture
+def nobody_may_set_config(cluster):
+    sql = "{} EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) {} PUBLIC"
+    cluster.primary.sql(sql.format("REVOKE", "FROM"), "app")
+    yield
+    cluster.primary.sql(sql.format("GRANT", "TO"), "app")
+
+
+def test_without_the_right_to_set_config_the_server_connection_is_kept(two_states, nobody_may_set_config):
+    """SET needs none. The first try costs a connection, the others are queries."""
+    clients = two_states[1]
+    pids = [each.value("SELECT pg_backend_pid()") for each in clients * 5]
+    assert len(set(pids[1:])) == 1
+    assert [each.value("SHOW work_mem") for each in clients] == ["7MB", "9MB"]
+
+
+@pytest.fixture
+def unnamed(two_states, cluster):
+    client, other = two_states[1]
+    before = other.value("SELECT pg_backend_pid()")
+    assert raw.good(client.ask(parse("SELECT 'kept'") + sync()))
+    assert other.value("SELECT pg_backend_pid()") == before
+    return client
+
+
+@pytest.mark.parametrize("message, types", [
+    (sync(), "2DCZ"), (sync() + query("SELECT 1"), "2DCZTDCZ"), (query("SELECT 1") + sync(), "2DCTDCZZ"), (close_statement() + sync(), "2DC3Z")],
+    ids=["alone", "and a query behind", "and a query within", "and its end"])
+def test_an_unnamed_statement_is_there_when_its_batch_is_dealt_with_again(unnamed, nobody_may_set_config, message, types):
+    unnamed.send(bind() + execute() + message)
+    answer = unnamed.read_until_ready(types.count("Z"))
+    assert raw.types(answer) == types and raw.rows_of(answer)[0] == ["kept"]
+
+
+def test_who_breaks_the_protocol_behind_settings_does_not_keep_the_server_connection(two_states):
+    """The settings have no Sync yet, and the server says nothing without one."""
+    client, other = two_states[1]
+    client.send(raw.message("B", b"malformed"))
+    assert raw.error_of(client.read_to_end())["C"] == "08P01"
+    assert other.value("SHOW work_mem") == "9MB"
 
 
 RESETS = ["SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;", "DISCARD ALL", "DEALLOCATE ALL", "DISCARD PLANS", "DISCARD TEMP",

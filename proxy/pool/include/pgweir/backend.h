@@ -70,6 +70,7 @@ struct backend {
 	struct prepared prepared;
 	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
 	struct buf behind_setup;        /* The borrower's: what its client has said behind its settings (session/setup_batch.c). */
+	uint64_t unnamed_before_setup;  /* The borrower's unnamed_token then. */
 	struct buf beginning;           /* The borrower's: how its transaction was begun (session/lost_again.c). */
 	/* What few touch. */
 	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */

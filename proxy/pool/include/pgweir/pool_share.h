@@ -85,6 +85,7 @@ struct pool_share {
 	struct buf last_error_body;
 	bool refused;                   /* The last attempt was refused by the server itself, */
 	bool password_refused;          /* and for its password, which may be about to change. */
+	bool no_setup_batches;          /* The server has refused one (session/setup_answer.c). */
 	unsigned session_count, session_linked;
 	struct pool_stats stats;
 	struct pool_latency latency;
