@@ -3,7 +3,8 @@
  * Failure story: a batch that fails, because its statements are gone or a cancel for the client's query has hit it, costs the
  * server connection. Nothing that the client said behind it has run, and all of it has been kept: it is dealt with again from the
  * first message on. The settings go as a simple query then (setup_plainly), whose failure is the client's to hear; of what was
- * cancelled the client is told so (setup_cancelled: there was a cancel since they went out). More than KEPT_MAX is not kept; then such a failure ends the session, as that of a simple query does. */
+ * cancelled the client is told so (setup_cancelled: there was a cancel since they went out). More than KEPT_MAX is not kept; then
+ * such a failure ends the session, as that of a simple query does. */
 #include <string.h>
 
 #include "lost.h"
