@@ -46,7 +46,7 @@ static bool is_ordinary(const char *name)
 	return is_plain(name) && !is_encoding(name);
 }
 
-static bool is_ascii(const char *text)
+bool state_text_is_ascii(const char *text)
 {
 	for (; *text; text++)
 		if (*text & 0x80)
@@ -66,7 +66,7 @@ static void put_literal(const char *text, struct buf *sql)
 {
 	bool backslash = strchr(text, '\\') != NULL;
 
-	if (!is_ascii(text)) {
+	if (!state_text_is_ascii(text)) {
 		put_hexadecimal(text, sql);
 		return;
 	}
@@ -119,7 +119,7 @@ static bool put_set(const struct state_pair *pair, struct buf *sql)
 	bool list = state_list_is_quoted(pair->name);
 	size_t before = sql->size;
 
-	if (!is_ascii(pair->value))
+	if (!state_text_is_ascii(pair->value))
 		return false;
 	buf_append_text(sql, "SET ");
 	put_name(pair->name, sql);

@@ -20,15 +20,6 @@ static bool is_custom(const char *name)
 	return strchr(name, '.') != NULL;
 }
 
-/* Its bytes depend on client_encoding. */
-static bool is_ascii(const char *name)
-{
-	for (; *name; name++)
-		if (*name & 0x80)
-			return false;
-	return true;
-}
-
 static struct state *with_name(const struct state *names, const char *name)
 {
 	struct state_builder builder = { 0 };
@@ -80,7 +71,7 @@ void custom_note_name(struct session *session, const char *name)
 	if (!is_custom(name))
 		return;
 	add_name(&session->backend->custom, name);
-	if (!is_ascii(name) && policy_of(session) != STATE_IGNORE)
+	if (!state_text_is_ascii(name) && policy_of(session) != STATE_IGNORE)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
 	if (!add_name(&session->custom, name))
 		return;

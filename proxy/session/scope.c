@@ -1,8 +1,9 @@
 /* What a statement's meaning depends on beside its text: settings that are looked at when it is parsed or planned.
  *
- * Literals are folded then, and so are conversions of constants to text, which PostgreSQL calls immutable. So statements are shared between clients for whom these settings are the same, and one that
- * must be prepared again after they have changed is a new statement, nobody else's. They go into a statement's key with
- * their values: the address of a set of settings may be another's tomorrow. */
+ * Literals are folded then, and so are conversions of constants to text, which PostgreSQL calls immutable. So statements are
+ * shared between clients for whom these settings are the same, and one that must be prepared again after they have changed is a
+ * new statement, nobody else's. They go into a statement's key with their values: the address of a set of settings may be
+ * another's tomorrow. */
 #include <stdatomic.h>
 #include <string.h>
 #include <strings.h>

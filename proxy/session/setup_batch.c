@@ -27,14 +27,6 @@ static bool goes_alone(const struct state_pair *pair)
 	return state_pair_statement(pair) != NULL;
 }
 
-/* As bytes they are the same in every client_encoding. */
-static bool is_ascii(const char *text)
-{
-	while (*text && !(*text & 0x80))
-		text++;
-	return *text == '\0';
-}
-
 static void put_value(struct buf *out, const char *text)
 {
 	char size[4];
@@ -48,12 +40,12 @@ static void put_value(struct buf *out, const char *text)
 /* What a RESET of a reported one leads to is not known before. */
 static bool can_reset(const struct state_pair *pair, const struct parameters *reported)
 {
-	return !goes_alone(pair) && is_ascii(pair->name) && !parameters_get(reported, pair->name);
+	return !goes_alone(pair) && state_text_is_ascii(pair->name) && !parameters_get(reported, pair->name);
 }
 
 static bool can_set(const struct state_pair *pair)
 {
-	return !goes_alone(pair) && is_ascii(pair->name) && is_ascii(pair->value);
+	return !goes_alone(pair) && state_text_is_ascii(pair->name) && state_text_is_ascii(pair->value);
 }
 
 /* --- Its statements --- */

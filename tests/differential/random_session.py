@@ -11,7 +11,7 @@ from harness import raw
 from harness.process import wait_until
 from harness.raw import (bind, close_portal, close_statement, copy_data, copy_done, copy_fail, describe_portal,
                          describe_statement, execute, extended, flush, parse, query, sync)
-from session import comparable, expected_readies
+from session import comparable
 
 TABLES = """DROP TABLE IF EXISTS r, r2; DROP SCHEMA IF EXISTS elsewhere CASCADE; DROP SEQUENCE IF EXISTS sq, sq2;
 SET ROLE app; CREATE TABLE r (n int PRIMARY KEY, t text); INSERT INTO r SELECT n, 'row ' || n FROM generate_series(1, 9) n;
@@ -317,7 +317,7 @@ class Run:
     def ask(self, client: raw.Client, what) -> list:
         data = query(what) if isinstance(what, str) else what
         client.send(data)
-        return self.told(client, client.read_until_ready(expected_readies(data)))
+        return self.told(client, client.read_until_ready(raw.readies(data)))
 
     def chain(self, parts: list) -> list:
         """Each only if the one before was answered as hoped; what has begun is synced."""

@@ -27,15 +27,6 @@ class hears:
     count: int
 
 
-def expected_readies(data: bytes) -> int:
-    """One for each Query, FunctionCall and Sync."""
-    count = at = 0
-    while at < len(data):
-        count += data[at:at + 1] in b"QFS"
-        at += 1 + int.from_bytes(data[at + 1:at + 5], "big")
-    return count
-
-
 def comparable(got: raw.Message):
     if got.type in "EN":
         return {field: value for field, value in got.fields().items() if field not in VOLATILE_FIELDS}
@@ -87,7 +78,7 @@ def play(connect, script, apart: str = "") -> list:
             else:
                 data = raw.query(what) if isinstance(what, str) else what
                 clients[who].send(data)
-                replies = clients[who].read_until_ready(expected_readies(data))
+                replies = clients[who].read_until_ready(raw.readies(data))
             trace += [(who, each.type, comparable(each)) for each in replies]
     finally:
         for client in clients.values():

@@ -361,10 +361,10 @@ def types(messages: list[Message]) -> str:
 
 
 def readies(data: bytes) -> int:
-    """How often these messages make a server say ReadyForQuery."""
+    """How often these messages make a server say ReadyForQuery: for each Query, FunctionCall and Sync."""
     count = at = 0
     while at < len(data):
-        count += data[at:at + 1] in b"QS"
+        count += data[at:at + 1] in b"QFS"
         at += 1 + int.from_bytes(data[at + 1:at + 5], "big")
     return count
 

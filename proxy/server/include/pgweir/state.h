@@ -44,6 +44,9 @@ enum state_spelling { STATE_NOT_LOOKED_AT, STATE_AS_REPORTED, STATE_SPELLED_OTHE
 enum state_spelling state_spelling(const struct state *state);
 void state_note_spelling(struct state *state, enum state_spelling spelling);
 
+/* Of a name or a value: the same bytes in every client_encoding. */
+bool state_text_is_ascii(const char *text);
+
 /* The SQL that turns a session whose settings are `from` into one whose settings are `to`, as one simple query that
  * leaves a failed transaction behind if any part of it fails: "BEGIN;RESET a;SET b TO 'c';COMMIT".
  * Nothing is appended if the settings are equal. */
