@@ -5,15 +5,19 @@ puts the state of each in force ahead of its questions.
 - One server connection for both: the time per query beside a client that does the same by itself, one packet with
   BEGIN; SETs; COMMIT and the question, on a connection of its own; and the proxy's CPU beside two clients in equal states.
 - Two server connections, where each client can find one in its own state: beside equal states.
-- The proxy's CPU once more before the instant server, on one connection: it answers settings and question in one packet, where
-  PostgreSQL sends two, of which each wakes the proxy.
+- The proxy's CPU once more before the instant server, on one connection.
+
+With --awake a process that runs only where nothing else wants to keeps each core from halting: on a virtual machine it may take
+longer to wake a halted core than to answer, and schedulers that know this put all on one core.
 
 Everything takes its turn in every round. A ratio is the median of the rounds' ratios."""
 import argparse
 import contextlib
 import json
+import os
 import statistics
 import subprocess
+import sys
 
 from real_server import ROOT, started
 
@@ -74,6 +78,25 @@ def instant_server():
         server.wait()
 
 
+@contextlib.contextmanager
+def awake():
+    """Something to do for every core that has nothing to do."""
+    spinners = []
+
+    def be_idle(core: int) -> None:
+        os.sched_setaffinity(0, {core})
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+    try:
+        for core in os.sched_getaffinity(0):
+            spinners.append(subprocess.Popen([sys.executable, "-c", "while True: pass"], preexec_fn=lambda core=core: be_idle(core)))
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+
+
 def sections(servers, instant_port: int) -> dict:
     real = {"host": servers[0].host, "port": servers[0].port, "dbname": "app"}
     return {"pgweir": {"server_tls_sslmode": "disable"}, "database one": {**real, "pool_size": 1}, "database two": {**real, "pool_size": 2},
@@ -84,8 +107,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--awake", action="store_true", help="keep the cores from halting")
     arguments = parser.parse_args()
-    with instant_server() as port, started(lambda servers: sections(servers, port)) as (servers, proxy):
+    with (instant_server() as port, started(lambda servers: sections(servers, port)) as (servers, proxy),
+          awake() if arguments.awake else contextlib.nullcontext()):
         for name, text in QUERIES.items():
             bench = Bench(servers[0], proxy, arguments.seconds, text)
             found = {case: [] for case in bench.cases}

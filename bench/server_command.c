@@ -1,14 +1,16 @@
 #include "server_command.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "server_setting.h"
 
 #define OID_INT4 23
 #define OID_TEXT 25
 #define KEEP_STATUS 0
+#define SET_CONFIG "pg_catalog.set_config"
 
-/* A command is what its first word says. The last row is for everything else. */
+/* A command is what its first word says, or the one behind SELECT. The last row is for everything else. */
 static const struct command {
 	const char *word;
 	const char *tag;
@@ -29,30 +31,9 @@ static const struct command {
 	{ "LISTEN", "LISTEN", false, KEEP_STATUS },
 	{ "UNLISTEN", "UNLISTEN", false, KEEP_STATUS },
 	{ "SHOW", "SHOW", true, KEEP_STATUS },
+	{ SET_CONFIG, "SELECT 1", true, KEEP_STATUS },
 	{ NULL, "SELECT 1", true, KEEP_STATUS },
 };
-
-/* Sent at login, and again when a SET names one. NULL: the session's own. */
-static const struct reported {
-	const char *name;
-	const char *value;
-} reported[] = {
-	{ "server_version", "15.0" },
-	{ "server_encoding", "UTF8" },
-	{ "client_encoding", "UTF8" },
-	{ "DateStyle", "ISO, MDY" },
-	{ "IntervalStyle", "postgres" },
-	{ "TimeZone", "Etc/UTC" },
-	{ "integer_datetimes", "on" },
-	{ "standard_conforming_strings", "on" },
-	{ "is_superuser", "off" },
-	{ "session_authorization", NULL },
-	{ "application_name", NULL },
-	{ "default_transaction_read_only", "off" },
-	{ "in_hot_standby", "off" },
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct bytes row_description;
 static struct bytes data_row;
@@ -86,37 +67,25 @@ void command_prepare_rows(size_t row_bytes)
 	free(value);
 }
 
-static const char *skip_blank(const char *at, const char *end)
-{
-	while (at < end && (isspace((unsigned char)*at) || *at == ';'))
-		at++;
-	return at;
-}
-
-static size_t word_length(const char *at, const char *end)
-{
-	const char *from = at;
-
-	while (at < end && (isalnum((unsigned char)*at) || *at == '_' || *at == '.'))
-		at++;
-	return (size_t)(at - from);
-}
-
-static bool is_word(const char *at, size_t length, const char *word)
-{
-	return strlen(word) == length && strncasecmp(at, word, length) == 0;
-}
-
 uint8_t command_of(const char *text, const char *end)
 {
 	size_t length;
 	uint8_t i = 0;
 
-	text = skip_blank(text, end);
-	length = word_length(text, end);
-	while (commands[i].word && !is_word(text, length, commands[i].word))
+	text = text_skip_blank(text, end);
+	length = text_word_length(text, end);
+	if (text_is_word(text, length, "SELECT")) {
+		text = text_skip_blank(text + length, end);
+		length = text_word_length(text, end);
+	}
+	while (commands[i].word && !text_is_word(text, length, commands[i].word))
 		i++;
 	return i;
+}
+
+bool command_sets(uint8_t command)
+{
+	return commands[command].word && strcmp(commands[command].word, SET_CONFIG) == 0;
 }
 
 bool command_describe(uint8_t command, struct bytes *out)
@@ -138,69 +107,6 @@ void command_run(struct reply_session *session, uint8_t number, struct bytes *ou
 		session->status = command->status_after;
 }
 
-static void append_parameter(const char *name, const char *value, struct bytes *out)
-{
-	size_t begun_at = wire_begin(out, 'S');
-
-	bytes_append_string(out, name);
-	bytes_append_string(out, value);
-	wire_end(out, begun_at);
-}
-
-static const char *own_value(const struct reply_session *session, const char *name)
-{
-	return strcmp(name, "application_name") == 0 ? session->application_name : session->user;
-}
-
-void command_report_all(const struct reply_session *session, struct bytes *out)
-{
-	for (size_t i = 0; i < COUNT(reported); i++) {
-		const char *value = reported[i].value;
-
-		append_parameter(reported[i].name, value ? value : own_value(session, reported[i].name), out);
-	}
-}
-
-void command_copy_value(char *into, const char *value, size_t length)
-{
-	length = length < REPLY_VALUE_BYTES ? length : REPLY_VALUE_BYTES - 1;
-	memcpy(into, value, length);
-	into[length] = 0;
-}
-
-/* SET name TO|= value: PostgreSQL reports some parameters to the client, and poolers rely on it. */
-static void report_setting(struct reply_session *session, const char *text, const char *end, struct bytes *out)
-{
-	const char *name = skip_blank(text + strlen("SET"), end);
-	size_t length = word_length(name, end);
-	const char *value = name + length;
-	const char *value_end = end;
-	size_t i = 0;
-
-	if (is_word(name, length, "SESSION")) {
-		name = skip_blank(value, end);
-		length = word_length(name, end);
-		value = name + length;
-	}
-	while (i < COUNT(reported) && !is_word(name, length, reported[i].name))
-		i++;
-	if (i == COUNT(reported))
-		return;
-	value = skip_blank(value, end);
-	value += value < end && *value == '=' ? 1 : word_length(value, end);
-	value = skip_blank(value, end);
-	while (value_end > value && isspace((unsigned char)value_end[-1]))
-		value_end--;
-	if (value_end - value >= 2 && *value == '\'') {
-		value++;
-		value_end--;
-	}
-	if (strcmp(reported[i].name, "application_name") == 0)
-		command_copy_value(session->application_name, value, (size_t)(value_end - value));
-	append_parameter(reported[i].name, reported[i].value ? reported[i].value : own_value(session, reported[i].name),
-			 out);
-}
-
 /* Up to a semicolon outside quotes. */
 static const char *statement_end(const char *at, const char *end)
 {
@@ -219,7 +125,7 @@ static const char *statement_end(const char *at, const char *end)
 
 void command_run_text(struct reply_session *session, const char *text, const char *end, struct bytes *out)
 {
-	const char *at = skip_blank(text, end);
+	const char *at = text_skip_blank(text, end);
 
 	if (at == end)
 		wire_empty_message(out, 'I');
@@ -230,7 +136,7 @@ void command_run_text(struct reply_session *session, const char *text, const cha
 		command_describe(command, out);
 		command_run(session, command, out);
 		if (commands[command].word && strcmp(commands[command].word, "SET") == 0)
-			report_setting(session, at, stop, out);
-		at = skip_blank(stop, end);
+			setting_set_by_text(session, at, stop);
+		at = text_skip_blank(stop, end);
 	}
 }

@@ -4,11 +4,14 @@
 #include <string.h>
 
 #include "server_command.h"
+#include "server_setting.h"
 
-static void append_ready(const struct reply_session *session, struct bytes *out)
+static void append_ready(struct reply_session *session, struct bytes *out)
 {
-	size_t begun_at = wire_begin(out, 'Z');
+	size_t begun_at;
 
+	setting_report_changed(session, out);
+	begun_at = wire_begin(out, 'Z');
 	bytes_append(out, &session->status, 1);
 	wire_end(out, begun_at);
 }
@@ -21,9 +24,8 @@ static void read_startup(struct reply_session *session, const struct wire_messag
 
 	while ((name = wire_string_at(message, &offset)) && *name && (value = wire_string_at(message, &offset))) {
 		if (strcmp(name, "user") == 0)
-			command_copy_value(session->user, value, strlen(value));
-		else if (strcmp(name, "application_name") == 0)
-			command_copy_value(session->application_name, value, strlen(value));
+			name = "session_authorization";
+		setting_set(session, name, strlen(name), value, strlen(value));
 	}
 }
 
@@ -33,11 +35,12 @@ void reply_to_startup(struct reply_session *session, const struct wire_message *
 	size_t begun_at;
 
 	*session = (struct reply_session){ .status = 'I' };
+	setting_init(session);
 	read_startup(session, message);
 	begun_at = wire_begin(out, 'R');
 	bytes_append_u32(out, 0);
 	wire_end(out, begun_at);
-	command_report_all(session, out);
+	setting_report_all(session, out);
 	begun_at = wire_begin(out, 'K');
 	bytes_append_u32(out, process_id);
 	bytes_append_u32(out, process_id * 2654435761u);
@@ -85,6 +88,8 @@ static bool on_bind(struct reply_session *session, const struct wire_message *me
 	if (!portal || !statement)
 		return false;
 	session->portals[slot_of(portal)] = session->statements[slot_of(statement)];
+	if (command_sets(session->portals[slot_of(portal)]))
+		setting_set_by_bind(session, message, offset);
 	wire_empty_message(out, '2');
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #define REPLY_NAME_SLOTS 256
 #define REPLY_VALUE_BYTES 64
+#define REPLY_SETTINGS 13
 
 /* What one session remembers. Statement and portal names are remembered by hash alone: two names that fall
  * together share a slot, which could at worst describe a COMMIT as a SELECT. */
@@ -14,8 +15,8 @@ struct reply_session {
 	char status;                                    /* 'I' or 'T', as ReadyForQuery has it. */
 	uint8_t statements[REPLY_NAME_SLOTS];           /* Numbers of server_command.h. */
 	uint8_t portals[REPLY_NAME_SLOTS];
-	char application_name[REPLY_VALUE_BYTES];
-	char user[REPLY_VALUE_BYTES];
+	char values[REPLY_SETTINGS][REPLY_VALUE_BYTES]; /* Of the parameters that are reported: server_setting.h. */
+	unsigned changed;                               /* Bits of them, not reported yet. */
 };
 
 /* Fills in the session from a startup packet (its body) and appends everything up to ReadyForQuery. */
