@@ -51,7 +51,7 @@ void setting_init(struct reply_session *session)
 {
 	session->changed = 0;
 	for (size_t i = 0; i < COUNT(reported); i++)
-		strcpy(session->values[i], reported[i].value);
+		memcpy(session->values[i], reported[i].value, strlen(reported[i].value) + 1);
 }
 
 void setting_set(struct reply_session *session, const char *name, size_t name_length, const char *value, size_t length)
