@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pgweir/file.h"
 #include "pgweir/mem.h"
 
-enum { FILE_MAX_BYTES = 64 * 1024 * 1024, READ_AT_ONCE = 65536 };
+enum { FILE_MAX_BYTES = 64 * 1024 * 1024 };
 
 static char *format_text(const char *path, unsigned line, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
@@ -67,24 +68,6 @@ static bool check_mode(struct config_problems *problems, const char *path, const
 	return true;
 }
 
-static bool read_all(int fd, struct buf *text)
-{
-	for (;;) {
-		char *at = buf_reserve(text, READ_AT_ONCE);
-		ssize_t got = read(fd, at, READ_AT_ONCE);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got == 0;
-		text->size += (size_t)got;
-		if (text->size > FILE_MAX_BYTES) {
-			errno = EFBIG;
-			return false;
-		}
-	}
-}
-
 bool files_read(struct config_problems *problems, const char *path, bool secret, struct buf *text)
 {
 	struct stat status;
@@ -97,10 +80,7 @@ bool files_read(struct config_problems *problems, const char *path, bool secret,
 		return false;
 	}
 	bool done = check_mode(problems, path, &status, secret);
-	/* Room for all of it at once, so that growing leaves no copies of secrets behind. */
-	if (done)
-		buf_reserve(text, (size_t)status.st_size + 2 * READ_AT_ONCE);
-	if (done && !read_all(fd, text)) {
+	if (done && !file_read(fd, FILE_MAX_BYTES, text)) {
 		files_problem(problems, path, 0, "%s", strerror(errno));
 		done = false;
 	}

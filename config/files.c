@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pgweir/file.h"
 #include "pgweir/mem.h"
 
 enum {
@@ -116,58 +117,28 @@ static const char *keep_name(struct source *source, const char *path)
 	return source->files[source->file_count++];
 }
 
-/* The text of the file with a byte to spare, or NULL. */
-static char *slurp(int fd, size_t size_max, size_t *size)
-{
-	size_t capacity = 4096;
-	char *bytes = mem_alloc(capacity + 1);
-	ssize_t got;
-
-	*size = 0;
-	while ((got = read(fd, bytes + *size, capacity - *size)) > 0) {
-		*size += (size_t)got;
-		if (*size < capacity)
-			continue;
-		char *more = mem_alloc(capacity * 2 + 1);
-
-		memcpy(more, bytes, *size);
-		mem_wipe(bytes, *size);
-		mem_free(bytes);
-		bytes = more;
-		capacity *= 2;
-		if (capacity > size_max * 2)
-			break;
-	}
-	if (got == 0)
-		return bytes;
-	if (got > 0)
-		errno = EFBIG;
-	mem_wipe(bytes, *size);
-	mem_free(bytes);
-	return NULL;
-}
-
 static void read_file(struct source *source, struct reader *outer, const char *path, const struct place *place,
 	struct section *section)
 {
 	struct stat status = { 0 };
-	size_t size = 0;
+	struct buf text = { 0 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *bytes = fd >= 0 && fstat(fd, &status) == 0 ? slurp(fd, FILE_SIZE_MAX, &size) : NULL;
+	bool good = fd >= 0 && fstat(fd, &status) == 0 && file_read(fd, FILE_SIZE_MAX, &text);
 	int failed = errno;
 
 	if (fd >= 0)
 		close(fd);
-	if (!bytes) {
-		if (outer)
-			problems_error(source->problems, place, "%%include: cannot read %s: %s", path, strerror(failed));
-		else
-			problems_error(source->problems, place, "cannot be read: %s", strerror(failed));
-		return;
-	}
-	reader_bytes(source, outer, keep_name(source, path), bytes, size, status.st_mode, section);
-	mem_wipe(bytes, size);
-	mem_free(bytes);
+	/* With a byte to spare. */
+	size_t size = text.size;
+
+	buf_append_char(&text, '\0');
+	if (good)
+		reader_bytes(source, outer, keep_name(source, path), text.bytes, size, status.st_mode, section);
+	else if (outer)
+		problems_error(source->problems, place, "%%include: cannot read %s: %s", path, strerror(failed));
+	else
+		problems_error(source->problems, place, "cannot be read: %s", strerror(failed));
+	buf_fini_secret(&text);
 }
 
 void source_read_file(struct source *source, const char *path)

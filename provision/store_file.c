@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pgweir/buf.h"
 #include "pgweir/clock.h"
+#include "pgweir/file.h"
 #include "pgweir/mem.h"
 #include "pgweir/secret_record.h"
 #include "store.h"
@@ -24,8 +24,6 @@ struct files {
 	char *record, *deleted;         /* Paths. */
 };
 
-/* --- Files as a whole --- */
-
 /* False with no text in `error`: there is no such file. */
 static bool read_file(const char *path, struct buf *text, struct error *error)
 {
@@ -35,84 +33,20 @@ static bool read_file(const char *path, struct buf *text, struct error *error)
 	error->text[0] = '\0';
 	if (fd < 0)
 		return errno == ENOENT ? false : error_set(error, NULL, "%s: %s", path, strerror(errno));
-	bool good = (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= FILE_MAX)
-		|| error_set(error, NULL, "%s is no file that pgweir could replace", path);
+	bool good = ((fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) || error_set(error, NULL, "%s is no file that pgweir could replace", path))
+		&& (file_read(fd, FILE_MAX, text) || error_set(error, NULL, "%s: %s", path, strerror(errno)));
 
-	while (good && text->size <= FILE_MAX) {
-		ssize_t got = read(fd, buf_reserve(text, FILE_MAX + 1 - text->size), FILE_MAX + 1 - text->size);
-
-		if (got < 0)
-			good = errno == EINTR || error_set(error, NULL, "%s: %s", path, strerror(errno));
-		if (got == 0)
-			break;
-		text->size += got > 0 ? (size_t)got : 0;
-	}
 	close(fd);
 	buf_append_char(text, '\0');
 	return good;
 }
 
-static bool write_all(int fd, const char *text, size_t size)
-{
-	while (size) {
-		ssize_t put = write(fd, text, size);
-
-		if (put < 0 && errno != EINTR)
-			return false;
-		text += put > 0 ? put : 0;
-		size -= put > 0 ? (size_t)put : 0;
-	}
-	return true;
-}
-
-static void sync_folder(const char *path)
-{
-	char *folder = mem_strdup(path), *slash = strrchr(folder, '/');
-	int fd;
-
-	if (slash)
-		slash[slash == folder] = '\0';
-	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		/* Not every filesystem can. */
-		(void)!fsync(fd);
-		close(fd);
-	}
-	mem_free(folder);
-}
-
-/* Who may read what is there already may read what takes its place. */
-static void keep_access(int fd, const char *path)
-{
-	struct stat status;
-
-	if (stat(path, &status) != 0)
-		return;
-	/* Only root may give files away; then the owner was us in the first place. */
-	(void)!fchown(fd, status.st_uid, status.st_gid);
-	(void)!fchmod(fd, status.st_mode & 0660);
-}
-
 static bool replace_file(const struct store *store, const char *path, const char *text, struct error *error)
 {
-	char *new_path = mem_printf("%s.%ld.new", path, (long)getpid());
-	int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	bool good = fd >= 0;
-
-	if (good) {
-		keep_access(fd, path);
-		good = write_all(fd, text, strlen(text)) && fsync(fd) == 0;
-		good = close(fd) == 0 && good && rename(new_path, path) == 0;
-	}
-	if (!good) {
-		error_set(error, NULL, "cannot write %s: %s", path, strerror(errno));
-		unlink(new_path);
-	} else {
-		sync_folder(path);
-		store_wrote(store);
-	}
-	mem_free(new_path);
-	return good;
+	if (!file_replace(path, text, strlen(text)))
+		return error_set(error, NULL, "cannot write %s: %s", path, strerror(errno));
+	store_wrote(store);
+	return true;
 }
 
 /* --- The record --- */

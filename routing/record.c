@@ -12,13 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pgweir/buf.h"
+#include "pgweir/file.h"
 #include "pgweir/log.h"
 #include "pgweir/loop.h"
 #include "pgweir/mem.h"
 #include "pgweir/thread.h"
 
-enum { FILE_MAX = 64 * 1024, FILE_MODE = 0600 };
+enum { FILE_MAX = 64 * 1024 };
 
 static struct thread *writer;
 static _Atomic unsigned failures;
@@ -56,19 +56,19 @@ static void put_host(struct buf *out, const struct config_host *host)
 /* --- Reading --- */
 
 /* NULL: there is none, or none that can be read. */
-static char *read_file(const char *path)
+static char *read_text(const char *path)
 {
+	struct buf text = { 0 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = fd >= 0 ? mem_alloc(FILE_MAX + 1) : NULL;
-	ssize_t got = fd >= 0 ? read(fd, text, FILE_MAX) : -1;
+	bool good = fd >= 0 && file_read(fd, FILE_MAX, &text);
 
-	if (got < 0 && errno != ENOENT)
+	if (!good && errno != ENOENT)
 		log_warning("cannot read the record of a cluster", LOG_TEXT("path", path), LOG_TEXT("reason", strerror(errno)));
 	if (fd >= 0)
 		close(fd);
-	if (got >= 0)
-		return text;
-	mem_free(text);
+	if (good)
+		return buf_take_text(&text);
+	buf_fini(&text);
 	return NULL;
 }
 
@@ -105,7 +105,7 @@ static bool is_about(const char *text, const struct config_cluster *cluster)
 
 bool record_read(const char *folder, const struct config_cluster *cluster, struct record *record)
 {
-	char *path = path_of(folder, cluster->name), *text = read_file(path);
+	char *path = path_of(folder, cluster->name), *text = read_text(path);
 	bool sound = text && parse(text, record), ours = sound && is_about(text, cluster);
 
 	if (text && !sound)
@@ -122,57 +122,19 @@ bool record_read(const char *folder, const struct config_cluster *cluster, struc
 
 struct writing {
 	struct loop_letter letter;
-	char *folder, *path;
+	char *path;
 	struct buf text;
 };
-
-static bool write_all(int fd, const char *bytes, size_t size)
-{
-	while (size) {
-		ssize_t written = write(fd, bytes, size);
-
-		if (written < 0 && errno != EINTR)
-			return false;
-		bytes += written > 0 ? written : 0;
-		size -= written > 0 ? (size_t)written : 0;
-	}
-	return true;
-}
-
-static bool write_beside(const char *path, const struct buf *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
-	bool good = fd >= 0 && write_all(fd, text->bytes, text->size) && fsync(fd) == 0;
-	int failed = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = failed;
-	return good;
-}
-
-static bool sync_folder(const char *folder)
-{
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool good = fd >= 0 && fsync(fd) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
 
 /* Also what is done with one that comes when the thread has ended. */
 static void write_record(struct loop_letter *letter)
 {
 	struct writing *writing = CONTAINER_OF(letter, struct writing, letter);
-	char *beside = mem_printf("%s.new", writing->path);
 
-	if (!write_beside(beside, &writing->text) || rename(beside, writing->path) != 0 || !sync_folder(writing->folder)) {
+	if (!file_replace(writing->path, writing->text.bytes, writing->text.size)) {
 		log_error("cannot keep the record of a cluster", LOG_TEXT("path", writing->path), LOG_TEXT("reason", strerror(errno)));
 		atomic_fetch_add(&failures, 1);
 	}
-	mem_free(beside);
-	mem_free(writing->folder);
 	mem_free(writing->path);
 	buf_fini(&writing->text);
 	mem_free(writing);
@@ -184,7 +146,6 @@ void record_write(const char *folder, const struct config_cluster *cluster, cons
 	struct buf *text = &writing->text;
 
 	writing->letter = (struct loop_letter){ .deliver = write_record, .drop = write_record };
-	writing->folder = mem_strdup(folder);
 	writing->path = path_of(folder, cluster->name);
 	buf_printf(text, "pgweir cluster 1\nsystem %" PRIu64 "\ntimeline %" PRIu32 "\n", record->system_identifier,
 		record->newest_timeline);

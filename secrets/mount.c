@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pgweir/buf.h"
 #include "pgweir/clock.h"
+#include "pgweir/file.h"
 #include "pgweir/mem.h"
 #include "pgweir/secret_record.h"
 #include "provider.h"
@@ -49,22 +49,11 @@ static bool is_young(const struct stat *status)
 
 static bool read_all(int fd, const char *name, struct buf *text, struct error *error)
 {
-	/* Room for all of it at once, so that growing leaves no copies behind. */
-	char *at = buf_reserve(text, SHAPE_TEXT_MAX + 1);
-
-	for (;;) {
-		ssize_t got = read(fd, at + text->size, SHAPE_TEXT_MAX + 1 - text->size);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_set(error, NULL, "%s: %s", name, strerror(errno));
-		if (got == 0)
-			return true;
-		text->size += (size_t)got;
-		if (text->size > SHAPE_TEXT_MAX)
-			return error_set(error, NULL, "%s is longer than %d bytes", name, SHAPE_TEXT_MAX);
-	}
+	if (file_read(fd, SHAPE_TEXT_MAX, text))
+		return true;
+	if (errno == EFBIG)
+		return error_set(error, NULL, "%s is longer than %d bytes", name, SHAPE_TEXT_MAX);
+	return error_set(error, NULL, "%s: %s", name, strerror(errno));
 }
 
 /* False with ENOENT in `errno` and no error: there is no such file. */
