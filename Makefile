@@ -55,8 +55,8 @@ fuzz: build             ## Each fuzz target for FUZZ_SECONDS
 lint:                   ## The house rules
 	@$(PYTHON) tests/lint/lint.py
 
-format:                 ## clang-format over the tree
-	@git ls-files '*.c' '*.h' | xargs --no-run-if-empty clang-format -i
+format:                 ## clang-format over the lines that are changed and not committed (.clang-format says why not over all)
+	@git clang-format --force --extensions c,h
 
 deps:                   ## What demo and check install first
 	@tests/harness/install-deps.sh check

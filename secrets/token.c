@@ -2,13 +2,9 @@
  * the control loop, may wait there for credentials or for its turn, and travels back; whoever sent it may be gone by then:
  * token_cancel() only cuts the tie. `callback` is touched on the sender's loop alone. */
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "aws.h"
-#include "aws_place.h"
 #include "aws_region.h"
-#include "aws_sign.h"
 #include "pgweir/clock.h"
 #include "pgweir/map.h"
 #include "pgweir/mem.h"
@@ -99,41 +95,6 @@ static void leave(struct token_ask *ask)
 
 /* --- Tokens --- */
 
-char *token_host(const char *iam_host, const char *host, uint16_t *port)
-{
-	char *found = NULL, *item;
-
-	while (iam_host && !found && (item = config_list_next(&iam_host))) {
-		char *equals = strchr(item, '=');
-
-		if (equals && (size_t)(equals - item) == strlen(host) && strncmp(item, host, strlen(host)) == 0)
-			found = mem_strdup(equals + 1);
-		else if (!equals)
-			found = mem_strdup(item);
-		mem_free(item);
-	}
-	char *colon = found ? strrchr(found, ':') : NULL;
-
-	if (colon) {
-		*port = (uint16_t)strtoul(colon + 1, NULL, 10);
-		*colon = '\0';
-	}
-	return found ? found : mem_strdup(host);
-}
-
-static char *make(const struct aws *aws, const struct aws_keys *keys, const char *region, const char *host, uint16_t port,
-	const char *user)
-{
-	struct aws_signing signing = {
-		.access_key_id = keys->access_key_id, .secret_access_key = keys->secret_access_key,
-		.session_token = keys->session_token, .region = region, .wall_s = aws_now_s(aws),
-	};
-	struct buf text = { 0 };
-
-	aws_sign_rds_token(&signing, host, port, user, &text);
-	return buf_take_text(&text);
-}
-
 static bool free_token(const void *key, size_t size, void *value, void *arg)
 {
 	struct token *token = value;
@@ -197,7 +158,7 @@ static void got_keys(struct aws_keys *keys, const struct error *error, void *arg
 		int64_t until_s = now_s + LIFETIME_S;
 
 		mem_secret_free(token->text);
-		token->text = make(service.aws, keys, ask->region, ask->host, ask->port, ask->user);
+		token->text = token_make(service.aws, keys, ask->region, ask->host, ask->port, ask->user);
 		token->until_s = keys->expires_s && keys->expires_s - RESERVE_S < until_s ? keys->expires_s - RESERVE_S : until_s;
 	}
 	ask->text = mem_secret_dup(token->text);
@@ -205,15 +166,6 @@ static void got_keys(struct aws_keys *keys, const struct error *error, void *arg
 }
 
 /* --- Requests --- */
-
-static char *find_region(const struct aws *aws, const struct config_secret *section, const char *host)
-{
-	struct aws_profiles *profiles = aws_profiles_load();
-	char *region = aws_region_find(section->region, host, profiles, aws_profile_name(section->profile));
-
-	aws_profiles_free(&profiles);
-	return region ? region : mem_strdup(aws_region_known(aws));
-}
 
 /* Who and where, from the section as it is now. False: the request's error, and nothing has changed. */
 static bool prepare(struct token_ask *ask)
@@ -228,7 +180,7 @@ static bool prepare(struct token_ask *ask)
 	uint16_t port = ask->port;
 	char *host = token_host(section->iam_host, ask->host, &port);
 
-	ask->region = find_region(service.aws, section, host);
+	ask->region = token_region(service.aws, section, host);
 	ask->nowhere = !ask->region;
 	if (ask->nowhere) {
 		mem_free(host);
@@ -332,69 +284,4 @@ void token_service_stop(void)
 		leave(LIST_MEMBER(link, struct token_ask, link));
 	forget_tokens();
 	aws_close(&service.aws);
-}
-
-/* --- For commands --- */
-
-struct now {
-	struct loop *loop;
-	struct aws *aws;
-	char *region, *host, *text;
-	uint16_t port;
-	const char *user;
-	struct error *error;
-};
-
-static void make_now(struct aws_keys *keys, const struct error *error, void *arg)
-{
-	struct now *now = arg;
-
-	if (keys)
-		now->text = make(now->aws, keys, now->region, now->host, now->port, now->user);
-	else
-		*now->error = *error;
-	loop_stop(now->loop);
-}
-
-static void region_is_told(void *arg)
-{
-	loop_stop(arg);
-}
-
-/* Waits for what EC2 says, where nothing else says it. */
-static char *wait_for_region(const struct now *now, const struct config_secret *secret)
-{
-	char *region = find_region(now->aws, secret, now->host);
-
-	if (region || !aws_region_ask(now->aws, region_is_told, now->loop))
-		return region;
-	loop_run(now->loop);
-	return find_region(now->aws, secret, now->host);
-}
-
-char *token_make_now(const struct config_secret *secret, const char *host, uint16_t port, const char *user,
-	struct error *error)
-{
-	struct aws_who who = {
-		.profile = secret->profile, .role_arn = secret->role_arn, .external_id = secret->external_id,
-	};
-	struct now now = { .loop = loop_new("token"), .port = port, .user = user, .error = error };
-
-	now.host = token_host(secret->iam_host, host, &now.port);
-	now.aws = aws_open(now.loop);
-	now.region = wait_for_region(&now, secret);
-	struct aws_identity *identity = aws_identity_open(now.aws, &who, now.region);
-
-	if (now.region) {
-		(void)!aws_identity_ask(identity, make_now, &now);
-		loop_run(now.loop);
-	} else {
-		error_set(error, NULL, "no region: set it in [secret %s], or AWS_REGION", secret->name);
-	}
-	aws_identity_close(&identity);
-	aws_close(&now.aws);
-	loop_free(&now.loop);
-	mem_free(now.region);
-	mem_free(now.host);
-	return now.text;
 }
