@@ -9,6 +9,7 @@
 #include "pgweir/backend.h"
 #include "pgweir/mem.h"
 #include "reports.h"
+#include "unanswered.h"
 
 enum verdict { VERDICT_PASS, VERDICT_SWALLOW, VERDICT_BROKEN };
 
@@ -63,52 +64,6 @@ static const struct reply_rule rules[256] = {
 /* The rows of what we have asked ourselves are few and small. */
 static const struct reply_rule own_row = { "DataRow", 1 << 20, WHOLE, RUNS, 0, handle_row };
 
-static void settle(struct backend *backend)
-{
-	while (!backend->skipping && backend->pass_left == 0) {
-		enum request_kind kind = requests_first_kind(&backend->requests);
-
-		if (kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE && kind != REQUEST_COPY_END)
-			return;
-		if (kind != REQUEST_COPY_END && !backend->mute)
-			backend->sink->local(backend->owner, requests_at(&backend->requests, 0));
-		requests_pop(&backend->requests);
-	}
-}
-
-void backend_settle(struct backend *backend)
-{
-	settle(backend);
-	backend->flushes = backend->requests.count > 0;
-}
-
-/* A failed request takes everything up to the next Sync with it. What they would have prepared is not there; what they
- * would have closed still is. */
-static void undo_until_sync(struct backend *backend)
-{
-	for (uint32_t i = requests_until_sync(&backend->requests); i > 0; i--) {
-		struct request *request = requests_at(&backend->requests, i - 1);
-
-		if (request->kind == REQUEST_PARSE && request->name)
-			prepared_remove(&backend->prepared, request->name->statement);
-		if (request->kind == REQUEST_CLOSE && request->name)
-			prepared_add(&backend->prepared, request->name->statement);
-		backend->sink->undone(backend->owner, request);
-	}
-	for (uint32_t left = requests_until_sync(&backend->requests); left > 0; left--)
-		requests_pop(&backend->requests);
-	/* A Query behind the error is skipped too: it does not end what only a Sync can end. */
-	if (backend->requests.count == 0)
-		backend->unsynced = backend->skipping = true;
-}
-
-/* What was sent between the error and the Sync that this ReadyForQuery answers never ran. */
-static void stop_skipping(struct backend *backend)
-{
-	undo_until_sync(backend);
-	backend->skipping = false;
-}
-
 static enum verdict handle_parsed(struct backend *backend, const char *message, size_t size)
 {
 	struct statement_name *name = requests_at(&backend->requests, 0)->name;
@@ -155,7 +110,7 @@ static enum verdict handle_error(struct backend *backend, const char *message, s
 	if (simple)
 		backend->failed = true;
 	else if (!backend->said_fatal)
-		undo_until_sync(backend);
+		unanswered_undo_until_sync(backend);
 	return swallow ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 
@@ -182,50 +137,13 @@ static enum verdict handle_parameter(struct backend *backend, const char *messag
 	return backend_reported(backend, name, name_end + 1) ? VERDICT_SWALLOW : VERDICT_PASS;
 }
 
-/* Nothing that has been sent will bring the last ReadyForQuery. */
-static bool lacks_sync(const struct requests *requests)
-{
-	for (uint32_t i = requests->count; i > 0; i--) {
-		enum request_kind kind = (enum request_kind)requests_at(requests, i - 1)->kind;
-
-		if (BIT(kind) & REQUESTS_MADE_READY)
-			return false;
-		if (kind != REQUEST_COPY_END && kind != REQUEST_LOCAL_PARSE && kind != REQUEST_LOCAL_CLOSE)
-			return true;
-	}
-	return false;
-}
-
-/* Syncs that were sent before the end of copy data are read as part of it and dropped by the server. */
-static void drop_syncs_inside_copy(struct backend *backend)
-{
-	struct requests *requests = &backend->requests;
-
-	for (uint32_t i = 1; i < requests->count && requests_at(requests, i)->kind != REQUEST_COPY_END;) {
-		if (requests_at(requests, i)->kind != REQUEST_SYNC) {
-			i++;
-			continue;
-		}
-		requests_remove(requests, i);
-	}
-	backend->unsynced = lacks_sync(requests);
-}
-
-static bool copy_end_is_sent(const struct requests *requests)
-{
-	for (uint32_t i = 1; i < requests->count; i++)
-		if (requests_at(requests, i)->kind == REQUEST_COPY_END)
-			return true;
-	return false;
-}
-
 static enum verdict handle_copy(struct backend *backend, const char *message, size_t size)
 {
 	(void)size;
 	switch (message[0]) {
 	case 'G':
-		drop_syncs_inside_copy(backend);
-		backend->copy = copy_end_is_sent(&backend->requests) ? BACKEND_COPY_NONE : BACKEND_COPY_IN;
+		unanswered_drop_syncs_inside_copy(backend);
+		backend->copy = unanswered_copy_end_is_sent(&backend->requests) ? BACKEND_COPY_NONE : BACKEND_COPY_IN;
 		break;
 	case 'H':
 		backend->copy = BACKEND_COPY_OUT;
@@ -337,7 +255,7 @@ static const struct reply_rule *rule_for(const struct request *first, char type)
 static void make_way(struct backend *backend, struct run *run, const struct reply_rule *rule, char type)
 {
 	if (backend->skipping && type == 'Z')
-		stop_skipping(backend);
+		unanswered_stop_skipping(backend);
 	bool interjected = type == 'A' || (type == 'Z' && (backend->interjects || backend->reports_due));
 
 	if (requests_first_kind(&backend->requests) < REQUEST_COPY_END && type != 'E' && !interjected)
@@ -345,7 +263,7 @@ static void make_way(struct backend *backend, struct run *run, const struct repl
 	pass_run(backend, run);
 	/* A notice may belong to what comes behind. */
 	if (rule->answers != ANY || type == 'E' || type == 'N')
-		settle(backend);
+		unanswered_settle(backend);
 }
 
 /* Returns how many bytes were dealt with, or -1. */
