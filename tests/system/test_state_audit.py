@@ -1,4 +1,7 @@
 """What functions leave behind in transaction mode, which a client's text does not show (state_audit)."""
+import os
+import signal
+
 import pytest
 
 from harness import raw
@@ -459,6 +462,72 @@ def test_who_leaves_before_its_functions_are_known_leaves_nothing_to_others(serv
     assert other.value("SELECT current_setting('app.tenant', true) IS NULL") == "t"
     assert "cleaning_failed" not in pgweir.log()
     other.close()
+
+
+def asking(cluster) -> list[int]:
+    return [row[0] for row in cluster.primary.sql(
+        f"SELECT pid FROM pg_stat_activity WHERE datname = '{DATABASE}' AND wait_event_type = 'Lock'")]
+
+
+def terminate_what_asks(cluster) -> None:
+    wait_until(lambda: asking(cluster), what="a question waits")
+    for pid in asking(cluster):
+        cluster.primary.sql("SELECT pg_terminate_backend(%s, 5000)", parameters=[pid])
+
+
+@pytest.mark.parametrize("how", ["idle", "next"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_backend_that_ends_while_it_is_asked_about_functions_costs_no_client(server, proxy, cluster, how, times):
+    """Nothing of the client's is lost: it goes on with another connection, on which the question is asked again."""
+    server(body("f", "NULL;"))
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    with cluster.primary.connect(DATABASE) as holder:
+        holder.execute("BEGIN; LOCK TABLE pg_event_trigger IN ACCESS EXCLUSIVE MODE")
+        assert raw.good(client.ask("SELECT f()"))
+        wait_until(lambda: asking(cluster), what="the question waits")
+        if how == "next":
+            client.send(raw.query("SELECT 'next'"))
+        for _ in range(times):
+            terminate_what_asks(cluster)
+        holder.execute("ROLLBACK")
+    if how == "next":
+        assert raw.rows_of(client.read_until_ready()) == [["next"]]
+    assert client.value("SELECT 'on'") == "on"
+    assert "functions could not be read" not in pgweir.log()
+    client.close()
+
+
+def test_a_backend_that_is_killed_while_it_is_asked_about_functions_costs_no_client(server, proxy, cluster):
+    """The postmaster ends all others, too: there is nothing but the end of the connection to go by."""
+    pgweir = proxy(server_login_retry=1)
+    client = pgweir.raw("one", timeout_s=60)
+    holder = cluster.primary.connect(DATABASE)
+    holder.execute("BEGIN; LOCK TABLE pg_event_trigger IN ACCESS EXCLUSIVE MODE")
+    assert raw.good(client.ask("SELECT 1"))
+    wait_until(lambda: asking(cluster), what="the question waits")
+    client.send(raw.query("SELECT 'next'"))
+    os.kill(asking(cluster)[0], signal.SIGKILL)
+    assert raw.rows_of(client.read_until_ready()) == [["next"]]
+    client.close()
+    holder.close()
+
+
+@pytest.mark.parametrize("sql", ["SELECT f()", "SET work_mem = '11MB'", "DO $$ BEGIN SET work_mem = '11MB'; END $$"])
+def test_a_client_whose_state_ends_with_its_backend_is_told_in_the_servers_words(server, proxy, cluster, sql):
+    """Were it given another connection, it would go on without its setting."""
+    server(body("f", "SET work_mem = '11MB';"))
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    with cluster.primary.connect(DATABASE) as holder:
+        holder.execute("BEGIN; LOCK TABLE pg_event_trigger IN ACCESS EXCLUSIVE MODE")
+        assert raw.good(client.ask(sql))
+        client.send(raw.query("SHOW work_mem"))
+        terminate_what_asks(cluster)
+        holder.execute("ROLLBACK")
+    error = raw.error_of(client.read_to_end())
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "57P01", "terminating connection due to administrator command")
+    client.close()
 
 
 def test_execute_of_a_statement_that_sql_prepared_is_seen_through(server, proxy):
