@@ -58,6 +58,26 @@ def test_nothing_runs_behind_settings_that_fail(pgweir, cluster, never, message)
     assert other.value("SELECT count(*) FROM never") == "0" and other.value("SELECT current_user") == "app"
 
 
+@pytest.mark.parametrize("setting", ["work_mem", "role"])
+def test_a_parse_behind_new_settings_is_shared(start_pgweir, never, setting):
+    """As a batch and as a simple query: they are in force before it, or it does not run."""
+    proxy = start_pgweir({"database app": {"pool_size": 1, "state_audit": "off"}})
+    values = {"work_mem": ("5MB", "6MB"), "role": ("app", "short_lived")}[setting]
+    clients = [proxy.raw("app") for _ in values]
+    for _ in range(2):
+        for client, value in zip(clients, values):
+            client.ask(f"SET {setting} = '{value}'")
+    parses = lambda: next(row["total_server_parse_count"] for row in proxy.show("STATS") if row["database"] == "app")
+    before = parses()
+    for number, client in enumerate(clients * 2):
+        assert raw.good(client.ask(parse(f"SELECT current_setting('{setting}')", name=f"s{number}") + sync()))
+        assert raw.rows_of(client.ask(bind(name=f"s{number}") + execute() + sync())) == [[values[clients.index(client)]]]
+    # A role decides what a text means.
+    assert parses() - before == {"work_mem": 1, "role": 2}[setting]
+    for client in clients:
+        client.close()
+
+
 def test_a_server_connection_in_the_clients_state_is_preferred(start_pgweir):
     proxy = start_pgweir({"database app": {"pool_size": 2}})
     clients = [proxy.raw("app"), proxy.raw("app")]
