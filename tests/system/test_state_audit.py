@@ -442,6 +442,33 @@ def test_a_catalog_that_cannot_be_read_makes_every_function_doubtful(server, pro
     other.close()
 
 
+def test_what_the_catalog_says_is_told_once(server, proxy):
+    """Not again with each reading, nor when it has been unreadable in between."""
+    server(body("f", "SET work_mem = '11MB'; RETURN 1;", returns="int"))
+    server("CREATE VIEW seen AS SELECT f()")
+    pgweir = proxy()
+    client = pgweir.raw("one")
+
+    def read(count: int) -> list[int]:
+        assert raw.good(client.ask("SELECT 1"))
+        wait_until(lambda: stats(pgweir)[1] == count, what="the catalog is read")
+        client.ask(body("other", "NULL;"))      # The next transaction has it read again.
+        return [pgweir.log().count(text) for text in ("may leave state behind: every", "functions could not be read")]
+
+    assert read(1) == [1, 0] and read(2) == [1, 0]
+    server("REVOKE SELECT ON pg_proc FROM public")
+    assert read(3) == [1, 1] and read(4) == [1, 1]
+    server("GRANT SELECT ON pg_proc TO public")
+    assert read(5) == [1, 1]
+    server("DROP VIEW seen")
+    assert read(6) == [1, 1]
+    server("CREATE VIEW seen AS SELECT f()")
+    assert read(7) == [2, 1]
+    server("REVOKE SELECT ON pg_proc FROM public")
+    assert read(8) == [2, 2]
+    client.close()
+
+
 def waits_for_a_lock(cluster) -> bool:
     return bool(cluster.primary.sql(f"SELECT 1 FROM pg_stat_activity WHERE datname = '{DATABASE}' AND wait_event_type = 'Lock'"))
 
