@@ -195,6 +195,8 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	session->retried = session->unclear = false;
 	if (session->backend->requests.count == 0) {
 		session->sent_effects = 0;
+		if (session->backend->vacating)
+			pool_vacate_ends(session->backend);
 		session->may_commit = session->may_define = false;
 		session->reading_touched &= status != 'I';
 	}
