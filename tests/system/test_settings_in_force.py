@@ -1,4 +1,6 @@
 """Settings that follow a client: how a server connection gets them, what happens if it will not, and what clients notice of it."""
+import re
+
 import pytest
 
 from harness import raw
@@ -29,6 +31,26 @@ def test_the_difference_goes_ahead_in_the_packet_of_the_clients_message(start_pg
             assert client.value(f"SELECT {number}") == f"SELECT {number}" if number % 4 < 2 else raw.good(client.ask(extended(f"SELECT {number}")))
         assert len(behind["Q"]) <= state_count and len(behind["B"]) >= 3 * state_count
         assert all(b"SELECT " in each.replace(b"SELECT pg_catalog", b"") for kind in behind.values() for each in kind)
+
+
+def test_what_one_server_does_not_report_is_unreported_only_there(start_pgweir):
+    """search_path is reported since PostgreSQL 18. What goes ahead of a client's message is kept for servers that report alike."""
+    def on_message(backend, got):
+        if got.type == "B" and "set_config" in backend.statement_of(got):
+            backend.path = re.search(rb"search_path.{4}(\w{3})", got.body, re.DOTALL)[1].decode()
+        elif got.type == "S" and "path" in backend.__dict__:
+            backend.send(raw.parameter_status("search_path", backend.__dict__.pop("path")))
+
+    def pair_of(name):
+        clients = [proxy.raw(name, search_path=path) for path in ("one", "two")]
+        for number in range(8):
+            yield clients[number % 2].ask(extended(f"SELECT {number}"))
+
+    with raw.FakeServer() as old, raw.FakeServer(on_message, parameters={"search_path": "public"}) as new:
+        proxy = start_pgweir({"pgweir": {"server_tls_sslmode": "disable", "state_audit": "off", "threads": 1}, **{
+            f"database {name}": {"host": server.host, "port": server.port, "pool_size": 1} for name, server in (("old", old), ("new", new))}})
+        assert {raw.types(answer) for answer in pair_of("old")} == {raw.types(answer) for answer in pair_of("new")}
+        assert sum("set_config" in sql for backend in new.backends for sql in backend.statements.values()) == 1
 
 
 @pytest.fixture
