@@ -284,7 +284,7 @@ static bool take_over(const void *key, size_t size, void *value, void *arg)
 	struct functions *functions = arg;
 	const struct entry *entry = value;
 
-	if (!(entry->mark.flags & FUNCTIONS_LEAVE))
+	if (!(entry->mark.flags & (FUNCTIONS_LEAVE | FUNCTIONS_DEFINE)))
 		return true;
 	struct functions_mark *mark = NEW(struct functions_mark);
 

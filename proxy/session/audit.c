@@ -169,6 +169,8 @@ void audit_run(struct session *session, const struct sql_run *run, uint32_t effe
 		audit_of(session)->wanted = true;
 	if (functions && !judging.flags && run && run->statement)
 		atomic_store_explicit(&run->statement->harmless_for, functions->serial, memory_order_relaxed);
+	/* The client is answered before the list is there. */
+	session->may_define |= functions ? (judging.flags & FUNCTIONS_DEFINE) != 0 : judging.flags != 0;
 	apply(&judging, run);
 	/* Its text says what it does. */
 	session->presumed &= !(effects & SCAN_RUNS_CODE);

@@ -6,7 +6,7 @@ import pytest
 
 from harness import raw
 from harness.process import free_port, wait_until
-from harness.raw import bind, execute, extended, parse, sync
+from harness.raw import bind, describe_statement, execute, extended, parse, sync
 from harness.web import Web
 
 pytestmark = pytest.mark.ours
@@ -440,6 +440,33 @@ def test_a_catalog_that_cannot_be_read_makes_every_function_doubtful(server, pro
     assert pgweir.log().count("functions could not be read") == 1
     client.close()
     other.close()
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("call", ["SELECT remake()", "SELECT outer_()", "CALL remake_too()", "BEGIN; SELECT remake(); COMMIT"])
+@pytest.mark.parametrize("remade", ["DROP TABLE t; CREATE TABLE t AS SELECT 'new'::text AS n", "CREATE TABLE nearer.t AS SELECT 'new'::text AS n",
+                                    "EXECUTE 'ALTER TABLE t ALTER n TYPE text USING $$new$$'"])
+def test_a_parse_behind_ddl_of_a_function_is_of_the_tables_of_then(server, proxy, remade, call, known):
+    """Others had the same text prepared before: it is not theirs that a client gets, which would not run in a transaction either."""
+    server("CREATE TABLE t AS SELECT 1 AS n; ALTER TABLE t OWNER TO app; CREATE SCHEMA nearer AUTHORIZATION app")
+    server(body("remake", remade + ";"))
+    server(body("outer_", "PERFORM remake();"))
+    server(f"CREATE PROCEDURE remake_too() LANGUAGE plpgsql AS $body$ BEGIN {remade}; END $body$")
+    pgweir = proxy()
+    first, maker, second = [pgweir.raw("one", search_path="nearer, public") for _ in range(3)]
+    if known:
+        assert raw.good(maker.ask("SELECT outer_() WHERE false"))
+    parsed = parse("SELECT n FROM t", "s") + describe_statement("s") + sync()
+    assert raw.types(first.ask(parsed)) == "1tTZ" and raw.rows_of(first.ask(bind(name="s") + execute() + sync())) == [["1"]]
+    if not known:
+        maker.ask(body("other", "NULL;"))       # The list is out of date.
+        first.ask(parse("SELECT n FROM t", "t") + sync())
+    assert raw.good(maker.ask(call))
+    assert raw.types(second.ask(parsed)) == "1tTZ"
+    assert raw.good(second.ask("BEGIN"))
+    assert raw.rows_of(second.ask(bind(name="s") + execute() + sync())) == [["new"]]
+    for client in first, maker, second:
+        client.close()
 
 
 def test_what_the_catalog_says_is_told_once(server, proxy):
