@@ -78,6 +78,7 @@ void backend_free(struct backend **backend)
 	buf_fini(&gone->behind_setup);
 	buf_fini(&gone->group);
 	buf_fini(&gone->beginning);
+	buf_fini(&gone->vacates);
 	mem_free(gone);
 }
 

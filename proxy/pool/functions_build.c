@@ -284,7 +284,7 @@ static bool take_over(const void *key, size_t size, void *value, void *arg)
 	struct functions *functions = arg;
 	const struct entry *entry = value;
 
-	if (!(entry->mark.flags & FUNCTIONS_LEAVE))
+	if (!(entry->mark.flags & (FUNCTIONS_LEAVE | FUNCTIONS_DEFINE)))
 		return true;
 	struct functions_mark *mark = NEW(struct functions_mark);
 
@@ -323,10 +323,19 @@ static unsigned worth_telling(const struct functions *functions)
 	return facts | (functions->names_asked && !functions->names ? TOLD_WITHOUT_NAMES : 0);
 }
 
+/* What has not been told since it last was otherwise. Of a catalog that cannot be read nothing else is known to have changed. */
+static unsigned take_news(struct functions_home *home, unsigned facts)
+{
+	unsigned told = atomic_load(&home->told);
+
+	while (!atomic_compare_exchange_weak(&home->told, &told, facts & TOLD_FAILED ? told | facts : facts))
+		continue;
+	return facts & ~told;
+}
+
 static void tell(struct functions_home *home, const struct functions *functions)
 {
-	struct functions *before = functions_current(home);
-	unsigned news = worth_telling(functions) & ~(before ? worth_telling(before) : 0);
+	unsigned news = take_news(home, worth_telling(functions));
 
 	if (news & TOLD_FAILED)
 		log_warning("functions could not be read: each is taken to leave state behind", LOG_TEXT("database", home->key));
@@ -336,7 +345,6 @@ static void tell(struct functions_home *home, const struct functions *functions)
 	if (news & TOLD_WITHOUT_NAMES)
 		log_warning("functions and views could not be read for routing: the primary serves all reads", LOG_TEXT("database", home->key));
 	log_debug("functions were read", LOG_TEXT("database", home->key), LOG_INT("may_leave_state", functions->by_name.size));
-	functions_unref(&before);
 }
 
 void functions_publish(struct functions_builder **builder, bool failed, uint64_t now_us)

@@ -266,6 +266,7 @@ void pool_keep(struct backend *backend)
 		pool_close(backend, CLOSE_SERVER_VACATED);
 		return;
 	}
+	pool_vacate_ends(backend);
 	backend->touched = false;
 	backend->mute = false;
 	if (workers_count() > 1 && pool_lend_to_sibling(backend, first ? first->since_us - LEND_WHEN_OLDER_US : UINT64_MAX))
@@ -341,6 +342,7 @@ void pool_close(struct backend *backend, enum close_reason reason)
 
 	share->worker->closed[reason]++;
 	log_close(backend, reason);
+	pool_vacate_ends(backend);
 	pool_detach(backend);
 	backend->state = BACKEND_CLOSED;
 	if (reason != CLOSE_SERVER_GONE && reason != CLOSE_SERVER_BROKE_PROTOCOL)

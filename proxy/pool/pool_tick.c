@@ -105,7 +105,10 @@ static void retire_old_ones(struct pool_share *share, uint64_t now_us)
 	}
 }
 
-/* --- Databases that must be idle --- */
+/* --- Databases that must be idle ---
+ *
+ * The server looks for others as the statement begins, and waits five seconds at most until they are gone. Letters to the workers
+ * come in order, so that the end of one never comes before its beginning. */
 
 enum { VACANT_FOR_US = 10 * 1000 * 1000 };
 
@@ -119,8 +122,25 @@ static void vacate(struct worker *worker, void *arg)
 
 		if (strcmp(share->dbname, dbname) != 0)
 			continue;
+		if (share->vacant_until_us < worker->now_us)
+			share->vacant_for = 0;
+		share->vacant_for++;
 		share->vacant_until_us = worker->now_us + VACANT_FOR_US;
 		pool_close_idle(share, CLOSE_SERVER_VACATED);
+	}
+}
+
+static void end_vacancy(struct worker *worker, void *arg)
+{
+	const char *dbname = arg;
+
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (strcmp(share->dbname, dbname) != 0 || !share->vacant_for)
+			continue;
+		if (--share->vacant_for == 0)
+			share->vacant_until_us = 0;
 	}
 }
 
@@ -129,9 +149,21 @@ static void vacated(void *arg)
 	mem_free(arg);
 }
 
-void pool_vacate(struct worker *worker, const char *dbname)
+void pool_vacate(struct backend *backend, const char *dbname)
 {
-	workers_visit(worker->loop, vacate, vacated, mem_strdup(dbname));
+	backend->vacating = true;
+	buf_append_cstring(&backend->vacates, dbname);
+	workers_visit(backend->worker->loop, vacate, vacated, mem_strdup(dbname));
+}
+
+void pool_vacate_ends(struct backend *backend)
+{
+	const struct buf *names = &backend->vacates;
+
+	for (size_t at = 0; at < names->size; at += strlen(names->bytes + at) + 1)
+		workers_visit(backend->worker->loop, end_vacancy, vacated, mem_strdup(names->bytes + at));
+	backend->vacating = false;
+	buf_fini(&backend->vacates);
 }
 
 void pool_worker_tick(struct worker *worker)

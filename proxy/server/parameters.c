@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pgweir/map.h"
 #include "pgweir/mem.h"
 #include "pgweir/wire.h"
 
@@ -36,6 +37,7 @@ static void add(struct parameters *parameters, const char *name, const char *val
 		parameters->capacity = parameters->capacity ? parameters->capacity * 2 : 16;
 		parameters->all = mem_realloc(parameters->all, parameters->capacity * sizeof(*parameters->all));
 	}
+	parameters->names ^= map_hash(name, strlen(name));
 	parameters->all[parameters->count++] = (struct parameter){ .name = mem_strdup(name), .value = mem_strdup(value) };
 }
 

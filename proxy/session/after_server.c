@@ -59,6 +59,8 @@ static void end_setting_up(struct session *session)
 		leftovers_learned(session);
 	if (loaded)
 		audit_loaded(session);
+	if (loaded && !audit_reread(session))
+		return;
 	if (ask_behind_reset(session))
 		return;
 	/* Also if the client goes on meanwhile: until then its state is only there (lost.c). */
@@ -101,7 +103,7 @@ void session_after_server(struct session *session)
 		setup_batch_again(session);
 		return;
 	}
-	if (backend->said_fatal && (route_rescue_lost(session) || route_rescue_idle(session)))
+	if (backend->said_fatal && (route_rescue_lost(session) || route_rescue_idle(session) || audit_rescue_lost(session)))
 		return;
 	if (session->losing && lost_go_on(session))
 		return;
@@ -110,7 +112,7 @@ void session_after_server(struct session *session)
 		return;
 	}
 	if (backend->said_fatal) {
-		session_close(session, CLOSE_CLIENT_SERVER_FATAL, NULL);
+		session_close(session, CLOSE_CLIENT_SERVER_FATAL, session->last_words);
 		return;
 	}
 	backend->request_since_us = backend->requests.count ? backend->request_since_us : 0;

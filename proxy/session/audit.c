@@ -98,6 +98,17 @@ static void pin_for_good(struct audit_judging *judging, enum session_pin pin, co
 	leftovers_pin_for_good(session, pin);
 }
 
+/* What the client's own text leaves is asked about in any case; and of a function that has changed no list tells. */
+static void doubt(const struct audit_judging *judging)
+{
+	struct session *session = judging->session;
+	bool always = session->guest->settings.state_audit == STATE_AUDIT_ALWAYS;
+	bool presumed = !judging->functions && !always && !session->functions_changed && (!session->suspected || session->presumed);
+
+	leftovers_doubt_all(session);
+	session->presumed = presumed;
+}
+
 static void apply(struct audit_judging *judging, const struct sql_run *run)
 {
 	struct session *session = judging->session;
@@ -108,7 +119,7 @@ static void apply(struct audit_judging *judging, const struct sql_run *run)
 		return;
 	remember(judging, run);
 	audit_of(session)->asks = true;
-	leftovers_doubt_all(session);
+	doubt(judging);
 	session->scope_unsure = true;
 	if (flags & (FUNCTIONS_SEED | FUNCTIONS_LOAD))
 		leftovers_suspect(session, (flags & FUNCTIONS_SEED ? SCAN_SEEDS : 0) | (flags & FUNCTIONS_LOAD ? SCAN_LOADS : 0));
@@ -126,7 +137,7 @@ static void apply(struct audit_judging *judging, const struct sql_run *run)
 static void judge_reads(struct audit_judging *judging, const struct sql_run *run)
 {
 	audit_of(judging->session)->asks = true;
-	leftovers_doubt_all(judging->session);
+	doubt(judging);
 	remember(judging, run);
 	if (judging->functions && judging->functions->on_read.flags)
 		audit_blame(judging, &judging->functions->on_read, "", 0);
@@ -158,7 +169,11 @@ void audit_run(struct session *session, const struct sql_run *run, uint32_t effe
 		audit_of(session)->wanted = true;
 	if (functions && !judging.flags && run && run->statement)
 		atomic_store_explicit(&run->statement->harmless_for, functions->serial, memory_order_relaxed);
+	/* The client is answered before the list is there. */
+	session->may_define |= functions ? (judging.flags & FUNCTIONS_DEFINE) != 0 : judging.flags != 0;
 	apply(&judging, run);
+	/* Its text says what it does. */
+	session->presumed &= !(effects & SCAN_RUNS_CODE);
 }
 
 static bool judge_one(const void *key, size_t size, void *value, void *arg)
@@ -235,6 +250,7 @@ void audit_note_ddl(struct session *session, const char *tag, const char *what)
 	if (!changes_functions(tag, what))
 		return;
 	session->functions_changed = true;
+	session->presumed = false;
 	atomic_fetch_add(&session->share->functions_home->epoch, 1);
 }
 

@@ -63,6 +63,13 @@ static void put_as_fatal(struct buf *out, const char *body, size_t size)
 	wire_end(out, begun);
 }
 
+static void keep_words(struct buf **words, const char *body, size_t size)
+{
+	if (!*words)
+		*words = NEW(struct buf);
+	put_as_fatal(*words, body, size);
+}
+
 static bool sink_error(void *owner, const struct request *request, const char *body, size_t size)
 {
 	struct session *session = owner;
@@ -77,6 +84,10 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		return true;
 	if (session->group < GROUP_KEPT && lost_announced(session, sqlstate))
 		return true;
+	if (session->backend->said_fatal && request->flags & (REQUEST_LISTEN | REQUEST_READ | REQUEST_TRY)) {
+		keep_words(&session->last_words, body, size);
+		return true;
+	}
 	listen_note_rollback(session);
 	if (request->flags & REQUEST_LISTEN) {
 		listen_error(session);
@@ -99,9 +110,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		return true;
 	}
 	if (request->flags & REQUEST_SETUP) {
-		if (!session->setup_error)
-			session->setup_error = NEW(struct buf);
-		put_as_fatal(session->setup_error, body, size);
+		keep_words(&session->setup_error, body, size);
 		session->backend->mute = true;
 		return true;
 	}
@@ -186,6 +195,8 @@ static void sink_ready(void *owner, const struct request *request, char status)
 	session->retried = session->unclear = false;
 	if (session->backend->requests.count == 0) {
 		session->sent_effects = 0;
+		if (session->backend->vacating)
+			pool_vacate_ends(session->backend);
 		session->may_commit = session->may_define = false;
 		session->reading_touched &= status != 'I';
 	}
@@ -269,7 +280,7 @@ static bool receive(struct session *session)
 	if (got == CONN_AGAIN)
 		return true;
 	if (got <= 0) {
-		if (!route_rescue_lost(session) && !route_rescue_idle(session) && !lost_go_on(session))
+		if (!route_rescue_lost(session) && !route_rescue_idle(session) && !audit_rescue_lost(session) && !lost_go_on(session))
 			session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return false;
 	}
@@ -307,7 +318,7 @@ static void sink_event(void *owner, unsigned what)
 	struct session *session = owner;
 
 	if (what & LOOP_WRITE && !flush_to_server(session)) {
-		if (route_rescue_lost(session) || lost_go_on(session))
+		if (route_rescue_lost(session) || audit_rescue_lost(session) || lost_go_on(session))
 			return;
 		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return;

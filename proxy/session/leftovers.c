@@ -88,10 +88,12 @@ void leftovers_suspect(struct session *session, uint32_t effects)
 		if (begun && !kinds[i].sql)
 			leftovers_pin_for_good(session, kinds[i].pin);
 		else if (begun || (there && effects & kinds[i].ended_by))
-			session->suspected |= (uint8_t)(1u << i);
+			leftovers_doubt(session, (enum leftover)i);
 	}
-	if (effects & SCAN_UNKNOWN)
+	if (effects & SCAN_UNKNOWN) {
 		session->suspected = ALL_KINDS;
+		session->presumed = false;
+	}
 	session->backend->touched |= session->suspected != 0;
 }
 
@@ -105,6 +107,7 @@ void leftovers_doubt_all(struct session *session)
 void leftovers_doubt(struct session *session, enum leftover kind)
 {
 	session->suspected |= (uint8_t)(1u << kind);
+	session->presumed = false;
 	session->backend->touched = true;
 }
 
@@ -318,8 +321,10 @@ void leftovers_learned(struct session *session)
 	mem_free(answer);
 }
 
-static void drop_answer(struct session *session)
+void leftovers_drop(struct session *session)
 {
+	if (!session->answer)
+		return;
 	struct state *learned = state_builder_finish(&session->answer->state);
 
 	state_unref(&learned);
@@ -333,6 +338,6 @@ void leftovers_failed(struct session *session)
 	if (!session->answer)
 		return;
 	session_set_pins(session, session->pins | PIN_BIT(PIN_UNKNOWN));
-	drop_answer(session);
+	leftovers_drop(session);
 	audit_free(session);
 }

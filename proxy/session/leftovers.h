@@ -20,6 +20,7 @@ void leftovers_row(struct session *session, const char *message, size_t size);
 char *leftovers_take_column(const char **at, const char *end);
 void leftovers_learned(struct session *session);
 void leftovers_failed(struct session *session);
+void leftovers_drop(struct session *session);            /* The question. */
 
 /* text.c */
 unsigned session_scan_flags(const struct session *session, const char *text, size_t size);
@@ -88,6 +89,8 @@ void audit_ddl_ends(struct session *session);                           /* … a
 bool audit_is_due(struct session *session);                             /* The list of functions is wanted. */
 void audit_load(struct session *session);
 bool audit_loads(const struct session *session);
+bool audit_rescue_lost(struct session *session);        /* Without its server. False: it has to be told. */
+bool audit_reread(struct session *session);             /* On another one. False: the session is over. */
 void audit_row(struct session *session, const char *message, size_t size);
 void audit_load_failed(struct session *session);
 void audit_loaded(struct session *session);

@@ -123,11 +123,19 @@ void session_granted(struct pool_waiter *waiter, enum pool_outcome outcome, stru
 		session_begin(session);
 		return;
 	}
+	if (outcome != POOL_GRANTED && session->rereads) {
+		session_close(session, CLOSE_CLIENT_SERVER_LOST, session->last_words);
+		return;
+	}
 	if (outcome != POOL_GRANTED) {
 		refused(session, outcome);
 		return;
 	}
 	take(session, backend);
+	if (session->rereads) {
+		audit_load(session);
+		return;
+	}
 	if (session->state == SESSION_WELCOMING) {
 		session->waiter.waited_us = 0;
 		session_prepare_welcome(session);

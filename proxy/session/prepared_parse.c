@@ -98,12 +98,21 @@ static struct statement *intern_for(struct session *session, uint64_t own, const
 	return statement;
 }
 
+/* Settings go ahead, and what comes behind them does not run if they fail. */
+static bool is_first(const struct requests *requests)
+{
+	for (uint32_t i = 0; i < requests_count(requests); i++)
+		if (!(requests_at(requests, i)->flags & REQUEST_SETUP))
+			return false;
+	return true;
+}
+
 static struct statement *intern(struct session *session, const char *rest, size_t rest_size)
 {
 	/* What ran before in this transaction, or is still to run before this Parse, may have changed settings or tables. */
 	struct backend *backend = session->backend;
 	bool shared = !backend
-		|| (backend->status == 'I' && backend->requests.count == 0 && !session->pins && !session->scope_unsure);
+		|| (backend->status == 'I' && is_first(&backend->requests) && !session->pins && !session->scope_unsure);
 	struct statement *statement = intern_for(session, shared ? 0 : next_token(), rest, rest_size);
 
 	/* Its text is read now, whatever is in force when it is run. */

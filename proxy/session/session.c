@@ -95,6 +95,14 @@ static void let_go_of_backend(struct session *session, enum close_reason reason)
 		pool_abandon(backend, cut);
 }
 
+void session_forget_words(struct session *session)
+{
+	if (session->last_words)
+		buf_fini(session->last_words);
+	mem_free(session->last_words);
+	session->last_words = NULL;
+}
+
 static void session_free(struct session *session)
 {
 	worker_walk_skip(session->worker, &session->link);
@@ -112,8 +120,9 @@ static void session_free(struct session *session)
 	if (session->setup_error)
 		buf_fini(session->setup_error);
 	mem_free(session->setup_error);
+	session_forget_words(session);
 	statement_name_unref(&session->retry_name);
-	leftovers_failed(session);
+	leftovers_drop(session);
 	sql_names_settled(session);
 	session_long_text_drop(session);
 	listen_free(session);

@@ -43,6 +43,7 @@ enum rescue { RESCUE_NONE, RESCUE_WANTED, RESCUE_AND_CLOSE };
 /* session.c */
 void session_event(unsigned what, void *arg);
 void session_say_error(struct session *session, const char *severity, const char *sqlstate, const char *text, const char *hint);
+void session_forget_words(struct session *session);
 bool session_inside_message(const struct session *session);      /* Of the server's, which its client has the start of. */
 void session_after_client(struct session *session);
 

@@ -1,7 +1,8 @@
 /* What puts a session's state in force goes ahead of the client's message, in the same packet.
  *
  * Few states follow one another on a pool's connections again and again, so the messages between them are kept: a slot
- * belongs to a pair of states, and holds them, so that their addresses mean nothing else meanwhile. */
+ * belongs to a pair of states, and holds them, so that their addresses mean nothing else meanwhile; and to servers that report
+ * the same settings, which versions of PostgreSQL differ in. */
 #include "setup.h"
 
 #include <string.h>
@@ -18,6 +19,7 @@ struct setup {
 	struct buf message;             /* A Query; empty: their settings are equal. */
 	struct setup_batch batch;       /* The same, where that is possible. */
 	bool statements;                /* There are some in either. */
+	uint64_t reported;              /* By servers that report these (struct parameters). */
 };
 
 struct setup_cache {
@@ -68,6 +70,7 @@ static void fill(const struct setup_cache *cache, struct setup *setup, struct st
 	setup->from = state_ref(from);
 	setup->to = state_ref(to);
 	setup->statements = has_statements(from) || has_statements(to);
+	setup->reported = reported->names;
 	state_difference(from, to, &sql);
 	if (sql.size) {
 		buf_append_char(&sql, '\0');
@@ -89,7 +92,7 @@ static struct setup *find(struct setup_cache *cache, struct state *from, struct 
 {
 	struct setup *setup = &cache->slots[slot_of(from, to)];
 
-	if (setup->from != from || setup->to != to)
+	if (setup->from != from || setup->to != to || setup->reported != reported->names)
 		fill(cache, setup, from, to, reported);
 	return setup;
 }

@@ -78,7 +78,7 @@ static void vacate(struct session *session, const char *text, size_t size)
 	scan_text(text, strnlen(text, size), session_scan_flags(session, text, size), &names);
 	for (unsigned i = 0; i < names.count; i++)
 		if (names.list[i].effect == SCAN_NEEDS_IDLE_DATABASE)
-			pool_vacate(session->worker, names.list[i].text);
+			pool_vacate(session->backend, names.list[i].text);
 }
 
 static bool is_in_word(char c)

@@ -466,6 +466,45 @@ def test_pooled_connections_are_not_in_the_way_of_database_commands(start_pgweir
         client.close()
 
 
+@pytest.fixture
+def in_the_way(start_pgweir, cluster):
+    """A proxy with a client of a database that another one works on."""
+    for name in "in_the_way", "moved":
+        cluster.primary.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+    cluster.primary.sql("CREATE DATABASE in_the_way", "postgres")
+    proxy = start_pgweir({"pgweir": {"threads": 2}, "database in_the_way": {}, "database postgres": {}})
+    client, operator = proxy.raw("in_the_way", "postgres"), proxy.raw("postgres", "postgres")
+    yield proxy, client, operator
+    client.close()
+    operator.close()
+
+
+@pytest.mark.parametrize("sql", ["CREATE DATABASE moved TEMPLATE in_the_way", "CREATE DATABASE template1 TEMPLATE in_the_way"])
+def test_connections_are_kept_again_once_the_database_command_has_ended(in_the_way, sql):
+    """Well or ill."""
+    proxy, client, operator = in_the_way
+    client.ask("SELECT 1")
+    operator.ask(sql)
+    proxy.show("POOLS")                         # All workers have heard of the end.
+    assert len({client.value("SELECT pg_backend_pid()") for _ in range(5)}) == 1
+
+
+def test_the_end_of_one_database_command_does_not_end_anothers_vacancy(in_the_way, cluster):
+    """Two work on the same template, and only one is done."""
+    proxy, client, operator = in_the_way
+    other = proxy.raw("postgres", "postgres")
+    client.ask("BEGIN")
+    with cluster.primary.connect("in_the_way"):
+        operator.send(raw.query("CREATE DATABASE moved TEMPLATE in_the_way"))
+        wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_locks WHERE classid = 'pg_database'::regclass AND mode = 'ShareLock'"
+                                               " AND objid = (SELECT oid FROM pg_database WHERE datname = 'in_the_way')"))
+        assert raw.error_of(other.ask("CREATE DATABASE template1 TEMPLATE in_the_way"))["C"] == "42P04"
+        proxy.show("POOLS")
+        client.ask("COMMIT")
+    assert raw.good(operator.read_until_ready())
+    other.close()
+
+
 # --- Long texts ---
 
 @pytest.mark.parametrize("size", [8000, 60_000, 70_000, 300_000])

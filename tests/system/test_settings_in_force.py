@@ -1,4 +1,6 @@
 """Settings that follow a client: how a server connection gets them, what happens if it will not, and what clients notice of it."""
+import re
+
 import pytest
 
 from harness import raw
@@ -31,6 +33,26 @@ def test_the_difference_goes_ahead_in_the_packet_of_the_clients_message(start_pg
         assert all(b"SELECT " in each.replace(b"SELECT pg_catalog", b"") for kind in behind.values() for each in kind)
 
 
+def test_what_one_server_does_not_report_is_unreported_only_there(start_pgweir):
+    """search_path is reported since PostgreSQL 18. What goes ahead of a client's message is kept for servers that report alike."""
+    def on_message(backend, got):
+        if got.type == "B" and "set_config" in backend.statement_of(got):
+            backend.path = re.search(rb"search_path.{4}(\w{3})", got.body, re.DOTALL)[1].decode()
+        elif got.type == "S" and "path" in backend.__dict__:
+            backend.send(raw.parameter_status("search_path", backend.__dict__.pop("path")))
+
+    def pair_of(name):
+        clients = [proxy.raw(name, search_path=path) for path in ("one", "two")]
+        for number in range(8):
+            yield clients[number % 2].ask(extended(f"SELECT {number}"))
+
+    with raw.FakeServer() as old, raw.FakeServer(on_message, parameters={"search_path": "public"}) as new:
+        proxy = start_pgweir({"pgweir": {"server_tls_sslmode": "disable", "state_audit": "off", "threads": 1}, **{
+            f"database {name}": {"host": server.host, "port": server.port, "pool_size": 1} for name, server in (("old", old), ("new", new))}})
+        assert {raw.types(answer) for answer in pair_of("old")} == {raw.types(answer) for answer in pair_of("new")}
+        assert sum("set_config" in sql for backend in new.backends for sql in backend.statements.values()) == 1
+
+
 @pytest.fixture
 def never(cluster):
     """A table, and a role that app may be."""
@@ -56,6 +78,26 @@ def test_nothing_runs_behind_settings_that_fail(pgweir, cluster, never, message)
     error = raw.error_of(client.read_to_end())
     assert (error["S"], error["C"], error["M"]) == ("FATAL", "22023", 'role "short_lived" does not exist')
     assert other.value("SELECT count(*) FROM never") == "0" and other.value("SELECT current_user") == "app"
+
+
+@pytest.mark.parametrize("setting", ["work_mem", "role"])
+def test_a_parse_behind_new_settings_is_shared(start_pgweir, never, setting):
+    """As a batch and as a simple query: they are in force before it, or it does not run."""
+    proxy = start_pgweir({"database app": {"pool_size": 1, "state_audit": "off"}})
+    values = {"work_mem": ("5MB", "6MB"), "role": ("app", "short_lived")}[setting]
+    clients = [proxy.raw("app") for _ in values]
+    for _ in range(2):
+        for client, value in zip(clients, values):
+            client.ask(f"SET {setting} = '{value}'")
+    parses = lambda: next(row["total_server_parse_count"] for row in proxy.show("STATS") if row["database"] == "app")
+    before = parses()
+    for number, client in enumerate(clients * 2):
+        assert raw.good(client.ask(parse(f"SELECT current_setting('{setting}')", name=f"s{number}") + sync()))
+        assert raw.rows_of(client.ask(bind(name=f"s{number}") + execute() + sync())) == [[values[clients.index(client)]]]
+    # A role decides what a text means.
+    assert parses() - before == {"work_mem": 1, "role": 2}[setting]
+    for client in clients:
+        client.close()
 
 
 def test_a_server_connection_in_the_clients_state_is_preferred(start_pgweir):

@@ -1,9 +1,12 @@
 """What functions leave behind in transaction mode, which a client's text does not show (state_audit)."""
+import os
+import signal
+
 import pytest
 
 from harness import raw
 from harness.process import free_port, wait_until
-from harness.raw import bind, execute, extended, parse, sync
+from harness.raw import bind, describe_statement, execute, extended, parse, sync
 from harness.web import Web
 
 pytestmark = pytest.mark.ours
@@ -439,6 +442,60 @@ def test_a_catalog_that_cannot_be_read_makes_every_function_doubtful(server, pro
     other.close()
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("call", ["SELECT remake()", "SELECT outer_()", "CALL remake_too()", "BEGIN; SELECT remake(); COMMIT"])
+@pytest.mark.parametrize("remade", ["DROP TABLE t; CREATE TABLE t AS SELECT 'new'::text AS n", "CREATE TABLE nearer.t AS SELECT 'new'::text AS n",
+                                    "EXECUTE 'ALTER TABLE t ALTER n TYPE text USING $$new$$'"])
+def test_a_parse_behind_ddl_of_a_function_is_of_the_tables_of_then(server, proxy, remade, call, known):
+    """Others had the same text prepared before: it is not theirs that a client gets, which would not run in a transaction either."""
+    server("CREATE TABLE t AS SELECT 1 AS n; ALTER TABLE t OWNER TO app; CREATE SCHEMA nearer AUTHORIZATION app")
+    server(body("remake", remade + ";"))
+    server(body("outer_", "PERFORM remake();"))
+    server(f"CREATE PROCEDURE remake_too() LANGUAGE plpgsql AS $body$ BEGIN {remade}; END $body$")
+    pgweir = proxy()
+    first, maker, second = [pgweir.raw("one", search_path="nearer, public") for _ in range(3)]
+    if known:
+        assert raw.good(maker.ask("SELECT outer_() WHERE false"))
+    parsed = parse("SELECT n FROM t", "s") + describe_statement("s") + sync()
+    assert raw.types(first.ask(parsed)) == "1tTZ" and raw.rows_of(first.ask(bind(name="s") + execute() + sync())) == [["1"]]
+    if not known:
+        maker.ask(body("other", "NULL;"))       # The list is out of date.
+        first.ask(parse("SELECT n FROM t", "t") + sync())
+    assert raw.good(maker.ask(call))
+    assert raw.types(second.ask(parsed)) == "1tTZ"
+    assert raw.good(second.ask("BEGIN"))
+    assert raw.rows_of(second.ask(bind(name="s") + execute() + sync())) == [["new"]]
+    for client in first, maker, second:
+        client.close()
+
+
+def test_what_the_catalog_says_is_told_once(server, proxy):
+    """Not again with each reading, nor when it has been unreadable in between."""
+    server(body("f", "SET work_mem = '11MB'; RETURN 1;", returns="int"))
+    server("CREATE VIEW seen AS SELECT f()")
+    pgweir = proxy()
+    client = pgweir.raw("one")
+
+    def read(count: int) -> list[int]:
+        assert raw.good(client.ask("SELECT 1"))
+        wait_until(lambda: stats(pgweir)[1] == count, what="the catalog is read")
+        client.ask(body("other", "NULL;"))      # The next transaction has it read again.
+        return [pgweir.log().count(text) for text in ("may leave state behind: every", "functions could not be read")]
+
+    assert read(1) == [1, 0] and read(2) == [1, 0]
+    server("REVOKE SELECT ON pg_proc FROM public")
+    assert read(3) == [1, 1] and read(4) == [1, 1]
+    server("GRANT SELECT ON pg_proc TO public")
+    assert read(5) == [1, 1]
+    server("DROP VIEW seen")
+    assert read(6) == [1, 1]
+    server("CREATE VIEW seen AS SELECT f()")
+    assert read(7) == [2, 1]
+    server("REVOKE SELECT ON pg_proc FROM public")
+    assert read(8) == [2, 2]
+    client.close()
+
+
 def waits_for_a_lock(cluster) -> bool:
     return bool(cluster.primary.sql(f"SELECT 1 FROM pg_stat_activity WHERE datname = '{DATABASE}' AND wait_event_type = 'Lock'"))
 
@@ -459,6 +516,72 @@ def test_who_leaves_before_its_functions_are_known_leaves_nothing_to_others(serv
     assert other.value("SELECT current_setting('app.tenant', true) IS NULL") == "t"
     assert "cleaning_failed" not in pgweir.log()
     other.close()
+
+
+def asking(cluster) -> list[int]:
+    return [row[0] for row in cluster.primary.sql(
+        f"SELECT pid FROM pg_stat_activity WHERE datname = '{DATABASE}' AND wait_event_type = 'Lock'")]
+
+
+def terminate_what_asks(cluster) -> None:
+    wait_until(lambda: asking(cluster), what="a question waits")
+    for pid in asking(cluster):
+        cluster.primary.sql("SELECT pg_terminate_backend(%s, 5000)", parameters=[pid])
+
+
+@pytest.mark.parametrize("how", ["idle", "next"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_backend_that_ends_while_it_is_asked_about_functions_costs_no_client(server, proxy, cluster, how, times):
+    """Nothing of the client's is lost: it goes on with another connection, on which the question is asked again."""
+    server(body("f", "NULL;"))
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    with cluster.primary.connect(DATABASE) as holder:
+        holder.execute("BEGIN; LOCK TABLE pg_event_trigger IN ACCESS EXCLUSIVE MODE")
+        assert raw.good(client.ask("SELECT f()"))
+        wait_until(lambda: asking(cluster), what="the question waits")
+        if how == "next":
+            client.send(raw.query("SELECT 'next'"))
+        for _ in range(times):
+            terminate_what_asks(cluster)
+        holder.execute("ROLLBACK")
+    if how == "next":
+        assert raw.rows_of(client.read_until_ready()) == [["next"]]
+    assert client.value("SELECT 'on'") == "on"
+    assert "functions could not be read" not in pgweir.log()
+    client.close()
+
+
+def test_a_backend_that_is_killed_while_it_is_asked_about_functions_costs_no_client(server, proxy, cluster):
+    """The postmaster ends all others, too: there is nothing but the end of the connection to go by."""
+    pgweir = proxy(server_login_retry=1)
+    client = pgweir.raw("one", timeout_s=60)
+    holder = cluster.primary.connect(DATABASE)
+    holder.execute("BEGIN; LOCK TABLE pg_event_trigger IN ACCESS EXCLUSIVE MODE")
+    assert raw.good(client.ask("SELECT 1"))
+    wait_until(lambda: asking(cluster), what="the question waits")
+    client.send(raw.query("SELECT 'next'"))
+    os.kill(asking(cluster)[0], signal.SIGKILL)
+    assert raw.rows_of(client.read_until_ready()) == [["next"]]
+    client.close()
+    holder.close()
+
+
+@pytest.mark.parametrize("sql", ["SELECT f()", "SET work_mem = '11MB'", "DO $$ BEGIN SET work_mem = '11MB'; END $$"])
+def test_a_client_whose_state_ends_with_its_backend_is_told_in_the_servers_words(server, proxy, cluster, sql):
+    """Were it given another connection, it would go on without its setting."""
+    server(body("f", "SET work_mem = '11MB';"))
+    pgweir = proxy()
+    client = pgweir.raw("one")
+    with cluster.primary.connect(DATABASE) as holder:
+        holder.execute("BEGIN; LOCK TABLE pg_event_trigger IN ACCESS EXCLUSIVE MODE")
+        assert raw.good(client.ask(sql))
+        client.send(raw.query("SHOW work_mem"))
+        terminate_what_asks(cluster)
+        holder.execute("ROLLBACK")
+    error = raw.error_of(client.read_to_end())
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "57P01", "terminating connection due to administrator command")
+    client.close()
 
 
 def test_execute_of_a_statement_that_sql_prepared_is_seen_through(server, proxy):

@@ -51,6 +51,7 @@ struct backend {
 	bool skipping;                  /* After an error: the server takes nothing but a Sync, which had not been sent yet. */
 	bool flushes;                   /* What is outstanding has a Flush among it or behind it. */
 	bool pass_swallow;
+	bool vacating;                  /* What runs needs idle databases: `vacates`. */
 	size_t pass_left;               /* Rest of a message of the server's whose start has been dealt with. */
 	struct requests requests;
 	struct buf held;                /* Start of a message that must be seen whole. */
@@ -73,6 +74,7 @@ struct backend {
 	uint64_t unnamed_before_setup;  /* The borrower's unnamed_token then. */
 	struct buf beginning;           /* The borrower's: how its transaction was begun (session/lost_again.c). */
 	/* What few touch. */
+	struct buf vacates;             /* Their names (pool_vacate()). */
 	uint64_t id;                    /* Never used again. For people: SHOW SERVERS. */
 	uint64_t last_owner;            /* The id of the session that was lent it last; 0: none. */
 	uint64_t sequences_of;          /* The id of the session whose values its sequences may have; 0: none. */

@@ -58,6 +58,7 @@ struct functions_home {
 	_Atomic uint64_t serial;        /* Of the current list; 0: there is none. */
 	_Atomic uint64_t refreshed_us;  /* When somebody last set out to ask again. */
 	_Atomic bool names_wanted;      /* From now on the names are asked for as well. */
+	_Atomic unsigned told;          /* What the log has said of it: functions_build.c. */
 	pthread_mutex_t mutex;
 	struct functions *current;      /* Under the mutex. */
 };

@@ -73,8 +73,10 @@ void pool_cancel(struct backend *backend, pool_cancel_done_cb *done, void *arg);
 void pool_worker_start(struct worker *worker);
 void pool_worker_finish(struct worker *worker);
 void pool_worker_tick(struct worker *worker);
-/* Lets go of idle connections to that database of the server's, whatever clients call it, on all workers. */
-void pool_vacate(struct worker *worker, const char *dbname);
+/* Lets go of idle connections to that database of the server's, whatever clients call it, on all workers, for what `backend`
+ * is about to run; until that has ended, or a while has passed. */
+void pool_vacate(struct backend *backend, const char *dbname);
+void pool_vacate_ends(struct backend *backend); /* It has. Nothing happens if there was no such thing. */
 void pool_worker_adopt(struct worker *worker, struct config *config);
 /* A secret has another value: what is opened from now on logs in with that. */
 void pool_worker_adopt_secrets(struct worker *worker, void *unused);

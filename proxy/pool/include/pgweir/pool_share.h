@@ -80,7 +80,8 @@ struct pool_share {
 	uint64_t look_for_room_us;      /* Not before: it was in vain. */
 	uint64_t retry_at_us;           /* After a failed login: not before. */
 	uint64_t doubted_us;            /* When the primary last refused to write. */
-	uint64_t vacant_until_us;       /* Until then none is opened without need: the database is to be idle. */
+	uint64_t vacant_until_us;       /* Until then none is opened or kept without need: the database is to be idle, */
+	unsigned vacant_for;            /* for so many statements that are under way. */
 	struct error last_error;        /* Of the last failed attempt, "" if the last one succeeded. */
 	struct buf last_error_body;
 	bool refused;                   /* The last attempt was refused by the server itself, */

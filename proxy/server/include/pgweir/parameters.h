@@ -4,12 +4,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pgweir/buf.h"
 
 struct parameters {
 	struct parameter { char *name, *value; } *all;
 	size_t count, capacity;
+	uint64_t names;                 /* A hash of which ones there are. */
 };
 
 void parameters_fini(struct parameters *parameters);

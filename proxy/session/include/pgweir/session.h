@@ -43,7 +43,7 @@ struct session {
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
 	bool reading_touched, reading_differs;  /* How texts are read: this transaction may change it; not as the settings say. */
 	uint8_t scan_flags, routing;    /* enum scan_flag, how they are; enum routing_mode (ROUTING_PRIMARY: nothing is routed). */
-	bool setup_kept, setup_failed, setup_cancelled, setup_plainly;  /* setup_answer.c */
+	bool setup_kept, setup_failed, setup_cancelled, setup_plainly, presumed, rereads;      /* setup_answer.c; two of audit_lost.c. */
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
 	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
 	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
@@ -60,7 +60,7 @@ struct session {
 	uint64_t request_us, transaction_us, active_us;
 	struct statement_name *retry_name;
 	struct session_listen *listen;  /* What it listens to in transaction mode (listen.c), or NULL. */
-	struct buf *setup_error;        /* The server's refusal of the session's settings, or NULL. */
+	struct buf *setup_error, *last_words;   /* The server's refusal of the settings; its end, to a question of ours. Or NULL. */
 	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
 	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
 	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
