@@ -106,8 +106,28 @@ static void put_name(const char *name, struct buf *sql)
 	buf_append_char(sql, '"');
 }
 
+/* Parts of names as SQL takes them: none is empty, and none is longer than 63 bytes (NAMEDATALEN), else it were cut. */
+static bool is_spelled_in_sql(const char *name)
+{
+	for (;;) {
+		size_t size = strcspn(name, ".");
+
+		if (size == 0 || size > 63)
+			return false;
+		if (!name[size])
+			return true;
+		name += size + 1;
+	}
+}
+
 static void put_reset(const char *name, struct buf *sql)
 {
+	if (!is_spelled_in_sql(name)) {
+		buf_append_text(sql, "SELECT pg_catalog.set_config(");
+		put_literal(name, sql);
+		buf_append_text(sql, ",NULL,false);");
+		return;
+	}
 	buf_append_text(sql, "RESET ");
 	put_name(name, sql);
 	buf_append_char(sql, ';');
@@ -119,7 +139,7 @@ static bool put_set(const struct state_pair *pair, struct buf *sql)
 	bool list = state_list_is_quoted(pair->name);
 	size_t before = sql->size;
 
-	if (!state_text_is_ascii(pair->value))
+	if (!state_text_is_ascii(pair->value) || !is_spelled_in_sql(pair->name))
 		return false;
 	buf_append_text(sql, "SET ");
 	put_name(pair->name, sql);

@@ -112,6 +112,7 @@ static void session_free(struct session *session)
 	if (session->setup_error)
 		buf_fini(session->setup_error);
 	mem_free(session->setup_error);
+	mem_free(session->startup_error);
 	statement_name_unref(&session->retry_name);
 	leftovers_failed(session);
 	sql_names_settled(session);
