@@ -170,13 +170,23 @@ static bool is_changed(const struct state *from, const struct state_pair *pair)
 	return !before || strcmp(before, pair->value) != 0;
 }
 
+/* What such a value does not say, PostgreSQL takes from what is in force, which is another client's: "DMY" leaves "German" be. */
+static bool says_a_part(const char *name, const char *value)
+{
+	return value && strcmp(name, "datestyle") == 0 && !strchr(value, ',');
+}
+
 static void put_resets(const struct state *from, const struct state *to, struct buf *sql)
 {
 	const struct state_pair *pairs = state_pairs(from);
 
-	for (size_t i = 0; i < state_count(from); i++)
-		if (is_plain(pairs[i].name) && !state_get(to, pairs[i].name))
+	for (size_t i = 0; i < state_count(from); i++) {
+		const char *next = is_plain(pairs[i].name) ? state_get(to, pairs[i].name) : NULL;
+		bool kept = next && (strcmp(next, pairs[i].value) == 0 || !says_a_part(pairs[i].name, next));
+
+		if (is_plain(pairs[i].name) && !kept)
 			put_reset(pairs[i].name, sql);
+	}
 }
 
 typedef bool wanted_fn(const char *name);

@@ -134,6 +134,19 @@ def test_what_a_server_takes_at_startup_but_not_by_set_is_taken(pgweir, mode):
 
 
 @MODES
+def test_a_date_style_that_says_only_a_part_gets_the_rest_from_nobody_else(pgweir, mode):
+    """PostgreSQL takes what is not said from what is in force."""
+    mode = "one" if mode == "app" else mode
+    german, part, turned = pgweir.raw(mode, DateStyle="German, YMD"), pgweir.raw(mode, DateStyle="DMY"), pgweir.raw(mode, DateStyle="SQL")
+    for _ in range(2):
+        assert german.value("SHOW DateStyle") == "German, YMD"
+        assert part.value("SHOW DateStyle") == "ISO, DMY" == part.parameters["DateStyle"]
+        assert turned.value("SHOW DateStyle") == "SQL, MDY" == turned.parameters["DateStyle"]
+    for client in german, part, turned:
+        client.close()
+
+
+@MODES
 def test_settings_with_names_longer_than_sql_takes_them_follow_and_go(pgweir, mode):
     mode, long = "one" if mode == "app" else mode, "app." + "x" * 100
     client, plain = pgweir.raw(mode, options=f"-c {long}=1"), pgweir.raw(mode)
