@@ -87,6 +87,7 @@ static bool type_fits(enum hba_type type, const struct hba_client *client)
 	case HBA_TYPE_LOCAL:
 		return local;
 	case HBA_TYPE_HOST:
+	case HBA_TYPE_HOSTNOGSSENC:
 		return !local;
 	case HBA_TYPE_HOSTSSL:
 		return !local && client->tls;

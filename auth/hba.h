@@ -1,6 +1,6 @@
 /* auth_hba_file: which clients may log in to what, and how, in the form of PostgreSQL's pg_hba.conf.
  *
- * The first line whose type, database, user and address fit decides. Not there: names of hosts, samehost and samenet,
+ * The first line whose type, database, user and address fit decides. Not there: hostgssenc, names of hosts, samehost and samenet,
  * memberships (+role, samerole), regular expressions, and files in files; each is refused with a clear text. */
 #ifndef PGWEIR_HBA_H
 #define PGWEIR_HBA_H
