@@ -169,6 +169,8 @@ static void a_rule_whose_map_is_nowhere_is_named(void **state)
 	struct config_problems problems = { 0 };
 
 	(void)state;
+	static char ca_file[] = "ca.crt";
+	fixture_config.client_tls.ca_file = ca_file;
 	assert_false(fixture_try(NULL, rules, "m root app\nother n n\n", &problems));
 	assert_int_equal(problems.count, 2);
 	assert_said(&problems, 0, ":3: map \"M\" is in no line of auth_ident_file");
@@ -181,6 +183,25 @@ static void a_rule_whose_map_is_nowhere_is_named(void **state)
 	config_problems_fini(&problems);
 
 	fixture_load(NULL, rules, "m root app\nM root app\nn root app\n");
+	auth_state_forget();
+}
+
+/* Nobody could show one that is valid. */
+static void a_rule_that_wants_a_certificate_needs_a_ca(void **state)
+{
+	struct config_problems problems = { 0 };
+
+	(void)state;
+	fixture_config.client_tls = (struct config_tls){ .sslmode = SSLMODE_PREFER };
+	assert_false(fixture_try(NULL, "hostssl all all all cert\nhostssl all all all md5\nhostssl all a all md5 clientcert=verify-ca\n",
+		NULL, &problems));
+	assert_int_equal(problems.count, 2);
+	assert_said(&problems, 0, ":1: certificates of clients can only be checked with client_tls_ca_file");
+	assert_said(&problems, 1, ":3: certificates of clients can only be checked with client_tls_ca_file");
+	config_problems_fini(&problems);
+	/* No connection has TLS, so the line fits none. */
+	fixture_config.client_tls.sslmode = SSLMODE_DISABLE;
+	fixture_load(NULL, "hostssl all all all cert\n", NULL);
 	auth_state_forget();
 }
 
@@ -207,6 +228,7 @@ int main(void)
 		cmocka_unit_test(what_means_the_same_to_postgresql_is_taken),
 		cmocka_unit_test(every_bad_line_of_a_map_is_named),
 		cmocka_unit_test(a_rule_whose_map_is_nowhere_is_named),
+		cmocka_unit_test(a_rule_that_wants_a_certificate_needs_a_ca),
 		cmocka_unit_test(a_fault_in_the_maps_is_not_told_twice),
 	};
 
