@@ -46,7 +46,7 @@ static void join_lines(const char **at, const char *end, unsigned *number, struc
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t';
+	return c == ' ' || c == '\t' || c == '\r';
 }
 
 /* Up to a blank, a comma or a comment outside of quotes; quotes may stand in the middle. */
@@ -64,7 +64,7 @@ static const char *read_word(const char **at, struct auth_rules_word *word)
 				buf_append_char(&text, *++*at);
 			else
 				inside = !inside;
-			word->quoted = true;
+			word->quoted |= text.size == 0;
 			continue;
 		}
 		if (!inside && (is_blank(c) || c == ',' || c == '#'))

@@ -12,7 +12,7 @@ enum { AUTH_RULES_FIELDS_MAX = 64, AUTH_RULES_ITEMS_MAX = 256 };
 
 struct auth_rules_word {
 	char *text;
-	bool quoted;            /* Then keywords are names. */
+	bool quoted;            /* From its first character on: then keywords are names. */
 };
 
 /* One item, or several where commas join them. */

@@ -105,11 +105,13 @@ static void load_ident(struct auth_state *state, const struct config *config, st
 	buf_fini(&text);
 }
 
-static void check_maps(const struct auth_state *state, const struct config *config, struct config_problems *problems)
+static void check_rules(const struct auth_state *state, const struct config *config, struct config_problems *problems)
 {
 	/* Which maps a file has that could not be read is not known; it has a problem of its own. */
 	if (state->hba && (state->ident || !config->auth_ident_file))
 		hba_check_maps(state->hba, config->auth_hba_file, state->ident, problems);
+	if (state->hba && config->client_tls.sslmode != SSLMODE_DISABLE && !config->client_tls.ca_file)
+		hba_refuse_certificates(state->hba, config->auth_hba_file, problems);
 }
 
 /* NULL: `problems` has at least one text. */
@@ -121,7 +123,7 @@ static struct auth_state *load(const struct config *config, struct config_proble
 	load_users(state, config, problems);
 	load_hba(state, config, problems);
 	load_ident(state, config, problems);
-	check_maps(state, config, problems);
+	check_rules(state, config, problems);
 	if (problems->count > before)
 		auth_state_unref(&state);
 	return state;

@@ -77,6 +77,17 @@ void hba_check_maps(const struct hba *hba, const char *path, const struct ident 
 	}
 }
 
+void hba_refuse_certificates(const struct hba *hba, const char *path, struct config_problems *problems)
+{
+	for (size_t i = 0; i < hba->count; i++) {
+		const struct hba_verdict *verdict = &hba->rules[i].verdict;
+
+		if (verdict->method == HBA_CERT || verdict->clientcert != HBA_CLIENTCERT_NONE)
+			files_problem(problems, path, verdict->line,
+				"certificates of clients can only be checked with client_tls_ca_file");
+	}
+}
+
 /* --- Matching --- */
 
 static bool type_fits(enum hba_type type, const struct hba_client *client)
@@ -87,6 +98,7 @@ static bool type_fits(enum hba_type type, const struct hba_client *client)
 	case HBA_TYPE_LOCAL:
 		return local;
 	case HBA_TYPE_HOST:
+	case HBA_TYPE_HOSTNOGSSENC:
 		return !local;
 	case HBA_TYPE_HOSTSSL:
 		return !local && client->tls;

@@ -1,6 +1,6 @@
 /* auth_hba_file: which clients may log in to what, and how, in the form of PostgreSQL's pg_hba.conf.
  *
- * The first line whose type, database, user and address fit decides. Not there: names of hosts, samehost and samenet,
+ * The first line whose type, database, user and address fit decides. Not there: hostgssenc, names of hosts, samehost and samenet,
  * memberships (+role, samerole), regular expressions, and files in files; each is refused with a clear text. */
 #ifndef PGWEIR_HBA_H
 #define PGWEIR_HBA_H
@@ -47,6 +47,9 @@ void hba_free(struct hba **hba);                        /* NULL is fine. */
 
 /* A problem for each line whose map `ident` does not have: such a line lets nobody in. `ident` may be NULL: no map is there. */
 void hba_check_maps(const struct hba *hba, const char *path, const struct ident *ident, struct config_problems *problems);
+
+/* A problem for each line that asks for a client's certificate. */
+void hba_refuse_certificates(const struct hba *hba, const char *path, struct config_problems *problems);
 
 /* False: no line fits. */
 bool hba_match(const struct hba *hba, const struct hba_client *client, struct hba_verdict *verdict) MUST_USE;

@@ -71,6 +71,7 @@ static bool parse_type(struct parse *parse)
 		[HBA_TYPE_HOST] = "host",
 		[HBA_TYPE_HOSTSSL] = "hostssl",
 		[HBA_TYPE_HOSTNOSSL] = "hostnossl",
+		[HBA_TYPE_HOSTNOGSSENC] = "hostnogssenc",
 	};
 	const struct auth_rules_word *word = next_word(parse, "connection type");
 
@@ -82,18 +83,21 @@ static bool parse_type(struct parse *parse)
 		parse->rule->type = (enum hba_type)i;
 		return true;
 	}
-	return wrong(parse, "invalid connection type \"%s\": local, host, hostssl or hostnossl expected", word->text);
+	if (strcmp(word->text, "hostgssenc") == 0)
+		return wrong(parse, "hostgssenc: there are no connections that are encrypted with GSSAPI");
+	return wrong(parse, "invalid connection type \"%s\": local, host, hostssl, hostnossl or hostnogssenc expected", word->text);
 }
 
 /* Words with a meaning in PostgreSQL that a proxy cannot give them are better refused than never matched. */
 static bool check_name(struct parse *parse, const struct auth_rules_word *word, const char *what)
 {
+	/* Quotes do not take this meaning away: PostgreSQL 16 and later need them for a comma. */
+	if (word->text[0] == '/')
+		return wrong(parse, "%s \"%s\": regular expressions are not supported here", what, word->text);
 	if (word->quoted)
 		return true;
 	if (word->text[0] == '+' || strcmp(word->text, "samerole") == 0 || strcmp(word->text, "samegroup") == 0)
 		return wrong(parse, "%s \"%s\": memberships in roles are not known to pgweir; name the users", what, word->text);
-	if (word->text[0] == '/')
-		return wrong(parse, "%s \"%s\": regular expressions are not supported here", what, word->text);
 	if (word->text[0] == '@')
 		return wrong(parse, "%s \"%s\": names from files are not supported", what, word->text);
 	return true;
@@ -243,15 +247,15 @@ static bool set_clientcert(struct parse *parse, const char *value)
 
 	if (parse->rule->type != HBA_TYPE_HOSTSSL)
 		return wrong(parse, "option clientcert is only possible in hostssl lines");
+	/* `cert` checks the name, by the map where there is one. */
+	if (verdict->method == HBA_CERT)
+		return strcmp(value, "verify-full") == 0 || wrong(parse, "clientcert can only be verify-full with cert");
 	if (strcmp(value, "verify-ca") == 0)
 		verdict->clientcert = HBA_CLIENTCERT_VERIFY_CA;
 	else if (strcmp(value, "verify-full") == 0)
 		verdict->clientcert = HBA_CLIENTCERT_VERIFY_FULL;
 	else
 		return wrong(parse, "invalid value for clientcert: \"%s\"", value);
-	/* `cert` checks the name itself, by the map where there is one. */
-	if (verdict->method == HBA_CERT)
-		verdict->clientcert = HBA_CLIENTCERT_VERIFY_CA;
 	return true;
 }
 

@@ -5,7 +5,7 @@
 #include "auth_rules.h"
 #include "hba.h"
 
-enum hba_type { HBA_TYPE_LOCAL, HBA_TYPE_HOST, HBA_TYPE_HOSTSSL, HBA_TYPE_HOSTNOSSL };
+enum hba_type { HBA_TYPE_LOCAL, HBA_TYPE_HOST, HBA_TYPE_HOSTSSL, HBA_TYPE_HOSTNOSSL, HBA_TYPE_HOSTNOGSSENC };
 
 struct hba_address {
 	bool all;

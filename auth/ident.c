@@ -1,6 +1,8 @@
-/* Regular expressions are POSIX extended ones; PostgreSQL's own dialect is a superset that such maps do not use. */
+/* Regular expressions are POSIX extended ones, read by the C library. What means something else in PostgreSQL's own dialect is
+ * refused: there \d is a digit, to the C library a d, and the wrong people would be let in. */
 #include "ident.h"
 
+#include <ctype.h>
 #include <regex.h>
 #include <string.h>
 
@@ -46,9 +48,63 @@ void ident_free(struct ident **ident)
 
 /* --- Reading the file --- */
 
+/* Behind a bracket expression that begins at `at`; NULL: it has a backslash, which PostgreSQL takes for an escape. */
+static const char *skip_bracket(const char *at)
+{
+	at += at[1] == '^' ? 2 : 1;
+	at += *at == ']';
+	while (*at && *at != ']') {
+		const char *class_end = at[0] == '[' && at[1] && strchr(":.=", at[1]) ? strchr(at + 2, at[1]) : NULL;
+
+		if (*at == '\\')
+			return NULL;
+		at = class_end && class_end[1] == ']' ? class_end + 2 : at + 1;
+	}
+	return *at ? at + 1 : at;
+}
+
+static bool is_escape_of_both(char c)
+{
+	return c && (strchr("wWsS", c) || !(isalnum((unsigned char)c) || strchr("<>`'", c)));
+}
+
+/* What follows a quantifier would make it another one: `*?` takes as little as possible. */
+static bool means_the_same_to_postgresql(const char *at)
+{
+	static const char quantifiers[] = "*+?{";
+
+	if (strncmp(at, "***", 3) == 0)
+		return false;
+	while (*at) {
+		char c = *at;
+
+		if (c == '[') {
+			at = skip_bracket(at);
+			if (!at)
+				return false;
+			continue;
+		}
+		if (c == '\\' && !is_escape_of_both(*++at))
+			return false;
+		at++;
+		if ((c == '(' && *at == '?') || (c == '{' && !isdigit((unsigned char)*at)))
+			return false;
+		if (strchr("*+?}", c) && *at && strchr(quantifiers, *at))
+			return false;
+	}
+	return true;
+}
+
 static bool compile(struct ident_entry *entry, const char *path, unsigned line, struct config_problems *problems)
 {
 	char reason[128];
+
+	if (!means_the_same_to_postgresql(entry->system_name + 1)) {
+		files_problem(problems, path, line, "the regular expression \"%s\" has what only PostgreSQL's have: only "
+			"\\w, \\W, \\s and \\S may stand behind a backslash, none in brackets, and no ? behind a quantifier or a parenthesis",
+			entry->system_name + 1);
+		return false;
+	}
 	int status = regcomp(&entry->regex, entry->system_name + 1, REG_EXTENDED);
 
 	if (status) {
@@ -64,6 +120,12 @@ static bool compile(struct ident_entry *entry, const char *path, unsigned line, 
 	return false;
 }
 
+/* To PostgreSQL 16 and later. */
+static bool has_meaning_to_newer(const struct auth_rules_word *role)
+{
+	return role->text[0] == '/' || auth_rules_is(role, "all") || (role->text[0] == '+' && !role->quoted);
+}
+
 static bool check_line(const struct auth_rules_line *line, const char *path, struct config_problems *problems)
 {
 	const char *problem = line->problem;
@@ -73,6 +135,8 @@ static bool check_line(const struct auth_rules_line *line, const char *path, str
 	for (size_t i = 0; !problem && i < line->count; i++)
 		if (line->fields[i].count != 1)
 			problem = "a list is not possible here";
+	if (!problem && has_meaning_to_newer(&line->fields[2].items[0]))
+		problem = "\"all\", \"+role\" and \"/regex\" as the role are not supported here; name it";
 	if (problem)
 		files_problem(problems, path, line->number, "%s", problem);
 	return !problem;

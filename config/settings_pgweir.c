@@ -194,7 +194,10 @@ const struct setting settings_pgweir[] = {
 	  .summary = "Users and passwords, one `\"user\" \"password\"` per line, as PgBouncer's.",
 	  .detail = "A password is plain, `md5…` or `SCRAM-SHA-256$…`." },
 	{ .name = "auth_hba_file", AS_PATH(struct config, auth_hba_file), .applies = APPLIES_NEW_CONNECTIONS,
-	  .summary = "Rules in the form of pg_hba.conf, for auth_type = hba." },
+	  .summary = "Rules in the form of pg_hba.conf, for auth_type = hba.",
+	  .detail = "Each line means what it means to PostgreSQL, or is refused: names of hosts, samehost, samenet, hostgssenc, `+role`, "
+	            "samerole, `@file`, include, regular expressions, and methods other than trust, reject, password, md5, "
+	            "scram-sha-256, cert and peer." },
 	{ .name = "auth_ident_file", AS_PATH(struct config, auth_ident_file), .applies = APPLIES_NEW_CONNECTIONS,
 	  .summary = "User name maps in the form of pg_ident.conf." },
 	{ .name = "auth_user", AS_TEXT(struct config, auth_user), .applies = APPLIES_NEW_CONNECTIONS,

@@ -94,6 +94,9 @@ static enum login_move on_granted(struct login *login)
 	take_alias(login);
 	if (!login_admit_user(login, &error))
 		return login_fail(login, &error);
+	/* The console puts no settings in force that could be wrong before. */
+	if (!login->database && login->request->refusal)
+		return login_fail(login, login->request->refusal);
 	if (authenticator_code(login->authenticator) != 0 && send_challenge(login) != LOGIN_NEXT)
 		return LOGIN_END;
 	struct credentials *proved = authenticator_take_proved(login->authenticator);

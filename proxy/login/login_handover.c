@@ -35,6 +35,7 @@ void login_hand_over_session(struct login *login, struct credentials *proved)
 	session->replication = request->replication;
 	session->settings = request->settings;
 	session->login_settings = request->login_settings;
+	session->refusal = request->refusal;
 	session->minor = request->minor;
 	session->address = login->address;
 	session->tls = session->conn.ssl != NULL;
@@ -51,6 +52,7 @@ void login_hand_over_session(struct login *login, struct credentials *proved)
 	login->in = (struct buf){ 0 };
 	request->database = request->user = request->replication = NULL;
 	request->settings = request->login_settings = NULL;
+	request->refusal = NULL;
 	login_count_good(tls_version(&session->conn));
 	log_connection(session);
 	login_receiver()->session(session);
@@ -69,6 +71,7 @@ void login_session_free(struct login_session **session)
 	mem_free(gone->secret);
 	state_unref(&gone->settings);
 	state_unref(&gone->login_settings);
+	mem_free(gone->refusal);
 	buf_fini_secret(&gone->early);
 	mem_free(gone->database_name);
 	mem_free(gone->user);

@@ -3,9 +3,10 @@
  * PostgreSQL documentation: "Message Formats, StartupMessage"; what the names and `options` mean follows "Message Flow,
  * Start-up" and the server's own behaviour.
  *
- * Failure story: a malformed packet, a missing user or a value that cannot be read is a FATAL error for the client. A
- * setting whose name is one of the packet's own fields (-c user=…, or USER in capitals) is refused: passed on to a
- * server it would name another role than the one that was authenticated. */
+ * Failure story: a malformed packet, a missing user or a `replication` that cannot be read is a FATAL error for the client at
+ * once. What is wrong with its settings waits: PostgreSQL looks at them when it knows who the client is, one after the other,
+ * and says the first that is wrong. A setting whose name is one of the packet's own fields (-c user=…, or USER in capitals) is
+ * refused: passed on to a server it would name another role than the one that was authenticated. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,6 @@ struct reading {
 	const char *replication, *options;      /* In the packet. */
 	struct state_builder settings, login_settings;
 	struct error *error;
-	bool failed;
 };
 
 static char *name_of(const char *value)
@@ -92,17 +92,14 @@ static void read_field(const char *name, const char *value, void *arg)
 		add_unknown(reading->request, name);
 }
 
-static void refuse(struct reading *reading, const char *sqlstate, const char *text, const char *name)
+static void refuse(struct reading *reading, const struct error *error)
 {
-	if (!reading->failed)
-		error_set(reading->error, sqlstate, "%s \"%.100s\"", text, name);
-	reading->failed = true;
-}
+	struct startup_request *request = reading->request;
 
-/* PostgreSQL takes any number of identifiers with dots between them, of which none is empty. */
-static bool has_empty_part(const char *name)
-{
-	return name[0] == '.' || strstr(name, "..") || (*name && name[strlen(name) - 1] == '.');
+	if (request->refusal)
+		return;
+	request->refusal = NEW(struct error);
+	*request->refusal = *error;
 }
 
 static void add_setting(const char *name, const char *value, void *arg)
@@ -112,12 +109,14 @@ static void add_setting(const char *name, const char *value, void *arg)
 
 	for (char *at = lower; *at; at++)
 		*at = (char)tolower((unsigned char)*at);
-	if (!*lower || field_index(lower) < ARRAY_LEN(fields) || is_protocol_option(lower))
-		refuse(reading, "42704", "unrecognized configuration parameter", name);
-	else if (has_empty_part(lower))
-		refuse(reading, "42602", "invalid configuration parameter name", name);
-	else
+	if (!*lower || field_index(lower) < ARRAY_LEN(fields)) {
+		struct error error;
+
+		error_set(&error, "42704", "unrecognized configuration parameter \"%s\"", name);
+		refuse(reading, &error);
+	} else if (!reading->request->refusal) {
 		state_builder_set(state_is_startup_only(lower) ? &reading->login_settings : &reading->settings, lower, value);
+	}
 	mem_free(lower);
 }
 
@@ -149,46 +148,45 @@ static bool read_bool(const char *text, bool *value)
 	return false;
 }
 
-static void refuse_replication(struct reading *reading, const char *text)
+static bool refuse_replication(struct error *error, const char *text)
 {
-	refuse(reading, "22023", "invalid value for parameter \"replication\":", text);
-	reading->error->hint = "Valid values are: \"false\", 0, \"true\", 1, \"database\".";
+	error_set(error, "22023", "invalid value for parameter \"replication\": \"%s\"", text);
+	error->hint = "Valid values are: \"false\", 0, \"true\", 1, \"database\".";
+	return false;
 }
 
-static void read_replication(struct reading *reading)
+static bool read_replication(struct reading *reading)
 {
 	const char *text = reading->replication;
 	bool wanted = false;
 
 	if (!text)
-		return;
+		return true;
 	if (strcmp(text, "database") == 0) {
 		reading->request->replication = mem_strdup("database");
-		return;
+		return true;
 	}
 	if (!read_bool(text, &wanted))
-		refuse_replication(reading, text);
-	else if (wanted)
+		return refuse_replication(reading->error, text);
+	if (wanted)
 		reading->request->replication = mem_strdup("true");
+	return true;
 }
 
 /* `options` first, as PostgreSQL does: a parameter of its own in the packet wins over one in there. */
-static void read_settings(struct reading *reading, const char *packet, size_t size)
+static bool read_settings(struct reading *reading, const char *packet, size_t size)
 {
 	struct buf rest = { 0 };
 	struct error error;
 
-	if (reading->options && !wire_options_pairs(reading->options, add_setting, reading, &rest, &error) && !reading->failed) {
-		*reading->error = error;
-		reading->failed = true;
-	}
+	if (reading->options && !wire_options_pairs(reading->options, add_setting, reading, &rest, &error))
+		refuse(reading, &error);
 	if (rest.size) {
 		buf_append_char(&rest, '\0');
 		state_builder_set(&reading->login_settings, "options", rest.bytes);
 	}
 	buf_fini(&rest);
-	if (!wire_startup_pairs(packet, size, read_setting, reading))
-		reading->failed = true;
+	return wire_startup_pairs(packet, size, read_setting, reading);
 }
 
 /* 3.1 never was; who asks for it gets 3.0. */
@@ -210,11 +208,13 @@ static bool read_packet(struct reading *reading, const char *packet, size_t size
 		return error_set(reading->error, "28000", "no PostgreSQL user name specified in startup packet");
 	if (!request->database || !*request->database)
 		take_database(reading, request->user);
-	read_replication(reading);
-	read_settings(reading, packet, size);
+	bool good = read_settings(reading, packet, size);
+
 	request->settings = state_builder_finish(&reading->settings);
 	request->login_settings = state_builder_finish(&reading->login_settings);
-	return !reading->failed;
+	/* It has been gone through once already. */
+	CHECK(good);
+	return read_replication(reading);
 }
 
 struct startup_request *startup_request_read(const char *packet, size_t size, struct error *error)
@@ -240,6 +240,7 @@ void startup_request_free(struct startup_request **request)
 	mem_free(gone->user);
 	mem_free(gone->database);
 	mem_free(gone->replication);
+	mem_free(gone->refusal);
 	state_unref(&gone->settings);
 	state_unref(&gone->login_settings);
 	mem_free(gone);

@@ -21,6 +21,7 @@ struct startup_request {
 	char **unknown;                 /* Options named _pq_.… */
 	size_t unknown_count;
 	struct state *settings, *login_settings;
+	struct error *refusal;          /* What is wrong behind them, or NULL: told if a server takes them. */
 };
 
 struct startup_request *startup_request_read(const char *packet, size_t size, struct error *error) MUST_USE;

@@ -93,6 +93,20 @@ static void put_pair(struct buf *out, const char *name, const char *value)
 	buf_append_cstring(out, value);
 }
 
+/* A setting's, for which PostgreSQL takes a name in capitals; in small letters it would be an option of the protocol. */
+static void put_setting(struct buf *out, const struct state_pair *pair)
+{
+	static const char own[] = "_pq_.", capital[] = "_PQ_.";
+	size_t size = sizeof(own) - 1;
+
+	if (strncmp(pair->name, own, size) == 0) {
+		buf_append(out, capital, size);
+		put_pair(out, pair->name + size, pair->value);
+		return;
+	}
+	put_pair(out, pair->name, pair->value);
+}
+
 /* The role to take as soon as the login is done, or NULL. Given at startup, so that RESET ROLE and DISCARD ALL lead there. */
 static const char *role_to_take(const struct attempt *attempt)
 {
@@ -119,7 +133,7 @@ static void make_startup(const struct attempt *attempt, struct buf *out)
 	if (role_to_take(attempt))
 		put_pair(out, "role", role_to_take(attempt));
 	for (size_t i = 0; i < state_count(target->login_state); i++)
-		put_pair(out, pairs[i].name, pairs[i].value);
+		put_setting(out, &pairs[i]);
 	buf_append_char(out, '\0');
 	wire_put_u32(out->bytes, (uint32_t)out->size);
 }

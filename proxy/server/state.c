@@ -282,7 +282,8 @@ void state_note_spelling(struct state *state, enum state_spelling spelling)
 	atomic_store_explicit(&state->spelling, (uint8_t)spelling, memory_order_relaxed);
 }
 
-/* PGC_BACKEND and PGC_SU_BACKEND of PostgreSQL's guc tables: fixed once a backend runs. */
+/* PGC_BACKEND and PGC_SU_BACKEND of PostgreSQL's guc tables, fixed once a backend runs; and those that a startup packet means
+ * otherwise than SET does, or that RESET refuses. */
 bool state_is_startup_only(const char *name)
 {
 	static const char *const names[] = {
@@ -293,7 +294,12 @@ bool state_is_startup_only(const char *name)
 		"log_connections",
 		"log_disconnections",
 		"post_auth_delay",
+		"seed",
 		"session_preload_libraries",
+		"temp_tablespaces",
+		"transaction_deferrable",
+		"transaction_isolation",
+		"transaction_read_only",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)

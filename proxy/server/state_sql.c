@@ -106,8 +106,28 @@ static void put_name(const char *name, struct buf *sql)
 	buf_append_char(sql, '"');
 }
 
+/* Parts of names as SQL takes them: none is empty, and none is longer than 63 bytes (NAMEDATALEN), else it were cut. */
+static bool is_spelled_in_sql(const char *name)
+{
+	for (;;) {
+		size_t size = strcspn(name, ".");
+
+		if (size == 0 || size > 63)
+			return false;
+		if (!name[size])
+			return true;
+		name += size + 1;
+	}
+}
+
 static void put_reset(const char *name, struct buf *sql)
 {
+	if (!is_spelled_in_sql(name)) {
+		buf_append_text(sql, "SELECT pg_catalog.set_config(");
+		put_literal(name, sql);
+		buf_append_text(sql, ",NULL,false);");
+		return;
+	}
 	buf_append_text(sql, "RESET ");
 	put_name(name, sql);
 	buf_append_char(sql, ';');
@@ -119,7 +139,7 @@ static bool put_set(const struct state_pair *pair, struct buf *sql)
 	bool list = state_list_is_quoted(pair->name);
 	size_t before = sql->size;
 
-	if (!state_text_is_ascii(pair->value))
+	if (!state_text_is_ascii(pair->value) || !is_spelled_in_sql(pair->name))
 		return false;
 	buf_append_text(sql, "SET ");
 	put_name(pair->name, sql);
@@ -150,13 +170,23 @@ static bool is_changed(const struct state *from, const struct state_pair *pair)
 	return !before || strcmp(before, pair->value) != 0;
 }
 
+/* What such a value does not say, PostgreSQL takes from what is in force, which is another client's: "DMY" leaves "German" be. */
+static bool says_a_part(const char *name, const char *value)
+{
+	return value && strcmp(name, "datestyle") == 0 && !strchr(value, ',');
+}
+
 static void put_resets(const struct state *from, const struct state *to, struct buf *sql)
 {
 	const struct state_pair *pairs = state_pairs(from);
 
-	for (size_t i = 0; i < state_count(from); i++)
-		if (is_plain(pairs[i].name) && !state_get(to, pairs[i].name))
+	for (size_t i = 0; i < state_count(from); i++) {
+		const char *next = is_plain(pairs[i].name) ? state_get(to, pairs[i].name) : NULL;
+		bool kept = next && (strcmp(next, pairs[i].value) == 0 || !says_a_part(pairs[i].name, next));
+
+		if (is_plain(pairs[i].name) && !kept)
 			put_reset(pairs[i].name, sql);
+	}
 }
 
 typedef bool wanted_fn(const char *name);

@@ -72,7 +72,9 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->held = login->early;
 	session->connected_us = login->accepted_us;
 	memcpy(&session->address, &login->address, sizeof(session->address));
+	session->startup_error = login->refusal;
 	login->replication = NULL;
+	login->refusal = NULL;
 	login->slot = NULL;
 	login->early = (struct buf){ 0 };
 	session->waiter.share = session->share;

@@ -121,6 +121,7 @@ static void session_free(struct session *session)
 		buf_fini(session->setup_error);
 	mem_free(session->setup_error);
 	session_forget_words(session);
+	mem_free(session->startup_error);
 	statement_name_unref(&session->retry_name);
 	leftovers_drop(session);
 	sql_names_settled(session);

@@ -181,10 +181,27 @@ static void go_on(struct session *session)
 		session_after_client(session);
 }
 
+/* All that came before it is in force. */
+static void refuse_rest(struct session *session)
+{
+	const struct error *error = session->startup_error;
+	struct buf body = { 0 };
+
+	wire_put_error(&body, &(struct wire_error){ .severity = "FATAL", .sqlstate = error->sqlstate, .message = error->text,
+		.hint = error->hint });
+	session_close(session, CLOSE_CLIENT_BAD_SETTING, &body);
+	buf_fini(&body);
+}
+
 void session_welcome(struct session *session)
 {
 	struct backend *backend = session->backend;
 	struct buf parameters = { 0 };
+
+	if (session->startup_error) {
+		refuse_rest(session);
+		return;
+	}
 
 	parameters_put(&backend->server->parameters, &parameters);
 	if (session->mode == POOL_MODE_SESSION) {
@@ -252,6 +269,11 @@ void session_begin(struct session *session)
 
 	if (session->mode != POOL_MODE_SESSION && put_known(session, &parameters)) {
 		session->state = SESSION_IDLE;
+		if (session->startup_error) {
+			buf_fini(&parameters);
+			refuse_rest(session);
+			return;
+		}
 		bool good = send_welcome(session, &parameters);
 
 		buf_fini(&parameters);

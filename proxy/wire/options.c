@@ -27,6 +27,7 @@ struct reading {
 	struct buf *rest;
 	struct error *error;
 	struct buf word, argument;
+	bool stray;                     /* A word is no switch: `error` says which. */
 };
 
 /* As PostgreSQL does it: a dash in the name stands for an underscore, and an empty name is the name of nothing. */
@@ -99,19 +100,28 @@ static const char *take_switch(struct reading *reading, const char *at, const ch
 	return next;
 }
 
+/* Of these the first one is said, once there is nothing else. */
+static const char *pass_stray(struct reading *reading, const char *next)
+{
+	if (!reading->stray)
+		refuse(reading);
+	reading->stray = true;
+	return next;
+}
+
 static const char *take_word(struct reading *reading, const char *at, const char *next)
 {
 	char *word = reading->word.bytes;
 
 	if (word[0] != '-' || !word[1])
-		return refuse(reading), NULL;
+		return pass_stray(reading, next);
 	if (word[1] != '-')
 		return take_switch(reading, at, next);
 	if (word[2])
 		return give_pair(reading, "--", word + 2) ? next : NULL;
 	/* The end of the switches, behind which servers take nothing. */
 	if (next_word(next, &reading->word))
-		return refuse(reading), NULL;
+		pass_stray(reading, next);
 	return next + strlen(next);
 }
 
@@ -124,5 +134,5 @@ bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, stru
 		at = take_word(&reading, at, next);
 	buf_fini(&reading.word);
 	buf_fini(&reading.argument);
-	return at;
+	return at && !reading.stray;
 }

@@ -17,6 +17,7 @@ static void read_startup(const char *packet, size_t size)
 		CHECK(request->minor == 0 || request->minor == STARTUP_NEWEST_MINOR);
 		/* It would be the user of a server connection. */
 		CHECK(!state_get(request->settings, "user") && !state_get(request->login_settings, "user"));
+		CHECK(!request->refusal || (strlen(request->refusal->sqlstate) == 5 && *request->refusal->text));
 	} else {
 		CHECK(strlen(error.sqlstate) == 5 && *error.text);
 	}

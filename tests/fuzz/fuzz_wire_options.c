@@ -55,14 +55,18 @@ static bool expect_pair(char *word, struct buf *out)
 
 static bool expect(char **words, size_t count, struct buf *out)
 {
+	bool stray = false;
+
 	for (size_t i = 0; i < count; i++) {
 		const char *word = words[i];
 		bool setting = strncmp(word, "-c", 2) == 0 || strncmp(word, "--", 2) == 0;
 
 		if (strcmp(word, "--") == 0)
-			return i + 1 == count;
-		if (word[0] != '-' || !word[1])
-			return false;
+			return i + 1 == count && !stray;
+		if (word[0] != '-' || !word[1]) {
+			stray = true;
+			continue;
+		}
 		bool alone = strcspn(word + 1, "BCDNSWcdfhkprtv-") == strlen(word + 2);
 
 		if (alone && ++i == count)
@@ -70,7 +74,7 @@ static bool expect(char **words, size_t count, struct buf *out)
 		if (setting && !expect_pair(words[i] + (alone ? 0 : 2), out))
 			return false;
 	}
-	return true;
+	return !stray;
 }
 
 static bool expected(const char *options, struct buf *out)

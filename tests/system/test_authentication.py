@@ -108,6 +108,28 @@ def test_a_map_says_for_whom_else_a_certificate_speaks(start_pgweir, cluster, tm
         proxy.connect("app", "other", sslcert="/nonexistent")
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("clientcert, with_certificate, user, password, says", [
+    ("verify-ca", True, "app", None, None), ("verify-ca", False, "app", None, "valid client certificate"),
+    ("verify-ca", True, "app", "wrong", "password authentication failed"), ("verify-full", True, "app", None, "certificate authentication failed"),
+    ("verify-full", False, "app", None, "valid client certificate"), ("verify-full", True, "certuser", "cert-secret", None),
+    ("verify-full", True, "certuser", "wrong", "password authentication failed")])
+@pytest.mark.parametrize("method", ["scram-sha-256", "md5", "password"])
+def test_a_certificate_may_be_asked_for_besides_a_password(start_pgweir, cluster, tmp_path, method, clientcert, with_certificate, user, password, says):
+    certificates = cluster.certificates
+    (tmp_path / "hba.conf").write_text(f"hostssl all all 127.0.0.1/32 {method} clientcert={clientcert}\n")
+    proxy = start_pgweir({"pgweir": {"auth_type": "hba", "auth_hba_file": tmp_path / "hba.conf", **tls_settings(cluster),
+                                     "client_tls_ca_file": certificates.ca, "server_tls_cert_file": certificates.client_cert,
+                                     "server_tls_key_file": certificates.client_key}}, users={**PASSWORDS, "certuser": "cert-secret"})
+    files = {"sslcert": certificates.client_cert, "sslkey": certificates.client_key} if with_certificate else {"sslcert": "/nonexistent"}
+    if says is None:
+        with proxy.connect("app", user, password=password, **files) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (user,)
+        return
+    with pytest.raises(psycopg.OperationalError, match=says):
+        proxy.connect("app", user, password=password, **files)
+
+
 HBA = """
 # first match wins
 host     other     app   127.0.0.1/32  reject

@@ -94,12 +94,67 @@ INVALID, TRY = "invalid command-line argument for server process: ", 'Try "postg
     ("-c --", "42601", "-c -- requires a value", None), ("-c =1", "42704", 'unrecognized configuration parameter ""', None),
     ("-c a.b=1 -- x", "42601", INVALID + "x", TRY), ("x", "42601", INVALID + "x", TRY), ("\\", "42601", INVALID, TRY),
     ("-e -S", "42601", INVALID + "-S", TRY), ("-S -c -e", "22023", 'invalid value for parameter "work_mem": "-c"', None),
+    # A word too many is said when all switches have been taken.
+    ("-c work_mem=much x", "22023", 'invalid value for parameter "work_mem": "much"', None),
+    ("x -c work_mem=much -c geqo", "22023", 'invalid value for parameter "work_mem": "much"', None),
+    ("x -c work_mem=1MB -c geqo", "42601", "-c geqo requires a value", None), ("x -c work_mem=1MB y", "42601", INVALID + "x", TRY),
+    ("-S -- 1", "22023", 'invalid value for parameter "work_mem": "--"', None),
+    ("-c user=postgres -c work_mem=much", "42704", 'unrecognized configuration parameter "user"', None),
+    (f"-c {'x' * 64}=1", "42704", f'unrecognized configuration parameter "{"x" * 64}"', None),
+    ("-c transaction_isolation=serializable", "25001", "SET TRANSACTION ISOLATION LEVEL must be called before any query", None),
+    ("-c transaction_deferrable=off", "25001", "SET TRANSACTION [NOT] DEFERRABLE must be called before any query", None),
     ("-c my..x=1", "42602", 'invalid configuration parameter name "my..x"', None)])
 def test_what_is_wrong_with_options_is_said_as_postgresql_says_it(pgweir, mode, options, sqlstate, text, hint):
     with pytest.raises(raw.ServerError) as refused:
         pgweir.raw(mode, options=options)
     fields = refused.value.fields
     assert (fields["V"], fields["C"], fields["M"], fields.get("H")) == ("FATAL", sqlstate, text, hint)
+    assert fields.get("D") == ("Custom parameter names must be two or more simple identifiers separated by dots." if sqlstate == "42602" else None)
+
+
+@MODES
+@pytest.mark.parametrize("options", ["x", "-c work_mem", "-c user=postgres"])
+def test_what_is_wrong_with_options_is_told_to_nobody_before_who_it_is_is_known(pgweir, mode, options):
+    assert login_error(pgweir, mode, password="wrong", options=options)["C"] == "28P01"
+    assert login_error(pgweir, "no_such_database", options=options)["C"] == "3D000"
+
+
+@MODES
+def test_what_a_server_takes_at_startup_but_not_by_set_is_taken(pgweir, mode):
+    """Tablespaces that do not exist, a transaction's own settings that say what is so anyway, a name that only looks like the protocol's."""
+    client = pgweir.raw(mode, temp_tablespaces="nosuch", transaction_isolation="read committed", transaction_read_only="on", **{"_PQ_.x": "1"})
+    plain = pgweir.raw(mode)
+    for _ in range(2):
+        assert client.value("SHOW temp_tablespaces") == "nosuch" and plain.value("SHOW temp_tablespaces") == ""
+        assert client.value("SHOW transaction_read_only") == "off" and client.value('SHOW "_pq_.x"') == "1"
+    assert client.ask("SET temp_tablespaces = ''")[0].type == "C" and client.value("SHOW temp_tablespaces") == '""'
+    assert client.ask("RESET temp_tablespaces")[0].type == "C" and client.value("SHOW temp_tablespaces") == "nosuch"
+    client.close()
+    plain.close()
+
+
+@MODES
+def test_a_date_style_that_says_only_a_part_gets_the_rest_from_nobody_else(pgweir, mode):
+    """PostgreSQL takes what is not said from what is in force."""
+    mode = "one" if mode == "app" else mode
+    german, part, turned = pgweir.raw(mode, DateStyle="German, YMD"), pgweir.raw(mode, DateStyle="DMY"), pgweir.raw(mode, DateStyle="SQL")
+    for _ in range(2):
+        assert german.value("SHOW DateStyle") == "German, YMD"
+        assert part.value("SHOW DateStyle") == "ISO, DMY" == part.parameters["DateStyle"]
+        assert turned.value("SHOW DateStyle") == "SQL, MDY" == turned.parameters["DateStyle"]
+    for client in german, part, turned:
+        client.close()
+
+
+@MODES
+def test_settings_with_names_longer_than_sql_takes_them_follow_and_go(pgweir, mode):
+    mode, long = "one" if mode == "app" else mode, "app." + "x" * 100
+    client, plain = pgweir.raw(mode, options=f"-c {long}=1"), pgweir.raw(mode)
+    for _ in range(2):
+        assert client.value(f"SELECT current_setting('{long}', true)") == "1"
+        assert plain.value(f"SELECT current_setting('{long}', true)") is None
+    client.close()
+    plain.close()
 
 
 @MODES

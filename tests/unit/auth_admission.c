@@ -82,7 +82,10 @@ static void rules_choose_the_method(void **state)
 
 static void a_rule_may_ask_for_a_certificate_besides(void **state)
 {
+	static char ca_file[] = "ca.crt";
+
 	(void)state;
+	fixture_config.client_tls.ca_file = ca_file;
 	start_by_rules("hostssl all all all trust clientcert=verify-ca\n", "192.0.2.1", true, "x", 0,
 		"connection requires a valid client certificate");
 }

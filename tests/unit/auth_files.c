@@ -104,6 +104,42 @@ static void a_map_names_who_may_be_whom(void **state)
 	ident_free(&ident);
 }
 
+/* What the C library's expressions take for something else than PostgreSQL's do would let in the wrong people: there \d is a d. */
+static void what_means_something_else_to_postgresql_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"m /^u\\d+$ app", "m /^\\mx app", "m /x\\Z app", "m /^[\\w.]+$ app", "m /^[^\\]]+$ app", "m /^a(?:b)$ app", "m /^(a+?)b$ \\1",
+		"m \"/^a{1,2}?$\" app", "m \"/^a{,2}$\" app", "m /a\\<b app", "m /***=x app", "m alice +admins", "m alice all", "m alice /^app", "m alice \"/^app\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		struct config_problems problems = { 0 };
+
+		if (parse_ident(lines[i], &problems))
+			fail_msg("\"%s\" is taken", lines[i]);
+		assert_int_equal(problems.count, 1);
+		assert_memory_equal(problems.texts[0], "ident:1: ", 9);
+		config_problems_fini(&problems);
+	}
+}
+
+static void what_means_the_same_to_postgresql_is_taken(void **state)
+{
+	static const char text[] = "m /^(\\w+)[.][^]a]\\.\\?$ \\1\nm \"/^[]x]?(a{2,3}|[[:digit:]]*)$\" b\nm x \"all\"\nm y \"+z\"\n";
+	struct config_problems problems = { 0 };
+	struct ident *ident = parse_ident(text, &problems);
+
+	(void)state;
+	assert_int_equal(problems.count, 0);
+	assert_true(ident_allows(ident, "m", "some_1.b.?", "some_1"));
+	assert_true(ident_allows(ident, "m", "]aa", "b"));
+	assert_true(ident_allows(ident, "m", "x", "all"));
+	assert_true(ident_allows(ident, "m", "y", "+z"));
+	assert_false(ident_allows(ident, "m", "x", "b."));
+	ident_free(&ident);
+}
+
 static void every_bad_line_of_a_map_is_named(void **state)
 {
 	struct config_problems problems = { 0 };
@@ -133,6 +169,8 @@ static void a_rule_whose_map_is_nowhere_is_named(void **state)
 	struct config_problems problems = { 0 };
 
 	(void)state;
+	static char ca_file[] = "ca.crt";
+	fixture_config.client_tls.ca_file = ca_file;
 	assert_false(fixture_try(NULL, rules, "m root app\nother n n\n", &problems));
 	assert_int_equal(problems.count, 2);
 	assert_said(&problems, 0, ":3: map \"M\" is in no line of auth_ident_file");
@@ -145,6 +183,25 @@ static void a_rule_whose_map_is_nowhere_is_named(void **state)
 	config_problems_fini(&problems);
 
 	fixture_load(NULL, rules, "m root app\nM root app\nn root app\n");
+	auth_state_forget();
+}
+
+/* Nobody could show one that is valid. */
+static void a_rule_that_wants_a_certificate_needs_a_ca(void **state)
+{
+	struct config_problems problems = { 0 };
+
+	(void)state;
+	fixture_config.client_tls = (struct config_tls){ .sslmode = SSLMODE_PREFER };
+	assert_false(fixture_try(NULL, "hostssl all all all cert\nhostssl all all all md5\nhostssl all a all md5 clientcert=verify-ca\n",
+		NULL, &problems));
+	assert_int_equal(problems.count, 2);
+	assert_said(&problems, 0, ":1: certificates of clients can only be checked with client_tls_ca_file");
+	assert_said(&problems, 1, ":3: certificates of clients can only be checked with client_tls_ca_file");
+	config_problems_fini(&problems);
+	/* No connection has TLS, so the line fits none. */
+	fixture_config.client_tls.sslmode = SSLMODE_DISABLE;
+	fixture_load(NULL, "hostssl all all all cert\n", NULL);
 	auth_state_forget();
 }
 
@@ -167,8 +224,11 @@ int main(void)
 		cmocka_unit_test(every_bad_line_of_a_user_list_is_named_without_its_secret),
 		cmocka_unit_test(secrets_are_what_they_look_like),
 		cmocka_unit_test(a_map_names_who_may_be_whom),
+		cmocka_unit_test(what_means_something_else_to_postgresql_is_refused),
+		cmocka_unit_test(what_means_the_same_to_postgresql_is_taken),
 		cmocka_unit_test(every_bad_line_of_a_map_is_named),
 		cmocka_unit_test(a_rule_whose_map_is_nowhere_is_named),
+		cmocka_unit_test(a_rule_that_wants_a_certificate_needs_a_ca),
 		cmocka_unit_test(a_fault_in_the_maps_is_not_told_twice),
 	};
 

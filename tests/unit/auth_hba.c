@@ -85,6 +85,30 @@ static void the_first_line_that_fits_decides(void **state)
 	assert_null(hba);
 }
 
+/* As PostgreSQL: a word has lost its special meaning if it begins with a quote; carriage returns are blanks. */
+static void a_quote_in_the_middle_of_a_word_leaves_it_a_keyword(void **state)
+{
+	struct hba *hba = parse("local al\"l\" \"\"all trust\nlocal\tall\rbob trust\n");
+
+	(void)state;
+	assert_int_equal(line_for(hba, NULL, false, "x", "all", false), 1);
+	assert_int_equal(line_for(hba, NULL, false, "x", "alice", false), 0);
+	assert_int_equal(line_for(hba, NULL, false, "x", "bob", false), 2);
+	hba_free(&hba);
+}
+
+/* No connection is encrypted with GSSAPI here. */
+static void hostnogssenc_is_what_host_is(void **state)
+{
+	struct hba *hba = parse("hostnogssenc all all 10.0.0.0/8 trust\n");
+
+	(void)state;
+	assert_int_equal(line_for(hba, "10.1.1.1", true, "x", "u", false), 1);
+	assert_int_equal(line_for(hba, "10.1.1.1", false, "x", "u", false), 1);
+	assert_int_equal(line_for(hba, NULL, false, "x", "u", false), 0);
+	hba_free(&hba);
+}
+
 static void mask_lengths_of_all_sizes_fit(void **state)
 {
 	struct hba *hba = parse("host zero all 1.2.3.4/0 trust\nhost full all 1.2.3.4/32 trust\nhost all all ::1/128 trust\n"
@@ -112,14 +136,15 @@ static void options_reach_the_verdict(void **state)
 	assert_int_equal(verdict.method, HBA_CERT);
 	assert_string_equal(verdict.map, "people");
 	/* The map decides which name it must be. */
-	assert_int_equal(verdict.clientcert, HBA_CLIENTCERT_VERIFY_CA);
+	assert_int_equal(verdict.clientcert, HBA_CLIENTCERT_NONE);
 	hba_free(&hba);
 }
 
 static void every_wrong_line_is_named(void **state)
 {
 	static const struct { const char *line, *problem; } cases[] = {
-		{ "hosts all all all trust", "invalid connection type \"hosts\": local, host, hostssl or hostnossl expected" },
+		{ "hosts all all all trust", "invalid connection type \"hosts\": local, host, hostssl, hostnossl or hostnogssenc expected" },
+		{ "hostgssenc all all all trust", "hostgssenc: there are no connections that are encrypted with GSSAPI" },
 		{ "local", "the line ends before its database" },
 		{ "local all", "the line ends before its user" },
 		{ "local all all", "the line ends before its authentication method" },
@@ -138,6 +163,10 @@ static void every_wrong_line_is_named(void **state)
 		{ "local samerole all trust", "database \"samerole\": memberships in roles are not known to pgweir; name the users" },
 		{ "local all @file trust", "user \"@file\": names from files are not supported" },
 		{ "local /^a all trust", "database \"/^a\": regular expressions are not supported here" },
+		{ "local all +\"ad mins\" trust", "user \"+ad mins\": memberships in roles are not known to pgweir; name the users" },
+		{ "local all @\"a file\" trust", "user \"@a file\": names from files are not supported" },
+		{ "local \"/^a{1,2}\" all trust", "database \"/^a{1,2}\": regular expressions are not supported here" },
+		{ "hostssl all all all cert clientcert=verify-ca", "clientcert can only be verify-full with cert" },
 		{ "local all all ldap", "authentication method \"ldap\" is not supported: trust, reject, password, md5, "
 			"scram-sha-256, cert or peer expected" },
 		{ "host all all all peer", "peer authentication is only supported on local sockets" },
@@ -182,6 +211,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_line_that_fits_decides),
+		cmocka_unit_test(a_quote_in_the_middle_of_a_word_leaves_it_a_keyword),
+		cmocka_unit_test(hostnogssenc_is_what_host_is),
 		cmocka_unit_test(mask_lengths_of_all_sizes_fit),
 		cmocka_unit_test(options_reach_the_verdict),
 		cmocka_unit_test(every_wrong_line_is_named),

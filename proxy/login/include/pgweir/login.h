@@ -41,6 +41,7 @@ struct login_session {
 	uint64_t secret_version;                /* and which of its versions. */
 	struct state *settings;                 /* Startup parameters and `options` that a session can also SET. */
 	struct state *login_settings;           /* Those that only a startup packet can set; switches we do not know, as "options". */
+	struct error *refusal;                  /* What is wrong with what it asked for behind these, or NULL. */
 	uint32_t minor;                         /* Of the protocol in force: 0 or 2. */
 	struct sockaddr_storage address;
 	bool tls;

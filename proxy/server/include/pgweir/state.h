@@ -56,7 +56,7 @@ void state_difference(const struct state *from, const struct state *to, struct b
  * PREPARE for each that is not in `from`. `*step` begins as 0. Returns the statement's name; NULL: there are no more. */
 const char *state_statements_step(const struct state *from, const struct state *to, size_t *step, struct buf *sql);
 
-/* True for parameters that only a startup packet can set (log_connections and its like). */
+/* True for parameters that only a startup packet can set, or can set in this way (log_connections, temp_tablespaces). */
 bool state_is_startup_only(const char *name);
 
 #endif

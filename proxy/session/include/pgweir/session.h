@@ -61,6 +61,7 @@ struct session {
 	struct statement_name *retry_name;
 	struct session_listen *listen;  /* What it listens to in transaction mode (listen.c), or NULL. */
 	struct buf *setup_error, *last_words;   /* The server's refusal of the settings; its end, to a question of ours. Or NULL. */
+	struct error *startup_error;    /* What is told in the place of a welcome, or NULL. */
 	uint64_t unnamed_token;         /* 0: the client has no unnamed statement. */
 	struct buf *unnamed;            /* What the last unnamed Parse message said, once there was one. */
 	uint64_t wrote_on;              /* The id of the backend that has had no other client since this one wrote; 0: none. */
@@ -82,8 +83,7 @@ struct session {
 	struct state *custom;           /* Names of the custom settings that it has defined. */
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
-	char *replication;
-	char *secret;                   /* The [secret] that it has logged in with, or NULL; */
+	char *replication, *secret;     /* The latter: the [secret] that it has logged in with, or NULL; */
 	uint64_t secret_version;        /* and which version of it. */
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
 	uint32_t pid, minor;

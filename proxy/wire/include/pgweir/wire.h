@@ -103,7 +103,7 @@ bool wire_cancel_parse(const char *packet, size_t size, uint32_t *pid, const cha
 void wire_put_cancel(struct buf *out, uint32_t pid, const void *key, size_t key_size);
 
 /* Splits the startup parameter `options` as PostgreSQL does and calls `pair` for each `-c name=value` and `--name=value`.
- * Other switches are appended to `rest`, still escaped. False: `error` is what a server says. */
+ * Other switches are appended to `rest`, still escaped. False: `error` is what a server says that takes these. */
 bool wire_options_pairs(const char *options, wire_pair_cb *pair, void *arg, struct buf *rest, struct error *error) MUST_USE;
 
 /* --- PROXY protocol v2 --- */
