@@ -302,7 +302,8 @@ const struct setting settings_pgweir[] = {
 	{ .name = "drain_delay", AS_DURATION(struct config, drain_delay_ms), .default_text = "5s",
 	  .summary = "After SIGTERM: how long clients are still accepted while health checks already fail." },
 	{ .name = "drain_timeout", AS_DURATION(struct config, drain_timeout_ms), .default_text = "25s",
-	  .summary = "After SIGTERM: everything has ended by then." },
+	  .summary = "After SIGTERM: everything has ended by then.",
+	  .detail = "What still runs is cancelled, for which pgweir stays up to a second longer." },
 	{ .name = "dns_max_ttl", AS_DURATION(struct config, dns_max_ttl_ms), .default_text = "15s",
 	  .summary = "How long the addresses of a host name are remembered.",
 	  .detail = "Each login resolves the name it connects to. Of hosts that are probed the name is resolved again this often: "

@@ -78,13 +78,15 @@ static bool may(const struct client *client, enum command_who who)
 	return who == COMMAND_STATS_USERS && config_list_has(config->stats_users, client->user);
 }
 
-/* What changes something is worth knowing later. Arguments may be anything, and are not told. */
+/* What changes something is worth knowing later. The value of a SET may be a password, and is not told. */
 static void run(struct job *job)
 {
 	const struct command *command = job->call.command;
+	bool named = command->arguments == ARGUMENTS_ONE || command->arguments == ARGUMENTS_MAYBE_ONE;
 
 	if (command->who == COMMAND_ADMIN_USERS)
-		log_notable("console command", LOG_TEXT("command", command->words), LOG_TEXT("user", job->client->user));
+		log_notable("console command", LOG_TEXT("command", command->words),
+			LOG_TEXT("name", named ? call_argument(&job->call, 0) : NULL), LOG_TEXT("user", job->client->user));
 	command->run(job);
 }
 

@@ -140,7 +140,8 @@ static void print_program(FILE *out)
 	put_options(out);
 	fputs(".SH SIGNALS\n.TP\n.B SIGHUP\nreads the configuration again.\n.TP\n.B SIGTERM\n"
 		"drains: accepts for drain_delay, closes idle clients bit by bit, and ends by drain_timeout.\n.TP\n.B SIGINT\n"
-		"ends when transactions have ended.\n.TP\n.B SIGQUIT\nends at once.\n", out);
+		"ends when transactions have ended.\n.TP\n.B SIGQUIT\nends at once.\n.TP\n"
+		".B SIGUSR1, SIGUSR2\nas PAUSE and RESUME on the console.\n", out);
 	fputs(".SH ENVIRONMENT\n.TP\n.B NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS\nas systemd sets them: it is told of "
 		"readiness, reloads and the end, and sockets it has opened are used.\n", out);
 	fputs(".SH EXIT STATUS\n0 all is well, 1 it failed, 2 wrong usage.\n"

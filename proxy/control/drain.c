@@ -1,26 +1,31 @@
 /* The orderly end, as a state machine that a timer drives.
  *
  * A drain: still accepting for drain_delay, so that whoever balances load has time to notice; then nobody new, idle
- * clients closed bit by bit until two thirds of drain_timeout, and what is left at drain_timeout closed where it stands. */
+ * clients closed bit by bit until two thirds of drain_timeout, and what is left at drain_timeout closed where it stands.
+ *
+ * Failure story: whoever is closed in the middle of a statement takes it for undone, so that pgweir stays until the server has
+ * been told to cancel it; but no longer than a second, since a server that does not answer shall not hold up the end. */
 #include "pgweir/clock.h"
 #include "pgweir/log.h"
 #include "pgweir/worker.h"
 #include "control_internal.h"
 #include "notify.h"
+#include "pgweir/pool_share.h"
 #include "pgweir/session.h"
 
 enum {
 	STEP_MS = 100,
 	LOGINS_GRACE_MS = 1000,         /* For logins under way to hear that they are refused; the silent ones hear nothing. */
+	CANCELS_GRACE_MS = 1000,
 };
 
 static struct {
 	struct loop_timer timer;
 	bool running, touring;
 	enum control_shutdown how;
-	uint64_t began_ms, refusing_ms;
+	uint64_t began_ms, refusing_ms, empty_ms;       /* `empty_ms`: since when no client is left; 0: some are. */
 	bool refusing;
-	unsigned left;
+	unsigned left, cleaning;
 } drain;
 
 struct pace {
@@ -34,22 +39,29 @@ static void visit(struct worker *worker, void *arg)
 	(void)arg;
 	worker->draining = true;
 	drain.left += sessions_drain(worker, pace.most, pace.busy);
+	LIST_FOREACH(link, next, &worker->shares)
+		drain.cleaning += LIST_MEMBER(link, struct pool_share, link)->cleaning_count;
 }
 
 static void visited(void *arg)
 {
 	(void)arg;
-	drain.touring = false;
-	bool logins_had_time = drain.refusing && clock_now_ms() - drain.refusing_ms >= LOGINS_GRACE_MS;
+	uint64_t now_ms = clock_now_ms();
+	bool logins_had_time = drain.refusing && now_ms - drain.refusing_ms >= LOGINS_GRACE_MS;
 
-	if (drain.left == 0 && (login_count() == 0 || logins_had_time))
+	drain.touring = false;
+	if (drain.left > 0 || drain.empty_ms == 0)
+		drain.empty_ms = drain.left > 0 ? 0 : now_ms;
+	if (drain.left > 0 || (login_count() > 0 && !logins_had_time))
+		return;
+	if (drain.cleaning == 0 || now_ms - drain.empty_ms >= CANCELS_GRACE_MS)
 		control_end();
 }
 
 static void tour(unsigned most, bool busy)
 {
 	pace = (struct pace){ most, busy };
-	drain.left = 0;
+	drain.left = drain.cleaning = 0;
 	drain.touring = true;
 	workers_visit(control_loop(), visit, visited, NULL);
 }

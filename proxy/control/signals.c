@@ -5,6 +5,8 @@
 
 #include "pgweir/control.h"
 #include "pgweir/log.h"
+#include "pgweir/pool.h"
+#include "pgweir/pool_table.h"
 
 static void reload_on_signal(void)
 {
@@ -30,6 +32,30 @@ static void end_on_signal(void)
 	control_shutdown(CONTROL_NOW);
 }
 
+static void let_go(struct worker *worker, void *arg)
+{
+	(void)arg;
+	worker_now(worker);
+	pool_worker_close_idle(worker, NULL, NULL);
+}
+
+/* As PAUSE and RESUME on the console, for scripts that were written for PgBouncer. */
+static void pause_on_signal(void)
+{
+	log_notable("paused by a signal");
+	pool_pause_all(true);
+	pool_reconnect(NULL);
+	workers_wake(UINT64_MAX, let_go, NULL);
+}
+
+static void resume_on_signal(void)
+{
+	log_notable("resumed by a signal");
+	pool_pause_all(false);
+	pool_cluster_resume_all();
+	workers_wake(UINT64_MAX, pool_worker_retry, NULL);
+}
+
 static const struct {
 	int number;
 	void (*act)(void);
@@ -38,6 +64,8 @@ static const struct {
 	{ SIGTERM, drain_on_signal },
 	{ SIGINT, wait_on_signal },
 	{ SIGQUIT, end_on_signal },
+	{ SIGUSR1, pause_on_signal },
+	{ SIGUSR2, resume_on_signal },
 };
 
 static struct event *events[ARRAY_LEN(signal_acts)];

@@ -116,14 +116,14 @@ static void on_io(unsigned what, void *arg)
 	login_continue(login, move);
 }
 
-/* What happens at the end of the time. A client that has said nothing gets no answer. */
+/* What happens at the end of the time. A client that has said nothing gets no answer, and no line in the log. */
 static void on_timeout(void *arg)
 {
 	struct login *login = arg;
 	struct error error;
 
 	error_set(&error, "57014", "canceling authentication due to timeout");
-	if (login->phase == LOGIN_PHASE_LINGER || login->phase <= LOGIN_PHASE_FIRST_BYTES)
+	if (login->phase == LOGIN_PHASE_LINGER || (login->phase <= LOGIN_PHASE_FIRST_BYTES && !login->in.size))
 		login_continue(login, LOGIN_END);
 	else
 		login_continue(login, login_fail(login, &error));

@@ -30,15 +30,17 @@ static enum login_move on_proxy_header(struct login *login)
 {
 	struct sockaddr_storage client;
 	size_t header_size = PROXY_FIXED_SIZE;
-	enum wire_proxy_kind kind;
+	enum wire_proxy_kind kind = WIRE_PROXY_INCOMPLETE;
 
-	do {
+	while (kind == WIRE_PROXY_INCOMPLETE) {
 		enum login_move move = login_fill(login, header_size);
 
-		if (move != LOGIN_NEXT)
+		/* Also of a part: behind an SSLRequest, which is shorter than a header, nothing comes until it is answered. */
+		if (login->in.size)
+			kind = wire_proxy_header(login->in.bytes, login->in.size, &header_size, &client);
+		if (kind == WIRE_PROXY_INCOMPLETE && move != LOGIN_NEXT)
 			return move;
-		kind = wire_proxy_header(login->in.bytes, login->in.size, &header_size, &client);
-	} while (kind == WIRE_PROXY_INCOMPLETE);
+	}
 	if (proxy_header_faults[kind])
 		return login_failf(login, "08P01", "%s", proxy_header_faults[kind]);
 	if (kind == WIRE_PROXY_ADDRESS)

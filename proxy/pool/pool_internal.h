@@ -31,7 +31,6 @@ bool pool_host_awaited(const struct pool_host *host);
 void pool_hosts_free(void);
 
 /* pool_share.c */
-bool pool_share_blocked(const struct pool_share *share);
 void pool_close_idle(struct pool_share *share, enum close_reason reason);       /* All of them. */
 void pool_share_use_credentials(struct pool_share *share, struct credentials *credentials);
 

@@ -1,6 +1,10 @@
 /* Between a session and the pool: wanting a server connection, getting it, giving it back. */
+#include <string.h>
+
 #include "listen.h"
 #include "lost.h"
+#include "pgweir/log.h"
+#include "pgweir/socket.h"
 #include "pgweir/wire.h"
 #include "route.h"
 #include "session_internal.h"
@@ -84,6 +88,21 @@ void session_fail_waiting(struct session *session, const char *sqlstate, const c
 		session_after_client(session);
 }
 
+/* The session goes on, so that no other line will tell of it. */
+static void log_refused(const struct session *session, const char *sqlstate, const char *text)
+{
+	char address[SOCKET_ADDRESS_MAX];
+	struct sockaddr_storage storage = { 0 };
+
+	if (!session->worker->config->log_pooler_errors)
+		return;
+	memcpy(&storage, &session->address, sizeof(session->address));
+	socket_address_text(&storage, address, sizeof(address));
+	log_warning("client waited in vain", LOG_TEXT("database", session->share->database_name),
+		LOG_TEXT("user", session->guest->name), LOG_TEXT("address", address), LOG_TEXT("sqlstate", sqlstate),
+		LOG_TEXT("reason", text));
+}
+
 static void refused(struct session *session, enum pool_outcome outcome)
 {
 	const struct error *last = &session->waiter.share->last_error;
@@ -94,7 +113,11 @@ static void refused(struct session *session, enum pool_outcome outcome)
 	const char *text = server_says ? last->text : row->text;
 
 	if (!login) {
-		session_fail_waiting(session, sqlstate, text, outcome == POOL_TIMED_OUT ? "See query_wait_timeout and pool_size." : NULL);
+		const char *hint = pool_share_blocked(session->waiter.share) ? "It is paused; RESUME on the admin console goes on."
+			: "See query_wait_timeout and pool_size.";
+
+		log_refused(session, sqlstate, text);
+		session_fail_waiting(session, sqlstate, text, outcome == POOL_TIMED_OUT ? hint : NULL);
 		return;
 	}
 	struct buf body = { 0 };

@@ -1,5 +1,7 @@
 """The admin console: PgBouncer's commands and columns, and who may use them."""
 import contextlib
+import re
+import signal
 import threading
 import time
 
@@ -186,6 +188,30 @@ def test_pause_and_resume_of_everything(proxy):
     assert raw.rows_of(client.read_until_ready()) == [["held"]]
     with pytest.raises(psycopg2.Error):
         execute(proxy, "RESUME")                        # It is not paused.
+    client.close()
+
+
+def test_signals_pause_and_resume_as_pgbouncers_do(proxy):
+    client = proxy.raw("app")
+    client.ask("SELECT 1")
+    proxy.process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: not proxy.show("SERVERS"), what="server connections are let go of")
+    client.send(raw.query("SELECT 'held'"))
+    wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, what="the client waits")
+    proxy.process.send_signal(signal.SIGUSR2)
+    assert raw.rows_of(client.read_until_ready()) == [["held"]]
+    client.close()
+
+
+@pytest.mark.ours
+def test_who_waits_in_vain_is_told_that_the_database_is_paused(proxy):
+    client = proxy.raw("app")
+    execute(proxy, "SET query_wait_timeout = 1")
+    execute(proxy, "PAUSE app")
+    assert "paused" in raw.error_of(client.ask("SELECT 1"))["H"]
+    assert re.search(r"console command command=PAUSE name=app user=admin", proxy.log())
+    execute(proxy, "RESUME app")
+    assert client.value("SELECT 2") == "2"
     client.close()
 
 

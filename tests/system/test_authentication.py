@@ -317,6 +317,19 @@ def test_a_connection_without_the_expected_header_is_refused(start_pgweir):
 
 
 @pytest.mark.ours
+@pytest.mark.parametrize("beginning, reason", [
+    (raw.ssl_request(), "no PROXY protocol version 2 header"), (raw.gssenc_request(), "no PROXY protocol version 2 header"),
+    (proxy_header("192.0.2.1", 1)[:20], "canceling authentication due to timeout")], ids=["ssl", "gssenc", "cut"])
+def test_a_connection_that_waits_without_a_whole_header_is_refused_and_the_log_says_why(start_pgweir, beginning, reason):
+    """psql's SSLRequest is shorter than a header: whoever sends it waits for an answer, and sends nothing more."""
+    proxy = start_pgweir({"pgweir": {"proxy_protocol": 1, "client_login_timeout": "1s" if "timeout" in reason else 0}})
+    client = raw.Client(proxy.host, proxy.port)
+    client.send(beginning)
+    assert client.read_to_end() == []
+    wait_until(lambda: reason in proxy.log(), 5, f"the log says {reason}")
+
+
+@pytest.mark.ours
 def test_many_failed_logins_from_one_address_are_slowed_down_but_right_ones_pass(start_pgweir):
     proxy = start_pgweir()
     for _ in range(20):

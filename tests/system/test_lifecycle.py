@@ -40,15 +40,41 @@ def test_sigterm_lets_a_running_transaction_end(start_pgweir):
     assert proxy.process.wait(60) == 0
 
 
-def test_sigterm_ends_what_does_not_end_by_drain_timeout(start_pgweir, cluster):
+@pytest.mark.parametrize("signum, transaction", [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGQUIT, False)])
+def test_what_a_signal_ends_in_the_middle_is_cancelled(start_pgweir, cluster, signum, transaction):
+    """By drain_timeout, or at once. Who is told 57P01 takes it for undone: it must not be done on the server later on."""
+    def running() -> list:
+        return cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%/* drained */' AND state = 'active'"
+                                   " AND pid <> pg_backend_pid()")
+
     proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "drain_timeout": "1s"}})
     client = proxy.raw("app")
-    client.ask("BEGIN")
+    if transaction:
+        client.ask("BEGIN")
     client.send(raw.query("SELECT pg_sleep(60) /* drained */"))
-    wait_until(lambda: cluster.primary.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%/* drained */' AND state = 'active' AND pid <> pg_backend_pid()"))
-    proxy.process.send_signal(signal.SIGTERM)
+    wait_until(running)
+    proxy.process.send_signal(signum)
     assert raw.error_of(client.read_to_end())["C"] == "57P01"
     assert proxy.process.wait(60) == 0
+    wait_until(lambda: not running(), what="the server has been told to cancel it")
+
+
+def test_a_server_that_takes_no_cancel_does_not_hold_up_the_end(start_pgweir):
+    def mute(backend, got) -> bool:
+        return got.type == "Q" and got.text() == "SELECT 'never answered'"
+
+    with raw.FakeServer(on_message=mute) as server:
+        server.cancel_may_end.clear()
+        proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "cancel_wait_timeout": "1h"},
+                              "database app": {"host": server.host, "port": server.port, "server_tls_sslmode": "disable"}})
+        client = proxy.raw("app")
+        client.send(raw.query("SELECT 'never answered'"))
+        wait_until(lambda: any(mute(None, got) for got in server.seen), 10, "it runs")
+        proxy.process.send_signal(signal.SIGQUIT)
+        assert raw.error_of(client.read_to_end())["C"] == "57P01"
+        assert proxy.process.wait(60) == 0
+        assert len(server.cancels) == 1
+        server.cancel_may_end.set()
 
 
 @pytest.mark.parametrize("signals", [1, 2])

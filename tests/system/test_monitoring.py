@@ -461,7 +461,7 @@ def test_events_and_threads_are_shown_on_the_console(start_web):
     assert sum(row["clients"] for row in threads) == 1 == sum(row["servers"] for row in threads)
     proxy.admin().cursor().execute("RECONNECT app")
     events = proxy.show("EVENTS")
-    assert events[0]["event"] == "console command" and events[0]["detail"] == "command=RECONNECT user=admin"
+    assert events[0]["event"] == "console command" and events[0]["detail"] == "command=RECONNECT name=app user=admin"
     failed = next(row for row in events if row["event"] == "login failed")
     assert (failed["severity"], failed["count"]) == ("warning", 1) and "user=app" in failed["detail"]
     assert [event["event"] for event in web.json()["events"]] == [row["event"] for row in events]

@@ -1,6 +1,7 @@
 """What a session is told at its start, what ends it, and what its errors look like."""
 import concurrent.futures
 import os
+import re
 import signal
 import socket
 
@@ -354,6 +355,7 @@ def test_waiting_too_long_ends_with_a_clear_error(start_pgweir, cluster):
     replies = waiter.read_to_end() if proxy.__class__.__name__ == "PgBouncer" else waiter.read_until("E")
     error = raw.error_of(replies)
     assert "query_wait_timeout" in error["M"] + error.get("H", "") + error.get("D", "")
+    assert re.search(r"WARNING.*app.*query_wait_timeout", proxy.log())
     assert holder.value("SELECT 1") == "1"
     holder.close()
     waiter.close()

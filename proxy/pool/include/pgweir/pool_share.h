@@ -107,6 +107,8 @@ struct pool_key {
 };
 /* Never NULL. Made when first asked for. */
 struct pool_share *pool_share_find(struct worker *worker, const struct pool_key *key);
+/* By PAUSE. */
+bool pool_share_blocked(const struct pool_share *share);
 /* Never NULL, and there as long as the share. */
 struct pool_guest *pool_guest_get(struct pool_share *share, const char *name);
 /* Of the database's struct functions_home. */
