@@ -1,4 +1,5 @@
 """How clients log in, and how pgweir logs in to servers for them."""
+import concurrent.futures
 import hashlib
 import socket
 import struct
@@ -200,6 +201,22 @@ def test_an_auth_query_that_does_not_answer_lets_nobody_in(start_pgweir, query, 
         proxy.raw("app")
     assert caught.value.sqlstate == "58000" and caught.value.fields["M"] == 'could not look up user "app"'
     assert reason in proxy.log()
+
+
+def test_a_question_that_takes_too_long_is_answered_for_itself_alone(start_pgweir, cluster):
+    """Those behind it on the same connection are asked again, and it is not."""
+    proxy = start_pgweir({"pgweir": {"auth_user": "authq", "auth_query":
+                                     "SELECT $1, (SELECT passwd FROM pooler.get_auth($1)) WHERE $1 <> 'stuck' OR pg_sleep(600) IS NULL"}},
+                         users={"authq": PASSWORDS["authq"]})
+    asking = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'authq' AND state = 'active' AND query LIKE '%stuck%'"
+    with concurrent.futures.ThreadPoolExecutor() as others:
+        stuck = others.submit(refused, proxy, "58000", user="stuck", password="x")
+        try:
+            wait_until(lambda: cluster.primary.sql(asking) == [(1,)], what="a question under way")
+            assert proxy.raw("app").value("SELECT 1") == "1"
+            stuck.result()
+        finally:
+            cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'authq'")
 
 
 def test_auth_query_respects_valid_until(auth_query_proxy):
