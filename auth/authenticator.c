@@ -178,6 +178,7 @@ static void take_secrets(struct authenticator *authenticator, const struct looku
 	authenticator->doomed = false;
 	if (answer->outcome == LOOKUP_FOUND)
 		client_secrets_add(&authenticator->secrets, answer->secret);
+	authenticator->looked_up = true;
 	authenticator->secrets_cached = answer->cached;
 }
 
@@ -208,6 +209,8 @@ static enum auth_step grant_proved(struct authenticator *authenticator)
 		authenticator->proved->secret_version = secrets->versions[authenticator->matched];
 		secret_uses_count(secrets->secret, authenticator->user, authenticator->proved->secret_version);
 	}
+	if (authenticator->looked_up)
+		credentials_note_stored(authenticator->proved, secrets->texts[authenticator->matched]);
 	return authenticator_grant(authenticator);
 }
 

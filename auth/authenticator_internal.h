@@ -59,7 +59,7 @@ struct authenticator {
 
 	const struct auth_method *method;
 	struct client_secrets secrets;  /* Those of a [secret] only while an answer is judged. */
-	bool secrets_cached;            /* From auth_query's cache. */
+	bool looked_up, secrets_cached; /* With auth_query; in its cache. */
 	bool doomed;                    /* The secret is made up: nothing fits. */
 	size_t matched;                 /* Which of `secrets` the answer fitted. */
 	const char *detail;             /* Why nothing will fit: for the log only. */

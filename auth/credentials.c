@@ -32,21 +32,34 @@ static void append_text(struct buf *text, const char *field)
 }
 
 /* Keyed by a number of this process, so that it tells nothing where it is logged. */
-static uint64_t make_fingerprint(const struct credentials *credentials)
+static uint64_t fingerprint_of(const void *bytes, size_t size)
 {
-	struct buf text = { 0 };
 	unsigned char digest[SCRAM_KEY_SIZE];
 	uint64_t fingerprint;
 
 	pthread_once(&fingerprint_once, make_fingerprint_key);
+	scram_hmac(fingerprint_key, sizeof(fingerprint_key), bytes, size, digest);
+	memcpy(&fingerprint, digest, sizeof(fingerprint));
+	return fingerprint;
+}
+
+void credentials_note_stored(struct credentials *credentials, const char *stored)
+{
+	credentials->stored = fingerprint_of(stored, strlen(stored)) | 1;
+}
+
+static uint64_t make_fingerprint(const struct credentials *credentials)
+{
+	struct buf text = { 0 };
+
 	append_text(&text, credentials->user);
 	append_text(&text, credentials->password);
 	append_text(&text, credentials->md5);
 	append_field(&text, credentials->has_scram_keys ? credentials->scram_client_key : NULL, SCRAM_KEY_SIZE);
 	append_field(&text, credentials->has_scram_keys ? credentials->scram_server_key : NULL, SCRAM_KEY_SIZE);
-	scram_hmac(fingerprint_key, sizeof(fingerprint_key), text.bytes, text.size, digest);
+	uint64_t fingerprint = fingerprint_of(text.bytes, text.size);
+
 	buf_fini_secret(&text);
-	memcpy(&fingerprint, digest, sizeof(fingerprint));
 	return fingerprint;
 }
 
@@ -130,6 +143,7 @@ static struct credentials *combine(const char *user, const char *stored, const s
 	struct credentials *credentials = credentials_make(user, proved->password, md5 ? md5 : proved->md5,
 		fit ? &keys : NULL);
 	mem_wipe(&keys, sizeof(keys));
+	credentials->stored = proved->stored;
 	return credentials;
 }
 

@@ -106,8 +106,10 @@ static void question_done(const struct pgclient_result *result, const struct err
 		take_rows(question, result);
 		return;
 	}
-	/* The connection may have been closed for having been idle: the next one answers. */
-	if (!pgclient_is_open(question->source->client) && question->tries < TRIES_MAX)
+	/* The connection may have been closed for having been idle: the next one answers. What takes too long would do so again. */
+	bool again = strcmp(error->sqlstate, "57014") != 0 && question->tries < TRIES_MAX;
+
+	if (!pgclient_is_open(question->source->client) && again)
 		return;
 	struct error failure = *error;
 

@@ -4,6 +4,7 @@
 #include "pgweir/pgclient.h"
 
 #include <libpq-fe.h>
+#include <string.h>
 
 #include "pgclient_loop.h"
 #include "pgweir/mem.h"
@@ -54,14 +55,18 @@ void pgclient_free(struct pgclient **client)
 
 void pgclient_give_up(struct pgclient *client, const struct error *error)
 {
-	struct error copy = *error;
+	struct error copy = *error, query_error = *error;
 
 	client->state = STATE_DEAD;
 	loop_timer_stop(&client->timer);
 	close_connection(client);
-	while (!list_empty(&client->queries))
-		if (!pgclient_finish_query(client, NULL, &copy))
+	while (!list_empty(&client->queries)) {
+		if (!pgclient_finish_query(client, NULL, &query_error))
 			return;
+		/* It was not those behind it that took too long. */
+		if (strcmp(copy.sqlstate, "57014") == 0)
+			error_set(&query_error, "08006", "the connection was closed, since a query took too long");
+	}
 	client->callback(client, &copy, client->arg);
 }
 

@@ -10,7 +10,7 @@ struct hub_attempt {
 	struct hub *hub;
 	struct server_target *target;   /* A reference. */
 	uint64_t opened_as;
-	unsigned reconnect, tried;
+	unsigned generation, tried;
 	bool given_up;
 };
 
@@ -41,7 +41,7 @@ static void start(struct hub *hub, struct server *server, const struct hub_attem
 	struct backend *backend = backend_new(server, hub->share);
 
 	backend->opened_as = attempt->opened_as;
-	backend->reconnect = attempt->reconnect;
+	backend->generation = attempt->generation;
 	hub_connection_start(hub, backend);
 }
 
@@ -83,7 +83,7 @@ void hub_open(struct hub *hub)
 
 	*attempt = (struct hub_attempt){
 		.hub = hub, .target = pool_target(share, choice.host, NULL), .opened_as = share->opened_as,
-		.reconnect = atomic_load(&share->pool->database->reconnect), .tried = choice.tried,
+		.generation = pool_generation(share->pool), .tried = choice.tried,
 	};
 	list_push_back(&hub->attempts, &attempt->link);
 	hub->state = HUB_OPENING;

@@ -249,7 +249,7 @@ bool pool_outdated(const struct backend *backend)
 	const struct pool_share *share = backend->share;
 
 	return backend->retire || backend->opened_as != share->opened_as
-		|| backend->reconnect != atomic_load_explicit(&share->pool->database->reconnect, memory_order_relaxed);
+		|| backend->generation != pool_generation(share->pool);
 }
 
 void pool_keep(struct backend *backend)

@@ -21,7 +21,7 @@ struct pool_opening {
 	struct pool_waiter *waiter;     /* Who it is for, or NULL. */
 	struct pool_host *host;
 	uint64_t opened_as;
-	unsigned reconnect, tried;
+	unsigned generation, tried;
 	bool asks;                      /* What the host allows. */
 	bool given_up;                  /* Nobody waits for it, and it counts for nothing. */
 	uint64_t since_us;
@@ -193,7 +193,7 @@ static void take_into_use(struct pool_share *share, struct server *server, const
 	atomic_store(&share->pool->password_refused, false);
 	backend->host = opening->host;
 	backend->opened_as = opening->opened_as;
-	backend->reconnect = opening->reconnect;
+	backend->generation = opening->generation;
 	backend->idle_since_us = backend->checked_us = worker_now(share->worker);
 	share->stats.server_login_us += share->worker->now_us - opening->since_us;
 	histogram_note(&share->latency.server_login, share->worker->now_us - opening->since_us);
@@ -284,7 +284,7 @@ static enum pool_scope open_one(struct pool_share *share, const struct pool_choi
 
 	*opening = (struct pool_opening){
 		.share = share, .target = target, .host = host, .opened_as = share->opened_as,
-		.reconnect = atomic_load(&share->pool->database->reconnect), .tried = choice->tried, .asks = asks,
+		.generation = pool_generation(share->pool), .tried = choice->tried, .asks = asks,
 		.since_us = worker_now(share->worker),
 	};
 	target->asks_allowed = asks;

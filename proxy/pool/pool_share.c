@@ -160,6 +160,63 @@ void pool_close_idle(struct pool_share *share, enum close_reason reason)
 	close_all(&share->idle, reason);
 }
 
+static void close_outdated(struct pool_share *share)
+{
+	LIST_FOREACH(link, next, &share->idle) {
+		struct backend *backend = LIST_MEMBER(link, struct backend, link);
+
+		if (pool_outdated(backend))
+			pool_close(backend, CLOSE_SERVER_RECONNECT);
+	}
+}
+
+/* What the other workers have to hear, too: they could not log in with what they know. */
+struct renewal {
+	const struct pool *pool;
+	struct credentials *credentials;
+};
+
+static void renew_on(struct worker *worker, void *arg)
+{
+	const struct renewal *renewal = arg;
+
+	worker_now(worker);
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
+
+		if (share->pool != renewal->pool)
+			continue;
+		if (share->credentials->fingerprint != renewal->credentials->fingerprint)
+			use_credentials(share, renewal->credentials);
+		close_outdated(share);
+	}
+}
+
+static void renewed(void *arg)
+{
+	struct renewal *renewal = arg;
+
+	credentials_unref(&renewal->credentials);
+	mem_free(renewal);
+}
+
+/* The role has another password, or is another one of the same name, and these credentials are of now: connections of before
+ * make room. Of the role that was they would have no rights any more. */
+static void note_stored(struct pool_share *share, struct credentials *credentials)
+{
+	struct pool *pool = share->pool;
+	uint64_t before = credentials->stored ? atomic_exchange(&pool->stored, credentials->stored) : 0;
+
+	if (!before || before == credentials->stored)
+		return;
+	atomic_fetch_add(&pool->outdated, 1);
+	close_outdated(share);
+	struct renewal *renewal = NEW(struct renewal);
+
+	*renewal = (struct renewal){ .pool = pool, .credentials = credentials_ref(credentials) };
+	workers_visit(share->worker->loop, renew_on, renewed, renewal);
+}
+
 static void renew_credentials(struct pool_share *share)
 {
 	struct credentials *credentials = credentials_for_server(share->config, share->database, share->user_name,
@@ -228,8 +285,11 @@ static void take_credentials(struct pool_share *share, const struct pool_key *ke
 	/* Of the clients of a forced user perhaps only one has brought what the server wants to know. */
 	bool useful = credentials_can_prove(credentials) || (credentials->secret && !credentials->missing);
 
-	if (!stale && useful && credentials->fingerprint != share->credentials->fingerprint)
+	bool other = credentials->fingerprint != share->credentials->fingerprint || credentials->stored != share->credentials->stored;
+
+	if (!stale && useful && other)
 		use_credentials(share, credentials);
+	note_stored(share, credentials);
 	credentials_unref(&credentials);
 }
 
@@ -237,6 +297,7 @@ void pool_share_use_credentials(struct pool_share *share, struct credentials *cr
 {
 	if (share->credentials->fingerprint != credentials->fingerprint)
 		use_credentials(share, credentials);
+	note_stored(share, credentials);
 }
 
 static char *name_of(const struct pool_key *key)

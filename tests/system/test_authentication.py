@@ -1,4 +1,5 @@
 """How clients log in, and how pgweir logs in to servers for them."""
+import concurrent.futures
 import hashlib
 import socket
 import struct
@@ -202,9 +203,55 @@ def test_an_auth_query_that_does_not_answer_lets_nobody_in(start_pgweir, query, 
     assert reason in proxy.log()
 
 
+def test_a_question_that_takes_too_long_is_answered_for_itself_alone(start_pgweir, cluster):
+    """Those behind it on the same connection are asked again, and it is not."""
+    proxy = start_pgweir({"pgweir": {"auth_user": "authq", "auth_query":
+                                     "SELECT $1, (SELECT passwd FROM pooler.get_auth($1)) WHERE $1 <> 'stuck' OR pg_sleep(600) IS NULL"}},
+                         users={"authq": PASSWORDS["authq"]})
+    asking = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'authq' AND state = 'active' AND query LIKE '%stuck%'"
+    with concurrent.futures.ThreadPoolExecutor() as others:
+        stuck = others.submit(refused, proxy, "58000", user="stuck", password="x")
+        try:
+            wait_until(lambda: cluster.primary.sql(asking) == [(1,)], what="a question under way")
+            assert proxy.raw("app").value("SELECT 1") == "1"
+            stuck.result()
+        finally:
+            cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'authq'")
+
+
 def test_auth_query_respects_valid_until(auth_query_proxy):
     """CVE-2025-2291."""
     refused(auth_query_proxy, user="expired")
+
+
+@pytest.mark.parametrize("change", ["DROP ROLE again; CREATE ROLE again LOGIN PASSWORD '2'", "ALTER ROLE again PASSWORD '2'"], ids=["role", "password"])
+def test_a_role_that_has_changed_has_its_server_connections_opened_anew(auth_query_proxy, cluster, change):
+    """A server process whose role was dropped meanwhile has no rights any more, also if there is one of the same name again."""
+    def pid(client):
+        return client.value("SELECT pg_backend_pid()")
+
+    cluster.primary.sql("DROP ROLE IF EXISTS again; CREATE ROLE again LOGIN PASSWORD '1'")
+    busy = auth_query_proxy.raw("app", "again", password="1")
+    busy.ask("BEGIN")
+    clients = [auth_query_proxy.raw("app", "again", password="1") for _ in range(3)]
+    was, in_use = {pid(client) for client in clients}, pid(busy)
+    assert in_use not in was
+    cluster.primary.sql(change)
+    refused(auth_query_proxy, user="again", password="1")
+    # Nobody has shown the new password yet: what is open is all there is, and goes on.
+    was |= {pid(client) for client in clients}
+    client = auth_query_proxy.raw("app", "again", password="2")
+    assert client.value("SELECT current_user") == "again"
+    assert all(pid(each) not in was | {in_use} for each in (*clients, client))
+    # It is what has begun that has to end first.
+    assert pid(busy) == in_use
+    busy.ask("COMMIT")
+    pid(busy)
+    now = {pid(each) for each in (busy, *clients, client)}
+    assert in_use not in now
+    auth_query_proxy.raw("app", "again", password="2").value("SELECT 1")
+    assert now <= {str(backend) for backend, in cluster.primary.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'again'")}
+    cluster.primary.sql("DROP ROLE again")
 
 
 def test_the_clients_search_path_does_not_reach_auth_query(start_pgweir, cluster):

@@ -31,6 +31,7 @@ struct credentials {
 	enum secret_stage stage;        /* With a secret. */
 	uint64_t secret_version;        /* Which of its versions they are, counted as a lease does. */
 	uint64_t secret_serial;         /* struct lease's: of two, the newer counts. 0: not of a secret. */
+	uint64_t stored;                /* A number for what auth_query has said of the user, which changes with it; 0: not asked. */
 	bool missing;                   /* The secret has no value yet: there is no logging in. */
 	bool on_demand;                 /* The secret has a value of its own for each login: ask for it (tokens.h). */
 };

@@ -67,7 +67,7 @@ struct backend {
 	struct list link;               /* In one list of the share. */
 	struct list cancel_tickets;     /* Cancels in flight. */
 	uint64_t opened_as;             /* The share's when it was opened. */
-	unsigned reconnect;             /* The database's then. */
+	unsigned generation;            /* The pool's then. */
 	struct prepared prepared;
 	struct buf batch;               /* The borrower's: what its client has said since the last ReadyForQuery. */
 	struct buf behind_setup;        /* The borrower's: what its client has said behind its settings (session/setup_batch.c). */

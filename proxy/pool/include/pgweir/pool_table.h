@@ -5,6 +5,7 @@
 #ifndef PGWEIR_POOL_TABLE_H
 #define PGWEIR_POOL_TABLE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,6 +60,8 @@ struct pool {
 	_Atomic int live;               /* Connections that are logged in. */
 	_Atomic uint64_t waiting;       /* A bit for each worker with waiters. */
 	_Atomic bool password_refused;  /* By the last login that got an answer, on whichever worker: what is open is precious. */
+	_Atomic uint64_t stored;        /* Of the credentials used last, and what connections of an earlier one are counted by. */
+	_Atomic unsigned outdated;
 	_Atomic unsigned primary;       /* Which host of an unobserved cluster serves; moves when one turns out to be a standby. */
 	struct statement_table statements;
 	_Atomic uint64_t parameters_seen;       /* A hash of what new connections report: it changes with the server's defaults. */
@@ -67,6 +70,13 @@ struct pool {
 	unsigned welcome_count;
 	struct pool_mark marks[WORKERS_MAX];
 };
+
+/* Grows when all connections that are open are to be replaced. */
+static inline unsigned pool_generation(const struct pool *pool)
+{
+	return atomic_load_explicit(&pool->database->reconnect, memory_order_relaxed)
+		+ atomic_load_explicit(&pool->outdated, memory_order_relaxed);
+}
 
 /* NULL if no such name has been used yet. */
 struct pool_database *pool_database_find(const char *name);
