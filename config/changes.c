@@ -146,6 +146,40 @@ void config_changes(const struct config *before, const struct config *after, con
 	compare_peers(&comparison, before, after);
 }
 
+struct keeping {
+	struct config *config;
+	const struct config *running;
+	struct comparison comparison;
+};
+
+static void keep_setting(const struct config_change *change, void *arg)
+{
+	struct keeping *keeping = arg;
+	const struct setting *setting = setting_find(SECTION_PGWEIR, change->key);
+	struct setting_base base = { .folder = "/" };
+	struct buf text = { 0 };
+	struct error error;
+
+	keeping->comparison.callback(change, keeping->comparison.arg);
+	setting_format(setting, keeping->running, &text);
+	bool is_set = text.size > 0 || setting->default_text;
+
+	buf_append_char(&text, '\0');
+	setting_clear(setting, keeping->config);
+	CHECK(!is_set || setting_parse(setting, &base, text.bytes, keeping->config, &error));
+	buf_fini(&text);
+}
+
+void config_keep_running(struct config *config, const struct config *running, config_change_cb *callback, void *arg)
+{
+	struct keeping keeping = { config, running, { callback, arg } };
+	struct comparison comparison = { keep_setting, &keeping };
+
+	for (size_t i = 0; i < settings_pgweir_count; i++)
+		if (settings_pgweir[i].applies == APPLIES_RESTART)
+			compare_setting(&comparison, &settings_pgweir[i], settings_pgweir[i].name, "pgweir", running, config);
+}
+
 /* --- SET --- */
 
 static bool check_set(const struct config *old, const char *key, const char *value, struct error *error)

@@ -131,6 +131,8 @@ static bool publish(struct config *config, struct config_problems *problems)
 	config->generation = ++control.generation;
 	if (!users || !clients)
 		return false;
+	if (control.config)
+		config_keep_running(config, control.config, note_change, NULL);
 	use_logging(config);
 	/* Before the first login that needs one, and before the keys whose passphrases they hold. */
 	secrets_configure(config);

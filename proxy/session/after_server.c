@@ -115,7 +115,10 @@ void session_after_server(struct session *session)
 		session_close(session, CLOSE_CLIENT_SERVER_FATAL, session->last_words);
 		return;
 	}
-	backend->request_since_us = backend->requests.count ? backend->request_since_us : 0;
+	if (backend->requests.count == 0 && backend->request_since_us) {
+		backend->request_since_us = 0;
+		session->active_us = session->worker->now_us;
+	}
 	if (session->state == SESSION_WELCOMING) {
 		if (backend_quiet(backend))
 			session_welcome(session);

@@ -114,7 +114,7 @@ static void refused(struct session *session, enum pool_outcome outcome)
 
 	if (!login) {
 		const char *hint = pool_share_blocked(session->waiter.share) ? "It is paused; RESUME on the admin console goes on."
-			: "See query_wait_timeout and pool_size.";
+			: "See query_wait_timeout, pool_size, max_db_connections, max_user_connections and max_server_conn.";
 
 		log_refused(session, sqlstate, text);
 		session_fail_waiting(session, sqlstate, text, outcome == POOL_TIMED_OUT ? hint : NULL);

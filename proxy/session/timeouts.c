@@ -28,17 +28,23 @@ static enum close_reason linked_too_long(const struct session *session, uint64_t
 {
 	const struct pool_settings *settings = &session->guest->settings;
 	const struct backend *backend = session->backend;
-	bool in_transaction = backend->status != 'I' && backend->requests.count == 0;
+	bool running = backend->requests.count > 0;
+	/* An extended query without its Sync is a transaction too, and so is a single statement. */
+	bool idle_in_transaction = !running && (backend->status != 'I' || backend->unsynced);
+	uint64_t transaction_us = session->transaction_us || !running ? session->transaction_us : session->request_us;
 
 	if (session->state == SESSION_WELCOMING)
 		return CLOSE_REASON_COUNT;
 	if (is_left_behind(session))
 		return CLOSE_CLIENT_NOT_PRIMARY;
+	/* A stream has no end, and a base backup may take a day. */
+	if (session->share->replication)
+		return CLOSE_REASON_COUNT;
 	if (over(backend->request_since_us, settings->query_timeout_us, now_us))
 		return CLOSE_CLIENT_QUERY_TIMEOUT;
-	if (over(session->transaction_us, settings->transaction_timeout_us, now_us))
+	if (over(transaction_us, settings->transaction_timeout_us, now_us))
 		return CLOSE_CLIENT_TRANSACTION_TIMEOUT;
-	if (in_transaction && over(session->active_us, settings->idle_transaction_timeout_us, now_us))
+	if (idle_in_transaction && over(session->active_us, settings->idle_transaction_timeout_us, now_us))
 		return CLOSE_CLIENT_IDLE_IN_TRANSACTION;
 	return CLOSE_REASON_COUNT;
 }

@@ -136,7 +136,7 @@ def test_reload_adds_a_database_and_disturbs_no_session(start_pgweir):
         proxy.raw("added")
     proxy.sections["database added"] = {**proxy.sections["database app"], "dbname": "app"}
     proxy.users["newcomer"] = "x"
-    proxy.sections["pgweir"]["listen_backlog"] = 77
+    proxy.sections["pgweir"].update({"listen_backlog": 77, "proxy_protocol": 1})
     proxy.reload()
 
     def added():
@@ -147,7 +147,9 @@ def test_reload_adds_a_database_and_disturbs_no_session(start_pgweir):
 
     wait_until(added, what="the new database is served")
     assert inside.value("SELECT pg_backend_pid()") == pid and idle.value("SELECT 1") == "1"
-    assert "takes effect after a restart section=pgweir key=listen_backlog" in proxy.log()
+    for key, running in ("listen_backlog", "128"), ("proxy_protocol", "0"):
+        assert f"takes effect after a restart section=pgweir key={key}" in proxy.log()
+        assert [row["value"] for row in proxy.show("CONFIG") if row["key"] == key] == [running]
     inside.close()
     idle.close()
 

@@ -368,19 +368,36 @@ def test_waiting_too_long_ends_with_a_clear_error(start_pgweir, cluster):
     ("idle_transaction_timeout", None),
     ("client_idle_timeout", None),
 ])
-def test_timeouts_end_what_they_name(start_pgweir, cluster, setting, sql):
+@pytest.mark.parametrize("explicit", [True, pytest.param(False, marks=pytest.mark.ours)], ids=["begin", "single"])
+def test_timeouts_end_what_they_name(start_pgweir, cluster, setting, sql, explicit):
+    """A statement outside of BEGIN is a transaction, and an extended query without its Sync is idle in one."""
     proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "database app": {"pool_size": 1}})
     client = proxy.raw("app")
-    if setting != "client_idle_timeout":
+    if explicit and setting != "client_idle_timeout":
         client.ask("BEGIN")
     proxy.admin().cursor().execute(f"SET {setting} = 1")
     if sql:
         client.send(raw.query(sql))
+    elif setting == "idle_transaction_timeout" and not explicit:
+        client.send(raw.parse("SELECT 1") + raw.bind() + raw.execute() + raw.flush())
     error = raw.error_of(client.read_until("E"))
     assert error["M"] and error["C"] != "XX000"
     client.close()
     proxy.admin().cursor().execute(f"SET {setting} = 0")
     assert proxy.raw("app").value("SELECT 1") == "1"
+
+
+@pytest.mark.ours
+def test_a_stream_of_replication_outlives_query_timeout(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"query_timeout": "1s", "transaction_timeout": "1s"}})
+    stream, client = proxy.raw("app", "repl", replication="true"), proxy.raw("app")
+    position = raw.rows_of(stream.ask("IDENTIFY_SYSTEM"))[0][2]
+    stream.send(raw.query(f"START_REPLICATION {position}"))
+    assert raw.types(stream.read_until("W")) == "W"
+    client.send(raw.query("SELECT pg_sleep(60)"))       # Begun later, and ended first.
+    assert raw.error_of(client.read_until("E"))["C"] == "57014"
+    stream.send(raw.copy_done())
+    assert raw.types(stream.read_until_ready()).endswith("CZ")
 
 
 @MODES

@@ -51,6 +51,7 @@ def test_clients_that_cannot_connect(start_pgweir, cluster):
     assert proxy.log().count("user=stranger") == 1      # One line per event.
     assert "server login failed" not in proxy.log() and "`server login failed`" in PAGE
     assert login(proxy, "wrong")[0] == "28P01" and "server login failed database=wrong" in proxy.log()
+    assert f"host=127.0.0.1 port={cluster.primary.port} sqlstate=28P01" in proxy.log()      # Which of several it is.
     few = proxy.raw("few")
     assert login(proxy, "few") == ("53300", 'too many connections for database "few"')
     few.close()

@@ -249,6 +249,38 @@ static void changes_name_keys_sections_and_restarts(void **state)
 	config_unref(&after);
 }
 
+/* Those of every type, set and not set. */
+static void what_needs_a_restart_stays_as_it_is_running(void **state)
+{
+	const char *const texts[] = {
+		"[pgweir]\n",
+		"[pgweir]\nlisten_addr = 10.0.0.1, ::1\nlisten_port = 1\nlisten_backlog = 7\nproxy_protocol = 1\nunix_socket_dir = /a\n"
+		"unix_socket_mode = 0700\nunix_socket_group = g\nthreads = 3\nlogin_threads = 5\ntcp_defer_accept = 9\n"
+		"http_listen = h:80\nhealth_listen = [::1]:81\nmetrics_per_user = 1\npidfile = /p\npeer_id = 4\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct config *running = load(texts[i]), *config = load(texts[1 - i]);
+		char *text = NULL;
+		size_t size;
+		int count = 0;
+		FILE *out = open_memstream(&text, &size);
+
+		config_keep_running(config, running, note_change, out);
+		fclose(out);
+		for (const char *at = text; (at = strstr(at, " restart;")); at++)
+			count++;
+		assert_int_equal(count, 15);
+		count = 0;
+		config_changes(running, config, count_change, &count);
+		assert_int_equal(count, 0);
+		free(text);
+		config_unref(&running);
+		config_unref(&config);
+	}
+}
+
 /* --- SET --- */
 
 static struct config *load_file(const char *path)
@@ -339,6 +371,7 @@ int main(void)
 		cmocka_unit_test(secrets_are_masked),
 		cmocka_unit_test(show_config_tells_value_default_and_changeability),
 		cmocka_unit_test(changes_name_keys_sections_and_restarts),
+		cmocka_unit_test(what_needs_a_restart_stays_as_it_is_running),
 		cmocka_unit_test_setup_teardown(set_replaces_a_key_and_remembers_those_before, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(set_works_where_the_file_has_no_pgweir_section, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(set_refuses_what_it_cannot_do, enter_folder, leave_folder),

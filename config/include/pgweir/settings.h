@@ -50,6 +50,9 @@ struct config_change {
 typedef void config_change_cb(const struct config_change *change, void *arg);
 /* In the order of the table, [pgweir] first. */
 void config_changes(const struct config *before, const struct config *after, config_change_cb *callback, void *arg);
+/* Puts back what takes a restart to change, so that a snapshot says what is in force; `callback` hears of each. Before anybody
+ * else has `config`. */
+void config_keep_running(struct config *config, const struct config *running, config_change_cb *callback, void *arg);
 
 /* A new snapshot with a key of [pgweir] replaced, or NULL: unknown keys (42704), bad values (22023), and keys that need
  * a restart (55P02). The file is read again, together with what was set before; config_load() forgets all of that. Not for
