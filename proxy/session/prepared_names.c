@@ -30,23 +30,28 @@ static void bring_name_back(struct session *session, struct statement_name *name
 	statement_name_unref(&replaced);
 }
 
-/* The client's next message about the unnamed statement, of those behind the Sync, which may run yet. */
-static struct request *next_about_unnamed(const struct requests *requests)
+/* The client's next message of these kinds about the unnamed statement, of those behind the Sync, which may run yet. */
+static struct request *next_about_unnamed(const struct requests *requests, unsigned kinds)
 {
 	for (uint32_t i = requests_until_sync(requests); i < requests_count(requests); i++) {
 		struct request *later = requests_at(requests, i);
+		bool about = later->kind == REQUEST_QUERY || later->flags & REQUEST_UNNAMED;
 
-		if (!(later->flags & REQUEST_INJECTED) && (later->kind == REQUEST_QUERY || later->flags & REQUEST_UNNAMED))
+		if (about && !(later->flags & REQUEST_INJECTED) && REQUEST_BIT(later->kind) & kinds)
 			return later;
 	}
 	return NULL;
 }
 
+#define PARSES REQUEST_BIT(REQUEST_PARSE)
+#define ANY_KIND UINT32_MAX
+
 /* What the client's Parse has replaced is there again: for the client, or for who replaces it, or takes it away, behind the Sync. */
 static void undo_unnamed_parse(struct session *session, const struct request *request)
 {
 	const struct backend *backend = session->backend;
-	struct request *later = next_about_unnamed(&backend->requests);
+	struct request *later = next_about_unnamed(&backend->requests, ANY_KIND);
+	struct request *parse = next_about_unnamed(&backend->requests, PARSES);
 	/* One that has failed itself leaves none. */
 	bool skipped = backend->skipping || request != requests_first(&backend->requests);
 	bool unnames = skipped && request->unnames;
@@ -54,18 +59,18 @@ static void undo_unnamed_parse(struct session *session, const struct request *re
 
 	if (later)
 		later->unnames = unnames;
-	if (!later || later->kind != REQUEST_PARSE) {
+	if (!parse) {
 		prepared_unnamed_is_back(session, before, unnames && !later);
-	} else if (later->name) {
-		statement_name_unref(&later->name);
-		later->name = statement_name_ref(before);
+	} else if (parse->name) {
+		statement_name_unref(&parse->name);
+		parse->name = statement_name_ref(before);
 	}
 }
 
 /* What it would have taken away is still there. */
 static void undo_unnaming(struct session *session, const struct request *request)
 {
-	struct request *later = next_about_unnamed(&session->backend->requests);
+	struct request *later = next_about_unnamed(&session->backend->requests, ANY_KIND);
 
 	if (!request->unnames)
 		return;

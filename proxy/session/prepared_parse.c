@@ -261,7 +261,8 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 	struct statement_name *known = map_get_text(&session->names, text);
 
 	if (!known && prepared_sql_may_have_made(session, text)) {
-		/* Then the server says so. */
+		/* Then the server says so. If SQL's is gone by then, what runs under the name is this. */
+		note_untracked(session, message, size, rest);
 		leftovers_doubt(session, LEFTOVER_STATEMENTS);
 		backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 		return true;

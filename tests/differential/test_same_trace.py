@@ -59,6 +59,7 @@ SCRIPTS = {
                                                              parse("SELECT 'new'") + parse("SELECT 'newer'"))
                                         for step in ((A, parse("SELECT 'old'") + sync()), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)), (B, "SELECT 1"), (A, bind() + execute() + sync()),
                                                      (A, until(execute("none") + skipped + sync() + execute("none") + parse("SELECT 'newest'") + sync() + describe_statement() + bind() + execute() + sync(), "Z", 3)),
+                                                     (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + parse("SELECT 'newest'") + sync() + bind() + execute() + sync()),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + sync() + bind() + sync()))],
     "portals": [(A, "BEGIN"), (A, parse("SELECT n FROM d ORDER BY n", "s") + bind(name="s", portal="p") + bind(name="s", portal="q") + describe_portal("p") + sync()),
                 (A, execute("p", 3) + execute("q", 1) + execute("p", 2) + sync()), (A, bind(name="s", portal="p") + sync()), (A, "ROLLBACK"), (B, "SELECT 1"),
