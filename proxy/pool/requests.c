@@ -30,6 +30,8 @@ void requests_grow(struct requests *requests)
 void requests_remove(struct requests *requests, uint32_t i)
 {
 	CHECK(i < requests->count);
+	requests->syncs -= requests_at(requests, i)->kind == REQUEST_SYNC;
+	requests->naming -= request_names(requests_at(requests, i));
 	statement_name_unref(&requests_at(requests, i)->name);
 	for (; i + 1 < requests->count; i++)
 		*requests_at(requests, i) = *requests_at(requests, i + 1);

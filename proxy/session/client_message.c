@@ -8,6 +8,7 @@
 #include "listen.h"
 #include "lost.h"
 #include "pgweir/wire.h"
+#include "prepared_internal.h"
 #include "route_setting.h"
 
 #define HEADER WIRE_HEADER_SIZE
@@ -29,7 +30,9 @@ static bool query_with_names(struct session *session, const char *text, size_t s
 {
 	struct buf message = { 0 };
 	size_t begun = wire_begin(&message, 'Q');
-	bool rewritten = sql_names_rewrite(session, text, size, &message, true, prepared_materialise_alone);
+	/* A batch that has not ended may have failed: with a Sync the query would run. */
+	bool rewritten = sql_names_rewrite(session, text, size, &message, true,
+		session->backend->unsynced ? prepared_materialise : prepared_materialise_alone);
 
 	wire_end(&message, begun);
 	if (rewritten)
@@ -57,7 +60,8 @@ static enum verdict handle_query(struct session *session, const char *message, s
 	}
 	if (session->listen && listen_text_mentions(text, text_size))
 		listen_restore(session);
-	prepared_query(session);
+	bool unnames = prepared_query(session);
+
 	if (!session_may_run(session, &run)) {
 		session_long_text_drop(session);
 		return VERDICT_DROP;
@@ -66,6 +70,7 @@ static enum verdict handle_query(struct session *session, const char *message, s
 		&& query_with_names(session, text, text_size))
 		*skip = size;
 	ask(session, REQUEST_QUERY);
+	requests_last(&session->backend->requests)->unnames = unnames;
 	return VERDICT_FORWARD;
 }
 

@@ -143,6 +143,21 @@ static bool waits_for_names(struct session *session, char type)
 	return true;
 }
 
+/* The beginning of the message's own batch may be on its way, too. */
+static bool waits_for_batch(struct session *session, const char *message, size_t size)
+{
+	struct backend *backend = session->backend;
+
+	if (session->state != SESSION_LINKED || !prepared_is_unsettled(session, message, size))
+		return false;
+	if (backend->unsynced)
+		put_flush(session);
+	else
+		backend_settle(backend);
+	session->state = SESSION_SETTING_UP;
+	return true;
+}
+
 /* A text that takes settings, statements and pins away is answered before the next one is looked at, which must find them
  * gone; within a batch only the names. */
 static bool waits_for_reset(struct session *session, char type)
@@ -167,9 +182,12 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 	if (session->skipping || (lost && !lost_needs_server(session, message, size)))
 		return true;
 	/* Most messages come while there is a server already. */
-	if (!lost && session->state == SESSION_LINKED && !session->resetting && !session->judged && !settings_on_their_way(session->backend))
+	if (!lost && session->state == SESSION_LINKED && !session->resetting && !session->judged && !session->backend->requests.syncs
+		&& !settings_on_their_way(session->backend))
 		return true;
 	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
+		return false;
+	if (waits_for_batch(session, message, size))
 		return false;
 	if (rule->server == ALONE && session->state != SESSION_SETTING_UP && !(message[0] == 'C' && is_behind_sync_of_setup(session)))
 		return true;

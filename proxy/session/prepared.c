@@ -188,18 +188,23 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 		return true;
 	}
 	bool unnamed = kind == 'S' && !*text;
+	bool unnames = unnamed && session->unnamed_token != 0;
 
 	if (ours)
 		leftovers_doubt(session, LEFTOVER_STATEMENTS);
 	if (unnamed)
 		session->unnamed_token = session->backend->unnamed_token = 0;
 	backend_request(session->backend, REQUEST_CLOSE, unnamed ? REQUEST_UNNAMED : 0, NULL);
+	requests_last(&session->backend->requests)->unnames = unnames;
 	return true;
 }
 
-void prepared_query(struct session *session)
+bool prepared_query(struct session *session)
 {
+	bool unnames = session->unnamed_token != 0;
+
 	session->pins &= ~PIN_BIT(PIN_LARGE_STATEMENT);
 	session->unnamed_token = 0;
 	session->backend->unnamed_token = 0;
+	return unnames;
 }

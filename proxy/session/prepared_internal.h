@@ -36,7 +36,13 @@ void prepared_batch_begins(struct session *session, const char *message, size_t 
 void prepared_run_unnamed(struct session *session);             /* The same, for a Bind. */
 void prepared_put_unnamed(struct session *session, bool runs, uint8_t flags);
 
-/* prepared_parse.c: effects of the scanner, and of its own. */
+/* unsettled.c: what it says of a name is known only when a batch ahead of it is answered. */
+bool prepared_is_unsettled(struct session *session, const char *message, size_t size);
+
+/* prepared_parse.c: a Parse of the unnamed statement was skipped. Without `there` what it would have replaced is taken away later. */
+void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, bool there);
+void prepared_unnamed_is_kept(struct session *session);         /* What would have taken it away was skipped. */
+/* Effects of the scanner, and of its own. */
 #define PREPARED_EFFECTS_LISTEN (1u << 30)
 uint32_t prepared_effects_of(struct session *session, struct statement *statement);
 /* A statement of that name which is not one of the protocol's. */

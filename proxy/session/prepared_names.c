@@ -30,16 +30,54 @@ static void bring_name_back(struct session *session, struct statement_name *name
 	statement_name_unref(&replaced);
 }
 
-/* By what has been sent behind it, and may run yet. */
-static bool is_parsed_anew(const struct requests *requests, const struct request *request)
+/* The client's next message of these kinds about the unnamed statement, of those behind the Sync, which may run yet. */
+static struct request *next_about_unnamed(const struct requests *requests, unsigned kinds)
 {
-	for (uint32_t i = requests_count(requests); i > 0 && requests_at(requests, i - 1) != request; i--) {
-		const struct request *later = requests_at(requests, i - 1);
+	for (uint32_t i = requests_until_sync(requests); i < requests_count(requests); i++) {
+		struct request *later = requests_at(requests, i);
+		bool about = later->kind == REQUEST_QUERY || later->flags & REQUEST_UNNAMED;
 
-		if (later->kind == REQUEST_PARSE && (later->flags & (REQUEST_UNNAMED | REQUEST_INJECTED)) == REQUEST_UNNAMED)
-			return true;
+		if (about && !(later->flags & REQUEST_INJECTED) && REQUEST_BIT(later->kind) & kinds)
+			return later;
 	}
-	return false;
+	return NULL;
+}
+
+#define PARSES REQUEST_BIT(REQUEST_PARSE)
+#define ANY_KIND UINT32_MAX
+
+/* What the client's Parse has replaced is there again: for the client, or for who replaces it, or takes it away, behind the Sync. */
+static void undo_unnamed_parse(struct session *session, const struct request *request)
+{
+	const struct backend *backend = session->backend;
+	struct request *later = next_about_unnamed(&backend->requests, ANY_KIND);
+	struct request *parse = next_about_unnamed(&backend->requests, PARSES);
+	/* One that has failed itself leaves none. */
+	bool skipped = backend->skipping || request != requests_first(&backend->requests);
+	bool unnames = skipped && request->unnames;
+	struct statement_name *before = skipped ? request->name : NULL;
+
+	if (later)
+		later->unnames = unnames;
+	if (!parse) {
+		prepared_unnamed_is_back(session, before, unnames && !later);
+	} else if (parse->name) {
+		statement_name_unref(&parse->name);
+		parse->name = statement_name_ref(before);
+	}
+}
+
+/* What it would have taken away is still there. */
+static void undo_unnaming(struct session *session, const struct request *request)
+{
+	struct request *later = next_about_unnamed(&session->backend->requests, ANY_KIND);
+
+	if (!request->unnames)
+		return;
+	if (later)
+		later->unnames = true;
+	else if (session->unnamed)
+		prepared_unnamed_is_kept(session);
 }
 
 void prepared_undone(struct session *session, const struct request *request)
@@ -50,15 +88,16 @@ void prepared_undone(struct session *session, const struct request *request)
 	case REQUEST_PARSE:
 		if (request->flags & REQUEST_UNNAMED)
 			session->backend->unnamed_token = UNNAMED_UNKNOWN;
-		if (request->flags & REQUEST_UNNAMED && !injected && !is_parsed_anew(&session->backend->requests, request))
-			session->unnamed_token = 0;
-		if (request->name && !injected)
+		if (request->flags & REQUEST_UNNAMED && !injected)
+			undo_unnamed_parse(session, request);
+		else if (request->name && !injected)
 			forget_name(session, request->name);
 		break;
 	case REQUEST_QUERY:
 	case REQUEST_CLOSE:
 		if (request->kind == REQUEST_QUERY || request->flags & REQUEST_UNNAMED)
 			session->backend->unnamed_token = UNNAMED_UNKNOWN;
+		undo_unnaming(session, request);
 		break;
 	case REQUEST_LOCAL_PARSE:
 		forget_name(session, request->name);

@@ -57,11 +57,37 @@ static void keep_unnamed(struct session *session, const char *rest, size_t size)
 	buf_append(session->unnamed, rest, size);
 }
 
+/* `own`: a token, for a statement that is shared with nobody; else 0. */
+static struct statement *intern_for(struct session *session, uint64_t own, const char *rest, size_t rest_size)
+{
+	uint64_t epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed);
+	struct buf scope = { 0 };
+
+	scope_put(session, epoch, own, &scope);
+	struct statement *statement = statement_intern(&session->share->pool->statements, scope.bytes, scope.size, rest, rest_size);
+
+	buf_fini(&scope);
+	return statement;
+}
+
+/* If an error has the server skip the Parse at hand, what it would replace stays. Nothing is ahead of one that begins its batch. */
+static struct statement_name *unnamed_before(struct session *session)
+{
+	const struct buf *kept = session->unnamed;
+
+	if (!session->backend->unsynced || !kept)
+		return NULL;
+	return statement_name_new("", intern_for(session, next_token(), kept->bytes, kept->size));
+}
+
 static void parse_unnamed(struct session *session, const char *message, size_t size, size_t *skip)
 {
 	const char *rest = message + WIRE_HEADER_SIZE + 1;
 	size_t rest_size = size - WIRE_HEADER_SIZE - 1;
 	bool whole = size == wire_message_size(message) && memchr(rest, '\0', rest_size);
+
+	bool unnames = session->unnamed_token != 0;
+	struct statement_name *before = unnamed_before(session);
 
 	drop_large_pin(session);
 	session->unnamed_token = next_token();
@@ -79,23 +105,29 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 			prepared_close_unnamed(session);
 		prepared_put_unnamed(session, false, 0);
 		*skip = size;
-		return;
+	} else {
+		session->backend->unnamed_token = session->unnamed_token;
+		backend_request(session->backend, REQUEST_PARSE, REQUEST_UNNAMED, NULL);
 	}
-	session->backend->unnamed_token = session->unnamed_token;
-	backend_request(session->backend, REQUEST_PARSE, REQUEST_UNNAMED, NULL);
+	requests_last(&session->backend->requests)->unnames = unnames;
+	requests_last(&session->backend->requests)->name = before;
 }
 
-/* `own`: a token, for a statement that is shared with nobody; else 0. */
-static struct statement *intern_for(struct session *session, uint64_t own, const char *rest, size_t rest_size)
+void prepared_unnamed_is_kept(struct session *session)
 {
-	uint64_t epoch = atomic_load_explicit(&session->share->pool->database->epoch, memory_order_relaxed);
-	struct buf scope = { 0 };
+	session->unnamed_token = next_token();
+}
 
-	scope_put(session, epoch, own, &scope);
-	struct statement *statement = statement_intern(&session->share->pool->statements, scope.bytes, scope.size, rest, rest_size);
-
-	buf_fini(&scope);
-	return statement;
+void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, bool there)
+{
+	session->unnamed_token = 0;
+	drop_large_pin(session);
+	drop_unnamed(session);
+	if (!before)
+		return;
+	keep_unnamed(session, before->statement->parse, before->statement->parse_size);
+	session->unnamed_effects = session_text_effects(session, before->statement->parse, before->statement->parse_size);
+	session->unnamed_token = there ? next_token() : 0;
 }
 
 /* Settings go ahead, and what comes behind them does not run if they fail. */
@@ -238,7 +270,8 @@ bool prepared_parse(struct session *session, const char *message, size_t size, s
 	struct statement_name *known = map_get_text(&session->names, text);
 
 	if (!known && prepared_sql_may_have_made(session, text)) {
-		/* Then the server says so. */
+		/* Then the server says so. If SQL's is gone by then, what runs under the name is this. */
+		note_untracked(session, message, size, rest);
 		leftovers_doubt(session, LEFTOVER_STATEMENTS);
 		backend_request(session->backend, REQUEST_PARSE, 0, NULL);
 		return true;

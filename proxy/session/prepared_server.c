@@ -115,7 +115,7 @@ void prepared_batch_begins(struct session *session, const char *message, size_t 
 	uint64_t there = session->backend->unnamed_token;
 	bool replaces = message[0] == 'P' && size > WIRE_HEADER_SIZE && !message[WIRE_HEADER_SIZE];
 
-	if (there && there != session->unnamed_token && !replaces)
+	if (there && there != session->unnamed_token && !replaces && session->mode != POOL_MODE_SESSION)
 		prepared_close_unnamed(session);
 }
 

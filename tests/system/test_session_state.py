@@ -1,4 +1,6 @@
 """What a client leaves behind on its server connection in transaction mode: it follows, or it pins until it is gone."""
+import contextlib
+
 import pytest
 
 from harness import raw
@@ -656,6 +658,17 @@ def test_custom_settings_of_the_startup_packet_and_of_roles_are_as_on_postgresql
     for client in given, plain, role:
         client.close()
     cluster.primary.sql("ALTER ROLE other RESET app.preset")
+
+
+@pytest.mark.parametrize("sql, values", [("SET renamed.tenant = 'mine'", ()), ("SELECT set_config($1, $2, false)", ("renamed.tenant", "mine"))])
+def test_what_runs_under_a_name_that_was_sqls_is_the_protocols(start_pgweir, sql, values):
+    """By the text of the PREPARE it would leave nothing."""
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    with contextlib.closing(proxy.raw("app")) as client:
+        client.ask("PREPARE s AS SELECT 'sql'")
+        assert raw.good(client.ask(close_statement("s") + parse(sql, "s") + bind(*values, name="s") + execute() + sync()))
+        assert client.value("SELECT current_setting('renamed.tenant', true)") == "mine"
+    assert proxy.raw("app").value("SELECT current_setting('renamed.tenant', true)") is None
 
 
 def test_custom_settings_may_be_ignored_or_rejected(start_pgweir):

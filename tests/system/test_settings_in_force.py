@@ -226,6 +226,15 @@ def test_a_query_whose_names_are_prepared_ahead_does_not_run_twice(two_states, n
     assert client.value("SELECT count(*) FROM never") == "1"
 
 
+def test_a_query_that_waits_for_the_settings_ahead_of_it_is_not_waited_for(two_states):
+    """Nothing of the client's makes the server say how they fare."""
+    client, other = two_states[1]
+    assert raw.good(client.ask(parse("SELECT 'named'", "s") + sync()))
+    for _ in range(3):
+        assert other.value("SHOW work_mem") == "9MB"
+        assert client.value("EXECUTE s") == "named"
+
+
 @pytest.fixture
 def nobody_may_set_config(cluster):
     sql = "{} EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) {} PUBLIC"

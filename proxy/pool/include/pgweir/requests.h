@@ -47,13 +47,15 @@ struct request {
 	uint8_t kind;
 	uint8_t flags;
 	uint8_t refusal;                /* Which error of ours takes the place of the server's. */
-	struct statement_name *name;    /* For Parse and Close of a tracked statement, with a reference; else NULL. */
+	bool unnames;                   /* The client had an unnamed statement before it. */
+	struct statement_name *name;    /* A tracked statement, or what a Parse of the unnamed one replaces. A reference, or NULL. */
 };
 
 struct requests {
 	struct request *ring;
 	uint32_t capacity;              /* A power of two. */
 	uint32_t head, count;
+	uint32_t syncs, naming;         /* How many of them are Syncs; how many give a name, or take one away. */
 };
 
 void requests_fini(struct requests *requests);
@@ -64,6 +66,9 @@ static inline struct request *requests_at(const struct requests *requests, uint3
 {
 	return &requests->ring[(requests->head + i) & (requests->capacity - 1)];
 }
+
+/* The newest, if there is any. */
+static inline struct request *requests_last(const struct requests *requests) { return requests_at(requests, requests->count - 1); }
 
 /* The oldest; one of kind REQUEST_NONE if there is none. */
 extern const struct request requests_none;
@@ -77,14 +82,21 @@ static inline enum request_kind requests_first_kind(const struct requests *reque
 	return (enum request_kind)requests_first(requests)->kind;
 }
 
+static inline bool request_names(const struct request *request)
+{
+	return request->name && request->kind != REQUEST_BIND && request->kind != REQUEST_DESCRIBE && !(request->flags & REQUEST_UNNAMED);
+}
+
 void requests_grow(struct requests *requests);
 static inline void requests_push(struct requests *requests, enum request_kind kind, uint8_t flags, struct statement_name *name)
 {
 	if (requests->count == requests->capacity)
 		requests_grow(requests);
-	*requests_at(requests, requests->count++) = (struct request){
-		.kind = (uint8_t)kind, .flags = flags, .name = name ? statement_name_ref(name) : NULL,
-	};
+	struct request *last = requests_at(requests, requests->count++);
+
+	*last = (struct request){ .kind = (uint8_t)kind, .flags = flags, .name = name ? statement_name_ref(name) : NULL };
+	requests->syncs += kind == REQUEST_SYNC;
+	requests->naming += request_names(last);
 }
 
 /* Releases the first one's reference. */
@@ -93,6 +105,8 @@ static inline void requests_pop(struct requests *requests)
 	struct request *first = &requests->ring[requests->head];
 
 	CHECK(requests->count);
+	requests->syncs -= first->kind == REQUEST_SYNC;
+	requests->naming -= request_names(first);
 	if (first->name)
 		statement_name_unref(&first->name);
 	requests->head = (requests->head + 1) & (requests->capacity - 1);
