@@ -357,8 +357,8 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 
 	if (used > 0)
 		retry_keep(session, bytes, (size_t)used);
-	if (session->backend && setup_batch_has(requests_first(&session->backend->requests)))
-		setup_batch_keep(session, bytes, used < 0 ? size : (size_t)used);
+	if (session->setup_kept && session->backend && requests_first(&session->backend->requests)->flags & REQUEST_SETUP)
+		setup_keep(session, bytes, used < 0 ? size : (size_t)used);
 	flush_if_too_many(session);
 	bool sent = outbox_end(relay->to_client);
 	bool server_sent = !session->backend || outbox_end(&relay->to_server);

@@ -119,6 +119,7 @@ void lost_begin_again(struct session *session)
 	}
 	buf_fini(&sql);
 	session->state = SESSION_SETTING_UP;
+	session->setup_kept = false;
 }
 
 /* What begins it on yet another server, should this one be lost as well. */

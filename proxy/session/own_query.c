@@ -39,6 +39,7 @@ void own_query_ask(struct session *session, struct buf *sql, uint8_t flags)
 	make_message(sql, &message);
 	request(session->backend, REQUEST_SETUP | flags, NULL);
 	session->state = SESSION_SETTING_UP;
+	session->setup_kept = false;
 	if (!conn_send(conn, message.bytes, message.size))
 		conn_want_read(conn, true);
 	buf_fini(&message);

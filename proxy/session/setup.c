@@ -153,12 +153,24 @@ void setup_confirmed(struct session *session)
 	state_note_spelling(state, same ? STATE_AS_REPORTED : STATE_SPELLED_OTHERWISE);
 }
 
+/* Without this server connection the session lacks nothing. */
+static bool is_all_there_is(const struct session *session)
+{
+	const struct backend *backend = session->backend;
+
+	return session->state == SESSION_LINKED && backend->requests.count == 0 && backend->status == 'I' && !session->pins
+		&& !session->suspected && !session->lost && !session->listen && !session->report_due;
+}
+
 void setup_put(struct session *session)
 {
 	struct backend *backend = session->backend;
 	struct buf sql = { 0 };
 
 	session->setup_due = false;
+	session->setup_kept = false;
+	bool alone = is_all_there_is(session);
+
 	backend->interjects |= session->report_due;
 	/* It is on the client's time, and keeps the message behind it from starting the clock. */
 	if (backend->requests.count == 0)
@@ -168,6 +180,8 @@ void setup_put(struct session *session)
 		own_query_put(session, &sql, REQUEST_SETUP, NULL);
 	buf_fini(&sql);
 	put_difference(session);
+	if (alone && backend->requests.count)
+		setup_keep_begins(session);
 	if (session->custom)
 		custom_given(session);
 }

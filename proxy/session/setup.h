@@ -44,7 +44,8 @@ static inline bool setup_batch_has(const struct request *request)
 /* --- setup_answer.c: what becomes of it --- */
 
 /* What the client has said behind it; at the end of a feed. */
-void setup_batch_keep(struct session *session, const char *bytes, size_t size);
+void setup_keep_begins(struct session *session);
+void setup_keep(struct session *session, const char *bytes, size_t size);
 /* What a change of the client's own is to be told of, ahead of its ReadyForQuery. */
 void setup_batch_report(struct session *session);
 /* True: the error is no concern of the client's, and setup_batch_again() is due. */

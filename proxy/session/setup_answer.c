@@ -4,11 +4,15 @@
  * server connection. Nothing that the client said behind it has run, and all of it has been kept: it is dealt with again from the
  * first message on. The settings go as a simple query then (setup_plainly), whose failure is the client's to hear; of what was
  * cancelled the client is told so (setup_cancelled: there was a cancel since they went out). More than KEPT_MAX is not kept; then
- * such a failure ends the session, as that of a simple query does. */
+ * such a failure ends the session, as that of a simple query does.
+ *
+ * A server that says its end in answer to the settings, sent as either, has come to nothing behind them: what the client said is
+ * kept and dealt with again in the same way. One that ends without a word may have. */
 #include <string.h>
 
 #include "lost.h"
 #include "pgweir/log.h"
+#include "pgweir/routing.h"
 #include "pgweir/wire.h"
 #include "route.h"
 #include "session_internal.h"
@@ -28,7 +32,18 @@ static void end_unfollowed(struct session *session)
 	outbox_put(&session_relay(session)->to_server, sync, sizeof(sync));
 }
 
-void setup_batch_keep(struct session *session, const char *bytes, size_t size)
+void setup_keep_begins(struct session *session)
+{
+	struct backend *backend = session->backend;
+
+	backend->behind_setup.size = 0;
+	backend->unnamed_before_setup = session->unnamed_token;
+	session->setup_kept = true;
+	session->setup_cancelled = false;
+	session_relay(session)->setup_ahead_of = session_relay(session)->message;
+}
+
+void setup_keep(struct session *session, const char *bytes, size_t size)
 {
 	struct relay *relay = session_relay(session);
 	const char *from = relay->setup_ahead_of ? relay->setup_ahead_of : bytes;
@@ -61,15 +76,24 @@ void setup_batch_report(struct session *session)
 	buf_fini(&out);
 }
 
+/* operator_intervention */
+static bool is_end(const struct session *session, const char *sqlstate)
+{
+	return session->backend->said_fatal && sqlstate && strncmp(sqlstate, "57P", 3) == 0;
+}
+
 bool setup_batch_failed(struct session *session, const struct request *request, const char *body, size_t size)
 {
 	const char *sqlstate = wire_error_field(body, size, 'C');
 
-	if (!setup_batch_has(request) || !session->setup_kept || session->backend->said_fatal)
+	if (!session->setup_kept || !(request->flags & REQUEST_SETUP) || (session->backend->said_fatal && !is_end(session, sqlstate)))
+		return false;
+	if (!setup_batch_has(request) && !session->backend->said_fatal)
 		return false;
 	log_debug("settings in front of a client's message have failed", LOG_TEXT("database", session->share->database_name),
 		LOG_TEXT("host", session->backend->host->name), LOG_TEXT("sqlstate", sqlstate));
-	session->setup_failed = session->setup_plainly = true;
+	session->setup_failed = true;
+	session->setup_plainly |= !session->backend->said_fatal;
 	/* Else it is a timeout. */
 	session->setup_cancelled &= sqlstate && strcmp(sqlstate, "57014") == 0;
 	session->backend->mute = true;
@@ -94,7 +118,7 @@ void setup_batch_again(struct session *session)
 	struct backend *backend = session->backend;
 	struct buf again = { 0 };
 
-	session->setup_failed = session->terminated = false;
+	session->setup_failed = session->setup_kept = session->terminated = false;
 	buf_append(&again, backend->behind_setup.bytes, backend->behind_setup.size);
 	buf_append(&again, session->held.bytes, session->held.size);
 	buf_fini(&session->held);
@@ -109,7 +133,9 @@ void setup_batch_again(struct session *session)
 	session->share->session_linked--;
 	session->state = SESSION_IDLE;
 	route_unlinked(session);
-	pool_close(backend, CLOSE_SERVER_SETUP_FAILED);
+	if (backend->said_fatal)
+		routing_suspect(session->share->database->cluster->name);
+	pool_close(backend, backend->said_fatal ? CLOSE_SERVER_GONE : CLOSE_SERVER_SETUP_FAILED);
 	if (session->setup_cancelled)
 		session_fail_waiting(session, "57014", "canceling statement due to user request", NULL);
 	else if (session_resume(session))

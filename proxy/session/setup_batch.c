@@ -205,9 +205,4 @@ void setup_batch_put(struct session *session, const struct setup_batch *batch, c
 	backend->reports_due = batch->reported;
 	state_unref(&backend->reports_of);
 	backend->reports_of = batch->reported ? state_ref(session->settings) : NULL;
-	backend->behind_setup.size = 0;
-	backend->unnamed_before_setup = session->unnamed_token;
-	session->setup_kept = true;
-	session->setup_cancelled = false;
-	session_relay(session)->setup_ahead_of = session_relay(session)->message;
 }

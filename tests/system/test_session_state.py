@@ -448,6 +448,21 @@ def test_what_is_ignored_neither_pins_nor_costs_a_question(start_pgweir):
     other.close()
 
 
+@PROTOCOLS
+@pytest.mark.parametrize("sql", ["SET dynamic_library_path = '/mine'", "SELECT set_config('dynamic_library_path', '/mine', false)"])
+def test_a_setting_that_the_clients_next_role_may_not_see_is_nobody_elses(pgweir, sql, how):
+    """Under that role the server does not say that it is there."""
+    client, other = pgweir.raw("one", "postgres"), pgweir.raw("one", "postgres")
+    assert raw.good(run(client, f"BEGIN; {sql}; SET ROLE app; COMMIT", how))
+    wait_until(lambda: pgweir.pins() == {"load": 1}, 10, "it pins")
+    assert client.value("SELECT current_user") == "app"
+    client.ask("RESET ROLE")
+    assert client.value("SHOW dynamic_library_path") == "/mine"
+    client.close()
+    assert other.value("SHOW dynamic_library_path") == "$libdir"
+    other.close()
+
+
 # --- Databases that must be idle ---
 
 @pytest.mark.threaded

@@ -211,6 +211,36 @@ def test_settings_whose_batch_fails_are_asked_for_again(two_states, cluster, nev
     assert client.value("SELECT count(*) FROM never") == "2"
 
 
+@pytest.mark.parametrize("message", [query(INSERT), extended(INSERT), query("BEGIN"), query(INSERT) + query("SELECT 1"),
+                                     parse(INSERT, "s") + sync() + bind(name="s") + execute() + sync()],
+                         ids=["query", "batch", "transaction", "pipeline", "named"])
+@pytest.mark.parametrize("taken", [False, True], ids=["query", "batch"])
+def test_a_backend_that_ends_before_the_clients_settings_are_in_force_costs_no_client(start_pgweir, cluster, never, direct, message, taken):
+    """Nothing of the client's has run, and nothing of it is there."""
+    proxy = start_pgweir({"database app": {"pool_size": 1, "state_audit": "off"}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    client.ask("SET default_text_search_config = 'pg_catalog.simple'")
+    for _ in range(2 if taken else 0):
+        other.ask("SELECT 1")
+        client.ask("SELECT 1")
+    other.ask("SELECT 1")
+    # No server process knows it by heart any more.
+    cluster.primary.sql("UPDATE pg_ts_config SET cfgname = cfgname WHERE cfgname = 'simple'", "app")
+    with cluster.primary.connect("app") as holder:
+        holder.execute("BEGIN; LOCK TABLE pg_ts_config IN ACCESS EXCLUSIVE MODE")
+        client.send(message)
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'app'"
+        wait_until(lambda: cluster.primary.sql(waiting), what="the settings wait")
+        cluster.primary.sql("SELECT pg_terminate_backend(%s, 5000)", parameters=[cluster.primary.sql(waiting)[0][0]])
+        holder.execute("ROLLBACK")
+    answer = client.read_until_ready(raw.readies(message))
+    assert raw.good(answer) and raw.types(answer) == raw.types(direct.ask_all(message))
+    for each in client, direct:
+        each.ask("COMMIT")
+    assert client.value("SHOW default_text_search_config") == "pg_catalog.simple"
+    assert int(client.value("SELECT count(*) FROM never")) == 2 * (INSERT.encode() in message)
+
+
 def test_a_query_whose_names_are_prepared_ahead_does_not_run_twice(two_states, never, forget):
     """There is a Sync ahead of it, behind which the server runs it, although the settings have failed."""
     client, other = two_states[1]
