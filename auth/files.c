@@ -40,13 +40,21 @@ void files_problem(struct config_problems *problems, const char *path, unsigned 
 	va_end(args);
 }
 
+/* A start reads files to judge them, and again to use them: what is said of one twice is told once. */
 static PRINTF_LIKE(3, 4) void warn(struct config_problems *problems, const char *path, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	append(&problems->warnings, &problems->warning_count, format_text(path, 0, format, args));
+	char *text = format_text(path, 0, format, args);
+
 	va_end(args);
+	for (size_t i = 0; i < problems->warning_count; i++)
+		if (strcmp(problems->warnings[i], text) == 0) {
+			mem_free(text);
+			return;
+		}
+	append(&problems->warnings, &problems->warning_count, text);
 }
 
 static bool check_mode(struct config_problems *problems, const char *path, const struct stat *status, bool secret)

@@ -51,6 +51,8 @@ static const struct config_absent keys[] = {
 		"clients keep their own; where the server's default is meant: ALTER DATABASE … SET datestyle", true },
 	{ "database", "timezone",
 		"clients keep their own; where the server's default is meant: ALTER DATABASE … SET timezone", true },
+	{ "database", "application_name",
+		"application_name stays the client's; for clients without one set it in [pgweir]", true },
 	{ "database", "reserve_pool", "it is reserve_pool_size here", false },
 	{ "user", "reserve_pool_size", "belongs to databases: set it in [database] or [pgweir]", true },
 	{ "user", "query_wait_timeout", "belongs to databases: set it in [database] or [pgweir]", true },

@@ -27,8 +27,22 @@ struct list *admin_clients(void)
 	return &clients;
 }
 
+/* The end of what the log calls "client connected". */
+static void log_end(const struct client *client)
+{
+	const struct close_reason_row *row = close_reason_row(client->closing ? client->why : CLOSE_CLIENT_GONE);
+	char address[SOCKET_ADDRESS_MAX];
+
+	if (!control_config()->log_disconnections && row->level <= LOG_LEVEL_INFO)
+		return;
+	socket_address_text(&client->address, address, sizeof(address));
+	log_event(row->level, "client disconnected", LOG_TEXT("reason", row->name),
+		LOG_TEXT("database", client->database_name), LOG_TEXT("user", client->user), LOG_TEXT("address", address));
+}
+
 static void client_free(struct client *client)
 {
+	log_end(client);
 	list_remove(&client->link);
 	client_protocol_fini(client);
 	conn_close(&client->conn);
@@ -185,6 +199,7 @@ static void refuse_replication(struct client *client)
 	wire_put_error(&client->out, &(struct wire_error){ .severity = "FATAL", .sqlstate = "0A000",
 		.message = "replication is not possible with the admin console" });
 	client->closing = true;
+	client->why = CLOSE_CLIENT_BAD_SETTING;
 }
 
 void admin_receive(struct login_session *session)
@@ -202,18 +217,28 @@ void admin_receive(struct login_session *session)
 	go_on(client);
 }
 
-void client_kill(struct client *client, bool at_work)
+static void end(struct client *client, enum close_reason why)
 {
 	wire_put_error(&client->out, &(struct wire_error){ .severity = "FATAL", .sqlstate = "57P01",
 		.message = "terminating connection due to administrator command" });
 	client->closing = true;
+	client->why = why;
+}
+
+void client_kill(struct client *client, bool at_work)
+{
+	end(client, CLOSE_CLIENT_KILLED);
 	if (!at_work)
 		speak(client);
 }
 
 void admin_stop(void)
 {
-	LIST_FOREACH(link, next, &clients)
-		client_kill(LIST_MEMBER(link, struct client, link), false);
+	LIST_FOREACH(link, next, &clients) {
+		struct client *client = LIST_MEMBER(link, struct client, link);
+
+		end(client, CLOSE_CLIENT_SHUTDOWN);
+		speak(client);
+	}
 	stats_stop();
 }

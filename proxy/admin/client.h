@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "job.h"
+#include "pgweir/close_reason.h"
 #include "pgweir/conn.h"
 #include "pgweir/login.h"
 
@@ -22,6 +23,7 @@ struct client {
 	struct buf in, out;
 	char status;                    /* Of ReadyForQuery: 'I', or 'T' after BEGIN. Nothing is rolled back. */
 	bool closing;                   /* After what is in `out`. */
+	enum close_reason why;          /* It is closing. */
 	bool skipping;                  /* To the next Sync, after an error. */
 	/* What is at work: a simple query's statements one after another, or a portal's. */
 	struct job *job;

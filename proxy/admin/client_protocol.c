@@ -17,6 +17,7 @@ void client_broke_protocol(struct client *client, const char *text)
 {
 	wire_put_error(&client->out, &(struct wire_error){ .severity = "FATAL", .sqlstate = "08P01", .message = text });
 	client->closing = true;
+	client->why = CLOSE_CLIENT_BROKE_PROTOCOL;
 }
 
 static void put_command_complete(struct buf *out, const char *tag)
@@ -151,6 +152,7 @@ static void terminate(struct client *client, const char *body, size_t size)
 {
 	(void)body, (void)size;
 	client->closing = true;
+	client->why = CLOSE_CLIENT_TERMINATED;
 }
 
 /* Output is sent after each round anyway; the rest of a COPY that never began is dropped, as PostgreSQL does. */

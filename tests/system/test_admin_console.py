@@ -149,6 +149,19 @@ def test_ordinary_users_may_not_enter_the_console(proxy):
         proxy.admin("admin", password="wrong")
 
 
+def test_the_log_has_the_end_of_the_consoles_clients_too(proxy):
+    """As it has their logins: who counts both must not find clients that never leave."""
+    proxy.show("VERSION")
+    leaving = "client disconnected reason=client_terminated database=pgweir user=admin address=127.0.0.1:"
+    wait_until(lambda: leaving in proxy.log(), what="who said goodbye is told of")
+    killed, other = proxy.admin(), proxy.admin()
+    number = next(row["id"] for row in proxy.show("CLIENTS") if row["user"] == "admin")
+    other.cursor().execute(f"KILL_CLIENT {number}")
+    wait_until(lambda: "client disconnected reason=client_killed database=pgweir" in proxy.log(), what="who was killed, too")
+    for connection in (killed, other):
+        connection.close()
+
+
 def test_no_secret_stands_in_any_answer(proxy):
     for what in SHOWN:
         answer = str(proxy.show(what))

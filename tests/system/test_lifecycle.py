@@ -12,6 +12,7 @@ import pytest
 
 from harness import pgweir as pgweir_module
 from harness import raw
+from harness.pgweir import userlist
 from harness.plugin import database, tls_settings
 from harness.postgres import PASSWORDS, bin_folder
 from harness.process import accepts, run, wait_until
@@ -220,6 +221,14 @@ def test_check_names_every_mistake_at_once(tmp_path):
     said = result.stdout + result.stderr
     assert result.returncode == 1
     assert "pgweir.ini:2" in said and "pool_mode" in said and "pgweir.ini:3" in said and "pgweir.ini:5" in said
+
+
+def test_a_warning_is_logged_once(start_pgweir, tmp_path):
+    """However often the file that it is about is read."""
+    users = tmp_path / "readable.txt"
+    users.write_text(userlist(PASSWORDS))
+    users.chmod(0o644)
+    assert start_pgweir({"pgweir": {"auth_file": users}}).log().count("everybody may read the passwords in it") == 1
 
 
 def test_check_reads_the_files_that_are_named(cluster, tmp_path):

@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_named_with_its_line(tmp_path, text, complaint):
 
 @pytest.mark.parametrize("line, note", [
     ("auth_type = pam", "#! auth_type = pam"), ("disable_pqexec = 1", "#! disable_pqexec = 1"),
-    ("frobnicate = 1", "#! frobnicate: is not a key"), ("listen_port = high", "#! pgweir check says"),
+    ("frobnicate = 1", "#! frobnicate: is not a key"), ("[databases]\nb = application_name=x", "#! application_name = x: "), ("listen_port = high", "#! pgweir check says"),
 ])
 def test_what_wants_a_decision_is_marked_and_ends_with_1(tmp_path, line, note):
     assert note in imported(write(tmp_path / "pgbouncer.ini", f"[databases]\na = host=h\n[pgbouncer]\n{line}\n"), status=1)
