@@ -266,7 +266,8 @@ void pool_keep(struct backend *backend)
 		pool_close(backend, CLOSE_SERVER_VACATED);
 		return;
 	}
-	pool_vacate_ends(backend);
+	if (backend->vacating)
+		pool_vacate_ends(backend);
 	backend->touched = false;
 	backend->mute = false;
 	if (workers_count() > 1 && pool_lend_to_sibling(backend, first ? first->since_us - LEND_WHEN_OLDER_US : UINT64_MAX))
