@@ -203,11 +203,13 @@ static bool means_utf8(const char *encoding)
 	return strcmp(name, "utf8") == 0 || strcmp(name, "unicode") == 0;
 }
 
-/* A startup packet is in no client_encoding: PostgreSQL takes the bytes of a value as they are, and application_name whatever
- * they are. By SET that is so only for UTF-8. */
+/* A startup packet is in no client_encoding: PostgreSQL takes the bytes of names and values as they are, and application_name
+ * whatever they are. By SET that is so only for UTF-8. */
 static bool goes_by_set(const struct state_pair *pair, const char *encoding)
 {
-	return state_text_is_ascii(pair->value) || ((!encoding || means_utf8(encoding)) && is_utf8(pair->value));
+	if (state_text_is_ascii(pair->name) && state_text_is_ascii(pair->value))
+		return true;
+	return (!encoding || means_utf8(encoding)) && is_utf8(pair->name) && is_utf8(pair->value);
 }
 
 static void part_settings(struct reading *reading)

@@ -99,10 +99,11 @@ static void bytes_that_are_not_utf8_go_as_they_are(void **state)
 		assert_int_equal(state_count(request->settings), rows[i].by_set ? 2 : 1);
 		startup_request_free(&request);
 	}
-	struct startup_request *request = READ(PROTOCOL_30, ALICE "application_name\0\xe4\0");
+	struct startup_request *request = READ(PROTOCOL_30, ALICE "application_name\0\xe4\0x.\xe4\0z\0");
 
 	assert_null(request->settings);
 	assert_string_equal(state_get(request->login_settings, "application_name"), "\xe4");
+	assert_string_equal(state_get(request->login_settings, "x.\xe4"), "z");
 	startup_request_free(&request);
 }
 
