@@ -138,7 +138,9 @@ const struct setting settings_pgweir[] = {
 	  .detail = "0: names are not tracked, and named prepared statements work in session mode only." },
 	{ .name = "server_reset_query", AS_TEXT(struct config, server_reset_query), .default_text = "DISCARD ALL",
 	  .applies = APPLIES_RELOAD,
-	  .summary = "Sent when a server connection goes back to a pool in session mode; empty: nothing." },
+	  .summary = "Sent when a server connection goes back to a pool in session mode; empty: nothing.",
+	  .detail = "What no such query takes away is the name of a custom setting (`app.tenant`): the next client finds it set to ''. In "
+	            "transaction mode none does." },
 	{ .name = "server_check_query", AS_TEXT(struct config, server_check_query), .default_text = "select 1",
 	  .summary = "Sent to see whether an idle server connection is alive; empty: no check.",
 	  .detail = "`<empty>` sends an empty query. See server_check_delay." },

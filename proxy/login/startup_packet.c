@@ -14,6 +14,7 @@
 
 #include "startup_packet.h"
 #include "pgweir/mem.h"
+#include "pgweir/utf8.h"
 #include "pgweir/wire.h"
 
 struct reading {
@@ -173,6 +174,63 @@ static bool read_replication(struct reading *reading)
 	return true;
 }
 
+/* --- Bytes as they are --- */
+
+static bool is_utf8(const char *text)
+{
+	uint32_t code;
+
+	while (*text) {
+		size_t size = utf8_char(text, &code);
+
+		if (!size)
+			return false;
+		text += size;
+	}
+	return true;
+}
+
+/* As PostgreSQL compares names of encodings: letters and digits only. */
+static bool means_utf8(const char *encoding)
+{
+	char name[8];
+	size_t size = 0;
+
+	for (; *encoding && size < sizeof(name) - 1; encoding++)
+		if (isalnum((unsigned char)*encoding))
+			name[size++] = (char)tolower((unsigned char)*encoding);
+	name[size] = '\0';
+	return strcmp(name, "utf8") == 0 || strcmp(name, "unicode") == 0;
+}
+
+/* A startup packet is in no client_encoding: PostgreSQL takes the bytes of names and values as they are, and application_name
+ * whatever they are. By SET that is so only for UTF-8. */
+static bool goes_by_set(const struct state_pair *pair, const char *encoding)
+{
+	if (state_text_is_ascii(pair->name) && state_text_is_ascii(pair->value))
+		return true;
+	return (!encoding || means_utf8(encoding)) && is_utf8(pair->name) && is_utf8(pair->value);
+}
+
+static void part_settings(struct reading *reading)
+{
+	struct state_builder *settings = &reading->settings, by_set = { 0 };
+	const char *encoding = NULL;
+
+	for (size_t i = 0; i < settings->count; i++)
+		if (strcmp(settings->pairs[i].name, "client_encoding") == 0)
+			encoding = settings->pairs[i].value;
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct state_pair *pair = &settings->pairs[i];
+
+		state_builder_set(goes_by_set(pair, encoding) ? &by_set : &reading->login_settings, pair->name, pair->value);
+	}
+	while (settings->count)
+		state_builder_unset(settings, settings->pairs[0].name);
+	mem_free(settings->pairs);
+	*settings = by_set;
+}
+
 /* `options` first, as PostgreSQL does: a parameter of its own in the packet wins over one in there. */
 static bool read_settings(struct reading *reading, const char *packet, size_t size)
 {
@@ -210,6 +268,7 @@ static bool read_packet(struct reading *reading, const char *packet, size_t size
 		take_database(reading, request->user);
 	bool good = read_settings(reading, packet, size);
 
+	part_settings(reading);
 	request->settings = state_builder_finish(&reading->settings);
 	request->login_settings = state_builder_finish(&reading->login_settings);
 	/* It has been gone through once already. */

@@ -148,6 +148,24 @@ def test_a_date_style_that_says_only_a_part_gets_the_rest_from_nobody_else(pgwei
 
 
 @MODES
+@pytest.mark.parametrize("encoding, value, application_name, custom", [
+    ("UTF8", "\xe4".encode("latin1"), "?", None), ("LATIN1", "ä".encode(), "??", "c3a4"), ("SJIS", "表".encode(), "???", "e8a1a8"),
+    ("UTF8", "ä".encode(), "??", "c3a4")])
+def test_bytes_of_a_startup_packet_are_in_no_client_encoding(pgweir, mode, encoding, value, application_name, custom):
+    """They are taken as they are, however wrong: nobody is refused for the name of a program."""
+    mode = "one" if mode == "app" else mode
+    client = pgweir.raw(mode, client_encoding=encoding, application_name=value, **({"a.b": value} if custom else {}))
+    plain = pgweir.raw(mode)
+    for _ in range(2):
+        assert client.value("SHOW application_name") == application_name == client.parameters["application_name"]
+        if custom:
+            assert client.value("SELECT encode(convert_to(current_setting('a.b'), 'UTF8'), 'hex')") == custom
+        assert plain.value("SHOW application_name") == ""
+    client.close()
+    plain.close()
+
+
+@MODES
 def test_settings_with_names_longer_than_sql_takes_them_follow_and_go(pgweir, mode):
     mode, long = "one" if mode == "app" else mode, "app." + "x" * 100
     client, plain = pgweir.raw(mode, options=f"-c {long}=1"), pgweir.raw(mode)

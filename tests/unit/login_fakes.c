@@ -125,6 +125,13 @@ size_t state_count(const struct state *state)
 	return state ? state->pairs.count : 0;
 }
 
+bool state_text_is_ascii(const char *text)
+{
+	while (*text > 0)
+		text++;
+	return !*text;
+}
+
 bool state_is_startup_only(const char *name)
 {
 	return strcmp(name, "log_connections") == 0;

@@ -79,6 +79,34 @@ static void options_are_taken_apart(void **state)
 	startup_request_free(&request);
 }
 
+/* By SET they would be read as the client's encoding, or refused. */
+static void bytes_that_are_not_utf8_go_as_they_are(void **state)
+{
+	static const struct { const char *encoding; bool by_set; const char *value; } rows[] = {
+		{ "utf-8", true, "\xc3\xa4" }, { "'UNICODE'", true, "\xc3\xa4" }, { "utf8", false, "\xe4" }, { "latin1", false, "\xc3\xa4" },
+		{ "utf8mb4", false, "\xc3\xa4" }, { "latin1", true, "a" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char pairs[128];
+		int size = snprintf(pairs, sizeof(pairs), "user%ca%cx.y%c%s%cclient_encoding%c%s%c", 0, 0, 0, rows[i].value, 0, 0,
+			rows[i].encoding, 0);
+		struct startup_request *request = read_packet(PROTOCOL_30, pairs, (size_t)size + 1);
+
+		assert_string_equal(state_get(rows[i].by_set ? request->settings : request->login_settings, "x.y"), rows[i].value);
+		assert_string_equal(state_get(request->settings, "client_encoding"), rows[i].encoding);
+		assert_int_equal(state_count(request->settings), rows[i].by_set ? 2 : 1);
+		startup_request_free(&request);
+	}
+	struct startup_request *request = READ(PROTOCOL_30, ALICE "application_name\0\xe4\0x.\xe4\0z\0");
+
+	assert_null(request->settings);
+	assert_string_equal(state_get(request->login_settings, "application_name"), "\xe4");
+	assert_string_equal(state_get(request->login_settings, "x.\xe4"), "z");
+	startup_request_free(&request);
+}
+
 static void a_parameter_wins_over_the_same_one_in_options(void **state)
 {
 	struct startup_request *request = READ(PROTOCOL_30, ALICE "geqo\0on\0options\0-c geqo=off\0");
@@ -242,6 +270,7 @@ int main(void)
 		cmocka_unit_test(long_names_are_cut_at_63_bytes),
 		cmocka_unit_test(parameters_become_settings_with_lower_case_names),
 		cmocka_unit_test(options_are_taken_apart),
+		cmocka_unit_test(bytes_that_are_not_utf8_go_as_they_are),
 		cmocka_unit_test(a_parameter_wins_over_the_same_one_in_options),
 		cmocka_unit_test(options_without_a_value_are_refused),
 		cmocka_unit_test(what_comes_behind_a_refusal_is_not_looked_at),
