@@ -59,6 +59,18 @@ def test_what_a_signal_ends_in_the_middle_is_cancelled(start_pgweir, cluster, si
     wait_until(lambda: not running(), what="the server has been told to cancel it")
 
 
+def test_a_stream_of_replication_does_not_hold_up_the_end(start_pgweir):
+    """It has no end of its own."""
+    proxy = start_pgweir()
+    stream = proxy.raw("app", "repl", replication="true")
+    position = raw.rows_of(stream.ask("IDENTIFY_SYSTEM"))[0][2]
+    stream.send(raw.query(f"START_REPLICATION {position}"))
+    stream.read_until("W")
+    proxy.process.send_signal(signal.SIGINT)
+    assert raw.error_of([each for each in stream.read_to_end() if each.type == "E"])["C"] == "57P01"
+    assert proxy.process.wait(60) == 0
+
+
 def test_a_server_that_takes_no_cancel_does_not_hold_up_the_end(start_pgweir):
     def mute(backend, got) -> bool:
         return got.type == "Q" and got.text() == "SELECT 'never answered'"
