@@ -115,7 +115,7 @@ def test_clients_are_still_accepted_during_drain_delay(start_pgweir):
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_that_comes_while_pgweir_starts_is_not_its_end(start_pgweir, tmp_path, number):
-    """The start is held up where it writes its pidfile, before it listens: nobody reads that yet."""
+    """The start is held up where it writes its pidfile: nobody reads that yet."""
     pidfile = tmp_path / "pid"
     os.mkfifo(pidfile)
     proxy = start_pgweir({"pgweir": {"pidfile": str(pidfile), "drain_delay": "0"}}, wait=False)
@@ -275,11 +275,13 @@ def test_the_command_line_answers_help_version_and_misuse():
     assert run([program, "-c", "/nonexistent/pgweir.ini"], check=False).returncode == 1
 
 
-def test_a_port_in_use_is_said_clearly(start_pgweir):
-    first = start_pgweir()
-    second = start_pgweir({"pgweir": {"listen_port": first.port}}, wait=False)
+def test_a_port_in_use_is_said_clearly_and_the_pidfile_of_who_uses_it_stays(start_pgweir, tmp_path):
+    pidfile = tmp_path / "pid"
+    first = start_pgweir({"pgweir": {"pidfile": pidfile}})
+    second = start_pgweir({"pgweir": {"pidfile": pidfile, "listen_port": first.port}}, wait=False)
     assert second.process.wait(60) == 1
     assert str(first.port) in second.log()
+    assert pidfile.read_text() == f"{first.process.pid}\n"
     second.process = None
 
 
