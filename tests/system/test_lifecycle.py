@@ -285,6 +285,14 @@ def test_a_port_in_use_is_said_clearly_and_the_pidfile_of_who_uses_it_stays(star
     second.process = None
 
 
+def test_a_group_that_is_not_there_is_said_clearly_and_leaves_no_socket(start_pgweir, tmp_path):
+    proxy = start_pgweir({"pgweir": {"unix_socket_dir": tmp_path, "unix_socket_group": "no_such_group"}}, wait=False)
+    assert proxy.process.wait(60) == 1
+    assert re.search(r'unix_socket_group: there is no group .*"no_such_group', proxy.log())
+    assert list(tmp_path.iterdir()) == []
+    proxy.process = None
+
+
 def test_accept_is_paused_when_descriptors_run_out_and_resumed_after(start_pgweir):
     proxy = start_pgweir({"pgweir": {"max_client_conn": 40, "default_pool_size": 2, "threads": 1}}, open_files=80)
     assert "the limit of open files is lower than max_client_conn and the pools may need limit=80" in proxy.log()
