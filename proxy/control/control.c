@@ -37,6 +37,7 @@ static struct {
 	struct loop_timer move;
 	const struct control_console *console;
 	const struct control_pages *pages;
+	bool pidfile_is_ours;
 } control;
 
 struct loop *control_loop(void)
@@ -292,6 +293,7 @@ static bool write_pidfile(const char *path)
 {
 	FILE *file = path ? fopen(path, "w") : NULL;
 
+	control.pidfile_is_ours = file != NULL;
 	if (!path)
 		return true;
 	if (!file) {
@@ -331,7 +333,7 @@ static bool start(struct config *config)
 
 	log_problems(&problems);
 	config_problems_fini(&problems);
-	if (!good || !write_pidfile(config->pidfile))
+	if (!good)
 		return false;
 	control.listener = listener_open(config, control.loop, accepted, NULL, &error);
 	/* Whoever asks whether it is ready hears so once it is. */
@@ -339,6 +341,9 @@ static bool start(struct config *config)
 		log_error("cannot listen", LOG_TEXT("reason", error.text));
 		return false;
 	}
+	/* Not sooner: it may be that of the one whose port this is. */
+	if (!write_pidfile(config->pidfile))
+		return false;
 	check_descriptors(config);
 	return true;
 }
@@ -361,7 +366,7 @@ static void stop(void)
 	notify_stop();
 	trim_stop();
 	signals_unwatch();
-	if (control.config && control.config->pidfile)
+	if (control.pidfile_is_ours)
 		unlink(control.config->pidfile);
 	config_unref(&control.config);
 	loop_free(&control.loop);

@@ -207,8 +207,11 @@ static bool set_unix_access(const char *path, const struct config *config, struc
 		return true;
 	const struct group *group = getgrnam(config->unix_socket_group);
 
-	if (!group || chown(path, (uid_t)-1, group->gr_gid) < 0)
-		return error_set(error, "58000", "cannot give %s to group \"%s\"", path, config->unix_socket_group);
+	if (!group)
+		return error_set(error, "58000", "unix_socket_group: there is no group \"%s\"", config->unix_socket_group);
+	if (chown(path, (uid_t)-1, group->gr_gid) < 0)
+		return error_set(error, "58000", "cannot give %s to group \"%s\": %s", path, config->unix_socket_group,
+			strerror(errno));
 	return true;
 }
 

@@ -111,13 +111,14 @@ static void refused(struct session *session, enum pool_outcome outcome)
 	bool server_says = outcome == POOL_REFUSED || last->text[0];
 	const char *sqlstate = server_says && last->sqlstate[0] ? last->sqlstate : row->sqlstate;
 	const char *text = server_says ? last->text : row->text;
+	const char *hint = outcome != POOL_TIMED_OUT ? NULL
+		: pool_share_blocked(session->waiter.share) ? "It is paused; RESUME on the admin console goes on."
+		: server_says ? "See query_wait_timeout."
+		: "See query_wait_timeout, pool_size, max_db_connections, max_user_connections and max_server_conn.";
 
 	if (!login) {
-		const char *hint = pool_share_blocked(session->waiter.share) ? "It is paused; RESUME on the admin console goes on."
-			: "See query_wait_timeout, pool_size, max_db_connections, max_user_connections and max_server_conn.";
-
 		log_refused(session, sqlstate, text);
-		session_fail_waiting(session, sqlstate, text, outcome == POOL_TIMED_OUT ? hint : NULL);
+		session_fail_waiting(session, sqlstate, text, hint);
 		return;
 	}
 	struct buf body = { 0 };
@@ -128,7 +129,8 @@ static void refused(struct session *session, enum pool_outcome outcome)
 		buf_append(&body, session->waiter.share->last_error_body.bytes, session->waiter.share->last_error_body.size);
 		wire_end(&body, begun);
 	} else {
-		wire_put_error(&body, &(struct wire_error){ .severity = "FATAL", .sqlstate = sqlstate, .message = text });
+		wire_put_error(&body, &(struct wire_error){ .severity = "FATAL", .sqlstate = sqlstate, .message = text,
+			.hint = hint });
 	}
 	session_close(session, outcome == POOL_REFUSED ? CLOSE_CLIENT_SERVER_REFUSED : CLOSE_CLIENT_WAIT_TIMEOUT, &body);
 	buf_fini(&body);

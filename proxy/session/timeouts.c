@@ -83,13 +83,20 @@ static void tick(struct worker *worker)
 		look_at_idle(worker);
 }
 
+/* It has no end to wait for, and who reads it goes on elsewhere from where it was. */
+static bool streams(const struct session *session)
+{
+	return session->backend && session->backend->copy == BACKEND_COPY_BOTH;
+}
+
 unsigned sessions_drain(struct worker *worker, unsigned most, bool busy)
 {
 	unsigned left = 0;
 
 	LIST_FOREACH(link, next, &worker->sessions) {
 		struct session *session = LIST_MEMBER(link, struct session, link);
-		bool now = busy || session->state == SESSION_WAITING || session->state == SESSION_WELCOMING || idle(session);
+		bool now = busy || session->state == SESSION_WAITING || session->state == SESSION_WELCOMING || idle(session)
+			|| streams(session);
 
 		if (now && most > 0) {
 			session_close(session, CLOSE_CLIENT_SHUTDOWN, NULL);

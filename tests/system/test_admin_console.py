@@ -222,6 +222,10 @@ def test_who_waits_in_vain_is_told_that_the_database_is_paused(proxy):
     execute(proxy, "SET query_wait_timeout = 1")
     execute(proxy, "PAUSE app")
     assert "paused" in raw.error_of(client.ask("SELECT 1"))["H"]
+    execute(proxy, "PAUSE second")
+    with pytest.raises(raw.ServerError) as refused:
+        proxy.raw("second")
+    assert "paused" in refused.value.fields["H"]
     assert re.search(r"console command command=PAUSE name=app user=admin", proxy.log())
     execute(proxy, "RESUME app")
     assert client.value("SELECT 2") == "2"

@@ -60,6 +60,18 @@ def test_what_a_signal_ends_in_the_middle_is_cancelled(start_pgweir, cluster, si
     wait_until(lambda: not running(), what="the server has been told to cancel it")
 
 
+def test_a_stream_of_replication_does_not_hold_up_the_end(start_pgweir):
+    """It has no end of its own."""
+    proxy = start_pgweir()
+    stream = proxy.raw("app", "repl", replication="true")
+    position = raw.rows_of(stream.ask("IDENTIFY_SYSTEM"))[0][2]
+    stream.send(raw.query(f"START_REPLICATION {position}"))
+    stream.read_until("W")
+    proxy.process.send_signal(signal.SIGINT)
+    assert raw.error_of([each for each in stream.read_to_end() if each.type == "E"])["C"] == "57P01"
+    assert proxy.process.wait(60) == 0
+
+
 def test_a_server_that_takes_no_cancel_does_not_hold_up_the_end(start_pgweir):
     def mute(backend, got) -> bool:
         return got.type == "Q" and got.text() == "SELECT 'never answered'"
@@ -104,7 +116,7 @@ def test_clients_are_still_accepted_during_drain_delay(start_pgweir):
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_that_comes_while_pgweir_starts_is_not_its_end(start_pgweir, tmp_path, number):
-    """The start is held up where it writes its pidfile, before it listens: nobody reads that yet."""
+    """The start is held up where it writes its pidfile: nobody reads that yet."""
     pidfile = tmp_path / "pid"
     os.mkfifo(pidfile)
     proxy = start_pgweir({"pgweir": {"pidfile": str(pidfile), "drain_delay": "0"}}, wait=False)
@@ -272,12 +284,22 @@ def test_the_command_line_answers_help_version_and_misuse():
     assert run([program, "-c", "/nonexistent/pgweir.ini"], check=False).returncode == 1
 
 
-def test_a_port_in_use_is_said_clearly(start_pgweir):
-    first = start_pgweir()
-    second = start_pgweir({"pgweir": {"listen_port": first.port}}, wait=False)
+def test_a_port_in_use_is_said_clearly_and_the_pidfile_of_who_uses_it_stays(start_pgweir, tmp_path):
+    pidfile = tmp_path / "pid"
+    first = start_pgweir({"pgweir": {"pidfile": pidfile}})
+    second = start_pgweir({"pgweir": {"pidfile": pidfile, "listen_port": first.port}}, wait=False)
     assert second.process.wait(60) == 1
     assert str(first.port) in second.log()
+    assert pidfile.read_text() == f"{first.process.pid}\n"
     second.process = None
+
+
+def test_a_group_that_is_not_there_is_said_clearly_and_leaves_no_socket(start_pgweir, tmp_path):
+    proxy = start_pgweir({"pgweir": {"unix_socket_dir": tmp_path, "unix_socket_group": "no_such_group"}}, wait=False)
+    assert proxy.process.wait(60) == 1
+    assert re.search(r'unix_socket_group: there is no group .*"no_such_group', proxy.log())
+    assert list(tmp_path.iterdir()) == []
+    proxy.process = None
 
 
 def test_accept_is_paused_when_descriptors_run_out_and_resumed_after(start_pgweir):
