@@ -61,6 +61,8 @@ SCRIPTS = {
                                                      (A, until(execute("none") + skipped + sync() + execute("none") + parse("SELECT 'newest'") + sync() + describe_statement() + bind() + execute() + sync(), "Z", 3)),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + parse("SELECT 'newest'") + sync() + bind() + execute() + sync()),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + sync() + bind() + sync()))],
+    "an unnamed statement that stays in a transaction that fails": [(A, "BEGIN"), (A, parse("SET work_mem = '7MB'") + sync()), (A, execute("none") + parse("SELECT 'new'") + sync() + describe_statement() + sync()),
+                                                                    (A, "ROLLBACK"), (B, "SELECT 1")],
     "portals": [(A, "BEGIN"), (A, parse("SELECT n FROM d ORDER BY n", "s") + bind(name="s", portal="p") + bind(name="s", portal="q") + describe_portal("p") + sync()),
                 (A, execute("p", 3) + execute("q", 1) + execute("p", 2) + sync()), (A, bind(name="s", portal="p") + sync()), (A, "ROLLBACK"), (B, "SELECT 1"),
                 (A, execute("p") + sync()), (A, close_portal("p") + close_portal("never") + sync())],
