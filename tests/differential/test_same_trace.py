@@ -57,7 +57,7 @@ SCRIPTS = {
     "a query that a batch that fails takes with it": both(parse("SELECT 1", "s") + sync(), until(execute("none") + query("EXECUTE s") + sync() + query("DEALLOCATE s"), "Z", 2)),
     "an unnamed statement that stays": [step for skipped in (parse("SELECT 'new'"), close_statement(), close_statement() + parse("SELECT 'new'"), parse("SELECT 'new'") + close_statement(), query("SELECT 1"),
                                                              parse("SELECT 'new'") + parse("SELECT 'newer'"))
-                                        for step in ((A, parse("SELECT 'old'") + sync()), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)), (B, "SELECT 1"), (A, bind() + execute() + sync()),
+                                        for step in ((A, parse("SELECT 'old'") + sync()), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)), (B, "SELECT 1"), (A, bind() + execute() + sync()), (B, "SELECT 1"), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)),
                                                      (A, until(execute("none") + skipped + sync() + execute("none") + parse("SELECT 'newest'") + sync() + describe_statement() + bind() + execute() + sync(), "Z", 3)),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + parse("SELECT 'newest'") + sync() + bind() + execute() + sync()),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + sync() + bind() + sync()))],
