@@ -60,7 +60,7 @@ static enum verdict handle_query(struct session *session, const char *message, s
 	}
 	if (session->listen && listen_text_mentions(text, text_size))
 		listen_restore(session);
-	bool unnames = prepared_query(session);
+	uint8_t unnames = prepared_query(session);
 
 	if (!session_may_run(session, &run)) {
 		session_long_text_drop(session);

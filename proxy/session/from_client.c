@@ -56,13 +56,15 @@ static COLD ssize_t violation(const struct message_rule *rule, char type, const 
 }
 
 /* What is wrong with it, or NULL. */
-static const char *malformed(const struct session *session, const struct message_rule *rule, size_t whole)
+static const char *malformed(const struct message_rule *rule, size_t whole)
 {
-	const struct backend *backend = session->backend;
+	return whole < WIRE_HEADER_SIZE || whole > rule->largest ? "has an impossible length" : NULL;
+}
 
-	if (whole < WIRE_HEADER_SIZE || whole > rule->largest)
-		return "has an impossible length";
-	return rule->in_copy || !backend || backend->copy != BACKEND_COPY_IN ? NULL : "is not expected during COPY from stdin";
+/* It gets no answer of its own. The server says what it thinks of it, and ends the session, unless it is an old one. */
+static bool is_stray_in_copy(const struct session *session, const struct message_rule *rule)
+{
+	return !rule->in_copy && session->backend && session->backend->copy == BACKEND_COPY_IN;
 }
 
 static bool settings_on_their_way(const struct backend *backend)
@@ -268,10 +270,16 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size, str
 		size_t left = size - at, whole = wire_message_size(message), skip = 0;
 		size_t wanted = whole < rule->looked_at ? whole : rule->looked_at;
 
-		const char *wrong = malformed(session, rule, whole);
+		const char *wrong = malformed(rule, whole);
 
 		if (wrong)
 			return violation(rule, message[0], wrong, why);
+		if (is_stray_in_copy(session, rule)) {
+			session->pass_left = whole;
+			session->pass_drop = false;
+			at += continue_message(session, message, left);
+			continue;
+		}
 		ssize_t answered = may_be_ours(session, message, left) ? route_setting_answer(session, message, left) : 0;
 
 		at += answered > 0 ? (size_t)answered : 0;

@@ -188,7 +188,7 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 		return true;
 	}
 	bool unnamed = kind == 'S' && !*text;
-	bool unnames = unnamed && session->unnamed_token != 0;
+	uint8_t unnames = unnamed ? prepared_unnames(session) : 0;
 
 	if (ours)
 		leftovers_doubt(session, LEFTOVER_STATEMENTS);
@@ -199,9 +199,9 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 	return true;
 }
 
-bool prepared_query(struct session *session)
+uint8_t prepared_query(struct session *session)
 {
-	bool unnames = session->unnamed_token != 0;
+	uint8_t unnames = prepared_unnames(session);
 
 	session->pins &= ~PIN_BIT(PIN_LARGE_STATEMENT);
 	session->unnamed_token = 0;

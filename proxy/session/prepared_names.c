@@ -54,13 +54,13 @@ static void undo_unnamed_parse(struct session *session, const struct request *re
 	struct request *parse = next_about_unnamed(&backend->requests, PARSES);
 	/* One that has failed itself leaves none. */
 	bool skipped = backend->skipping || request != requests_first(&backend->requests);
-	bool unnames = skipped && request->unnames;
+	uint8_t unnames = skipped ? request->unnames : 0;
 	struct statement_name *before = skipped ? request->name : NULL;
 
 	if (later)
 		later->unnames = unnames;
 	if (!parse) {
-		prepared_unnamed_is_back(session, before, unnames && !later);
+		prepared_unnamed_is_back(session, before, later ? 0 : unnames);
 	} else if (parse->name) {
 		statement_name_unref(&parse->name);
 		parse->name = statement_name_ref(before);
@@ -75,9 +75,9 @@ static void undo_unnaming(struct session *session, const struct request *request
 	if (!request->unnames)
 		return;
 	if (later)
-		later->unnames = true;
+		later->unnames = request->unnames;
 	else if (session->unnamed)
-		prepared_unnamed_is_kept(session);
+		prepared_unnamed_is_kept(session, request->unnames);
 }
 
 void prepared_undone(struct session *session, const struct request *request)

@@ -86,7 +86,7 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 	size_t rest_size = size - WIRE_HEADER_SIZE - 1;
 	bool whole = size == wire_message_size(message) && memchr(rest, '\0', rest_size);
 
-	bool unnames = session->unnamed_token != 0;
+	uint8_t unnames = prepared_unnames(session);
 	struct statement_name *before = unnamed_before(session);
 
 	drop_large_pin(session);
@@ -113,12 +113,14 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 	requests_last(&session->backend->requests)->name = before;
 }
 
-void prepared_unnamed_is_kept(struct session *session)
+void prepared_unnamed_is_kept(struct session *session, uint8_t unnames)
 {
 	session->unnamed_token = next_token();
+	if (unnames == 2)
+		session->backend->unnamed_token = session->unnamed_token;
 }
 
-void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, bool there)
+void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, uint8_t unnames)
 {
 	session->unnamed_token = 0;
 	drop_large_pin(session);
@@ -127,7 +129,8 @@ void prepared_unnamed_is_back(struct session *session, const struct statement_na
 		return;
 	keep_unnamed(session, before->statement->parse, before->statement->parse_size);
 	session->unnamed_effects = session_text_effects(session, before->statement->parse, before->statement->parse_size);
-	session->unnamed_token = there ? next_token() : 0;
+	if (unnames)
+		prepared_unnamed_is_kept(session, unnames);
 }
 
 /* Settings go ahead, and what comes behind them does not run if they fail. */

@@ -11,8 +11,13 @@ static const struct request *from_the_end(const struct requests *requests, uint3
 	return requests_at(requests, requests->count - 1 - i);
 }
 
-/* The unnamed statement may be another one than the client's last Parse of it, if that may have been skipped. A Parse that begins
- * its batch may only fail, and then there is none. */
+static bool is_about_unnamed(const struct request *request)
+{
+	return request->flags & REQUEST_UNNAMED || (request->kind == REQUEST_QUERY && !(request->flags & REQUEST_INJECTED));
+}
+
+/* The unnamed statement may be another one than the client's last Parse of it, if that may have been skipped, or there may be one
+ * still. What begins its batch is not skipped: a Parse may only fail, and then there is none. */
 static bool unnamed_is_unsettled(const struct requests *requests)
 {
 	bool behind_sync = false;
@@ -22,7 +27,7 @@ static bool unnamed_is_unsettled(const struct requests *requests)
 		bool begins = i + 1 == requests->count || from_the_end(requests, i + 1)->kind == REQUEST_SYNC;
 
 		behind_sync |= request->kind == REQUEST_SYNC;
-		if (request->flags & REQUEST_UNNAMED)
+		if (is_about_unnamed(request))
 			return behind_sync && !begins;
 	}
 	return false;

@@ -6,6 +6,7 @@ run, through pgweir, decides where it does: a step of B's that it leaves out is 
 import dataclasses
 import random
 import re
+import time
 
 from harness import raw
 from harness.process import wait_until
@@ -32,6 +33,10 @@ SETTINGS = {
 CUSTOM = ["app.tenant", "app.account", "Other.Name"]
 ROLES = ["app", "other", "NONE"]
 NAMES = ["s1", "s2", '"S 3"']
+# So that a receiver sees them one by one.
+PIECES_APART_S = 0.002
+# Ends whatever the bytes before it have left open; nothing else is answered with EmptyQueryResponse.
+THE_END = copy_fail("the end") + sync() + query("")
 SEEN = [*SETTINGS, "role", "session_authorization"]
 
 
@@ -304,7 +309,16 @@ class Run:
         finally:
             self.a.close()
             self.b.close()
+        self.trace.append(self.newcomer())
         return self
+
+    def newcomer(self) -> list:
+        """Who comes behind A and B meets nothing of theirs."""
+        client = self.connect()
+        try:
+            return self.ask(client, probe()) + self.ask(client, CHANNELS)
+        finally:
+            client.close()
 
     def step(self, number: int, kind: str, what) -> list:
         if kind == "probe":
@@ -312,7 +326,19 @@ class Run:
             return seen + [("parameters", dict(self.a.parameters))]
         if kind == "b":
             return [self.ask(self.b, each) for each in what] if self.may_disturb(number, self.a.status) else []
+        if kind == "cut":
+            return self.cut(*what)
         return self.chain(what) if kind == "chain" else self.ask(self.a, what)
+
+    def cut(self, messages: list[bytes], cuts: list[int]) -> list:
+        """Up to the answer to an empty Query, with which they end."""
+        data = b"".join(messages) + THE_END
+        for begin, end in zip([0, *cuts], [*cuts, len(data)]):
+            if begin:
+                time.sleep(PIECES_APART_S)
+            self.a.send(data[begin:end])
+        replies = self.a.read_until("I")
+        return self.told(self.a, replies + self.a.read_until_ready())
 
     def ask(self, client: raw.Client, what) -> list:
         data = query(what) if isinstance(what, str) else what
@@ -355,7 +381,7 @@ class Run:
         return heard
 
 
-def play_both(straight, through, proxy, script: list) -> None:
+def play_both(straight, through, proxy, script: list, database: str = "one") -> None:
     """Raises Differs with the first step that does."""
     console = proxy.admin()
     cursor = console.cursor()
@@ -370,7 +396,7 @@ def play_both(straight, through, proxy, script: list) -> None:
         return any(row["count"] for row in rows("PINS") if row["reason"] != "session_mode")
 
     def settled() -> bool:
-        return pinned() or not any(row["sv_active"] for row in rows("POOLS") if row["database"] == "one")
+        return pinned() or not any(row["sv_active"] for row in rows("POOLS") if row["database"] == database)
 
     def may_disturb(number: int, status: str) -> bool:
         if status != "I":
@@ -396,7 +422,8 @@ def play_both(straight, through, proxy, script: list) -> None:
 def compare(script: list, expected: Run, got: Run, failure) -> None:
     for number, (a, b) in enumerate(zip(expected.trace, got.trace)):
         if a != b and not explained(a, b):
-            raise Differs(f"step {number}, {script[number][0]} {str(script[number][1])[:200]}:\n{difference(a, b)}")
+            what = f"{script[number][0]} {str(script[number][1])[:200]}" if number < len(script) else "the newcomer"
+            raise Differs(f"step {number}, {what}:\n{difference(a, b)}")
     if failure:
         raise Differs(f"step {len(got.trace)}, {script[len(got.trace)] if len(got.trace) < len(script) else 'the end'}: {failure!r}")
     if expected.heard != got.heard:

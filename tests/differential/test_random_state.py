@@ -1,13 +1,17 @@
-"""Long random sessions on a pool of one, disturbed by another client: the traces must be those of a direct connection.
+"""Long random sessions on a pool of one or two, disturbed by another client: the traces must be those of a direct connection, and who
+comes behind them finds nothing of theirs.
 
 PGWEIR_TEST_RANDOM_SEED runs one seed only, PGWEIR_TEST_RANDOM_STEPS makes the sessions longer, and PGWEIR_TEST_RANDOM_SEEDS
 says how many of them there are. """
+import contextlib
 import os
 
 import pytest
 
 from harness import raw
+from harness.clusters import command
 from harness.postgres import PASSWORDS
+from random_pipelines import FUNCTIONS, NO_FUNCTIONS, PipelineMaker, smaller_cuts
 from random_session import TABLES, Differs, Maker, play_both, smaller
 
 pytestmark = pytest.mark.ours
@@ -29,35 +33,65 @@ def connector(host: str, port: int, database: str, user: str, startup: dict):
     return connect
 
 
+def reset(primary) -> None:
+    for name, in primary.sql("SELECT gid FROM pg_prepared_xacts WHERE database = 'app'", "app"):
+        primary.sql(f"ROLLBACK PREPARED '{name}'", "app")
+    primary.sql(TABLES, "app")
+
+
 @pytest.fixture
-def differ(pgweir, cluster):
+def proxy(start_pgweir):
+    """Of its own: it is told of the functions, and each run begins on a server connection that knows nothing."""
+    return start_pgweir({"database one": {"dbname": "app", "pool_size": 1}, "database two": {"dbname": "app", "pool_size": 2}})
+
+
+@pytest.fixture
+def functions(proxy, cluster):
+    with contextlib.closing(proxy.raw("one", "postgres")) as client:
+        assert raw.good(client.ask(FUNCTIONS))
+    yield
+    cluster.primary.sql(NO_FUNCTIONS, "app")
+
+
+@pytest.fixture
+def differ(proxy, cluster):
     primary = cluster.primary
 
-    def run(script: list, user: str, startup: dict):
+    def run(script: list, user: str, startup: dict, database: str = "one"):
         def straight(play):
-            primary.sql(TABLES, "app")
+            reset(primary)
             return play(connector(primary.host, primary.port, "app", user, startup))
 
-        primary.sql(TABLES, "app")
-        play_both(straight, connector(pgweir.host, pgweir.port, "one", user, startup), pgweir, script)
+        reset(primary)
+        command(proxy, "RECONNECT")
+        play_both(straight, connector(proxy.host, proxy.port, database, user, startup), proxy, script, database)
 
     return run
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_random_session_is_answered_as_postgresql_does(differ, seed):
-    maker = Maker(seed)
+def look_for_difference(differ, maker: Maker, steps_wanted: int, database: str, seed: int, make_smaller) -> None:
     user = "postgres" if maker.superuser else "app"
-    script = maker.script(STEPS)
+    script = maker.script(steps_wanted)
 
     def fails(part: list) -> str | None:
         try:
-            differ(part, user, STARTUP if maker.startup else {})
+            differ(part, user, STARTUP if maker.startup else {}, database)
         except Differs as difference:
             return str(difference)
         return None
 
     if fails(script):
-        small = smaller(script, fails)
+        small = make_smaller(script, fails)
         steps = "\n".join(f"    {step!r}," if step[0] != "probe" else "    probe" for step in small)
         pytest.fail(f"PGWEIR_TEST_RANDOM_SEED={seed} ({user}, {'with' if maker.startup else 'no'} startup parameters): made smaller to\n{steps}\n{fails(small)}", pytrace=False)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_random_session_is_answered_as_postgresql_does(differ, seed):
+    look_for_difference(differ, Maker(seed), STEPS, "one", seed, smaller)
+
+
+@pytest.mark.parametrize("database", ["one", "two"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_pipelines_are_answered_as_postgresql_does(functions, differ, seed, database):
+    look_for_difference(differ, PipelineMaker(seed), STEPS // 4, database, seed, lambda script, fails: smaller_cuts(smaller(script, fails), fails))

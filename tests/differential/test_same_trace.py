@@ -9,7 +9,7 @@ from harness import raw
 from harness.postgres import PASSWORDS
 from harness.raw import (bind, close_portal, close_statement, copy_data, copy_done, copy_fail, describe_portal, describe_statement,
                          execute, extended, flush, function_call, parse, query, sync)
-from session import hears, play, until
+from session import comparable, hears, play, until
 
 A, B = "a", "b"
 
@@ -57,10 +57,12 @@ SCRIPTS = {
     "a query that a batch that fails takes with it": both(parse("SELECT 1", "s") + sync(), until(execute("none") + query("EXECUTE s") + sync() + query("DEALLOCATE s"), "Z", 2)),
     "an unnamed statement that stays": [step for skipped in (parse("SELECT 'new'"), close_statement(), close_statement() + parse("SELECT 'new'"), parse("SELECT 'new'") + close_statement(), query("SELECT 1"),
                                                              parse("SELECT 'new'") + parse("SELECT 'newer'"))
-                                        for step in ((A, parse("SELECT 'old'") + sync()), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)), (B, "SELECT 1"), (A, bind() + execute() + sync()),
+                                        for step in ((A, parse("SELECT 'old'") + sync()), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)), (B, "SELECT 1"), (A, bind() + execute() + sync()), (B, "SELECT 1"), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)),
                                                      (A, until(execute("none") + skipped + sync() + execute("none") + parse("SELECT 'newest'") + sync() + describe_statement() + bind() + execute() + sync(), "Z", 3)),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + parse("SELECT 'newest'") + sync() + bind() + execute() + sync()),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + sync() + bind() + sync()))],
+    "an unnamed statement that stays in a transaction that fails": [(A, "BEGIN"), (A, parse("SET work_mem = '7MB'") + sync()), (A, execute("none") + parse("SELECT 'new'") + sync() + describe_statement() + sync()),
+                                                                    (A, "ROLLBACK"), (B, "SELECT 1")],
     "portals": [(A, "BEGIN"), (A, parse("SELECT n FROM d ORDER BY n", "s") + bind(name="s", portal="p") + bind(name="s", portal="q") + describe_portal("p") + sync()),
                 (A, execute("p", 3) + execute("q", 1) + execute("p", 2) + sync()), (A, bind(name="s", portal="p") + sync()), (A, "ROLLBACK"), (B, "SELECT 1"),
                 (A, execute("p") + sync()), (A, close_portal("p") + close_portal("never") + sync())],
@@ -181,6 +183,24 @@ def assert_equal(straight: list, through: list) -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_pool_of_one_answers_as_postgresql_does(traces, name):
     assert_equal(*traces(SCRIPTS[name]))
+
+
+@pytest.mark.parametrize("begin", [query("COPY d FROM STDIN"), parse("COPY d FROM STDIN") + bind() + execute() + flush()], ids=["simple", "extended"])
+@pytest.mark.parametrize("stray", [query("SELECT 1"), parse("SELECT 1") + sync(), bind() + query("SELECT 1"), close_statement() + sync(), function_call(1397, struct.pack("!i", -5))],
+                         ids=["query", "parse", "bind", "close", "function call"])
+def test_what_copy_does_not_expect_ends_the_session_in_the_servers_words(pgweir, cluster, begin, stray):
+    cluster.primary.sql(TABLE, "app")
+    found = []
+    for target, database in (cluster.primary, "app"), (pgweir, "one"):
+        client = raw.Client(target.host, target.port)
+        client.login("app", database, PASSWORDS["app"])
+        client.send(begin)
+        client.read_until("G")
+        client.send(copy_data(b"1") + stray)
+        found.append([(each.type, comparable(each)) for each in client.read_to_end()])
+        client.close()
+    assert found[0] == found[1] and [kind for kind, _ in found[0]] == ["E", "E"]
+    assert pgweir.raw("one").value("SELECT count(*) FROM d") == "20"
 
 
 @pytest.mark.parametrize("name", {**SCRIPTS, **STATE})

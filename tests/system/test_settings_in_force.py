@@ -54,6 +54,42 @@ def test_what_one_server_does_not_report_is_unreported_only_there(start_pgweir):
 
 
 @pytest.fixture
+def ending(start_pgweir):
+    """Two clients of one server connection, and what the server says to their settings, before it goes."""
+    last_words = []
+
+    def on_message(backend, got):
+        if not last_words or got.type != "B" or not backend.statement_of(got).startswith("BEGIN"):
+            return False
+        backend.send(last_words.pop())
+        backend.close()
+        return True
+
+    with raw.FakeServer(on_message) as server:
+        proxy = start_pgweir({"pgweir": {"server_tls_sslmode": "disable"}, "database app": {
+            "host": server.host, "port": server.port, "pool_size": 1, "state_audit": "off"}})
+        clients = [proxy.raw("app", work_mem=f"{number}MB") for number in range(2)]
+        for client in clients * 2:
+            client.ask("SELECT 0")
+        yield clients[0], last_words
+
+
+def test_settings_that_fail_are_asked_for_elsewhere_also_if_the_server_ends_then(ending):
+    """What it says behind the failure is no answer to the client's."""
+    client, last_words = ending
+    last_words.append(raw.error_response("26000", "gone") + raw.error_response("57P01", "terminating", severity="FATAL"))
+    assert client.value("SELECT 1") == "SELECT 1" and not last_words
+
+
+def test_a_server_that_ends_instead_of_taking_settings_ends_the_session(ending):
+    client, last_words = ending
+    last_words.append(raw.error_response("57P01", "terminating", severity="FATAL"))
+    client.send(query("SELECT 1"))
+    error = raw.error_of(client.read_to_end())
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "57P01", "terminating") and not last_words
+
+
+@pytest.fixture
 def never(cluster):
     """A table, and a role that app may be."""
     cluster.primary.sql("""DROP TABLE IF EXISTS never; CREATE TABLE never (n int); DROP ROLE IF EXISTS short_lived;

@@ -47,7 +47,7 @@ struct request {
 	uint8_t kind;
 	uint8_t flags;
 	uint8_t refusal;                /* Which error of ours takes the place of the server's. */
-	bool unnames;                   /* The client had an unnamed statement before it. */
+	uint8_t unnames;                /* 1: the client had an unnamed statement before it; 2: and this connection had it. */
 	struct statement_name *name;    /* A tracked statement, or what a Parse of the unnamed one replaces. A reference, or NULL. */
 };
 
