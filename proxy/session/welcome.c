@@ -186,6 +186,7 @@ void session_welcome(struct session *session)
 	struct backend *backend = session->backend;
 	struct buf parameters = { 0 };
 
+	session->retried = false;
 	parameters_put(&backend->server->parameters, &parameters);
 	if (session->mode == POOL_MODE_SESSION) {
 		session->pid = backend->server->pid;
