@@ -52,6 +52,17 @@ function(pgweir_library name)
 endfunction()
 
 # pgweir_unit_test(NAME SOURCES a.c … LIBS target …): one cmocka program, one ctest entry.
+# pgweir_fixture(NAME SOURCES … LIBS … [INCLUDES …]): what several tests are linked with, compiled once. They name it among LIBS.
+function(pgweir_fixture name)
+  cmake_parse_arguments(FIXTURE "" "" "SOURCES;LIBS;INCLUDES" ${ARGN})
+  if(NOT CMOCKA_FOUND)
+    return()
+  endif()
+  add_library(${name} OBJECT ${FIXTURE_SOURCES})
+  target_include_directories(${name} PRIVATE ${FIXTURE_INCLUDES})
+  target_link_libraries(${name} PRIVATE pgweir_flags ${FIXTURE_LIBS} PkgConfig::CMOCKA)
+endfunction()
+
 function(pgweir_unit_test name)
   cmake_parse_arguments(TEST "" "" "SOURCES;LIBS;INCLUDES" ${ARGN})
   if(NOT CMOCKA_FOUND)

@@ -280,7 +280,8 @@ static bool receive(struct session *session)
 	if (got == CONN_AGAIN)
 		return true;
 	if (got <= 0) {
-		if (!route_rescue_lost(session) && !route_rescue_idle(session) && !audit_rescue_lost(session) && !lost_go_on(session))
+		if (!route_rescue_lost(session) && !route_rescue_idle(session) && !audit_rescue_lost(session) && !lost_go_on(session)
+			&& !setup_welcome_lost(session))
 			session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return false;
 	}

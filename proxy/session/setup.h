@@ -51,5 +51,7 @@ void setup_batch_report(struct session *session);
 /* True: the error is no concern of the client's, and setup_batch_again() is due. */
 bool setup_batch_failed(struct session *session, const struct request *request, const char *body, size_t size);
 void setup_batch_again(struct session *session);
+/* The server has ended without a word. True: the client's login goes on with another one. */
+bool setup_welcome_lost(struct session *session);
 
 #endif

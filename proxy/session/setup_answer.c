@@ -86,7 +86,9 @@ bool setup_batch_failed(struct session *session, const struct request *request, 
 {
 	const char *sqlstate = wire_error_field(body, size, 'C');
 
-	if (!session->setup_kept || !(request->flags & REQUEST_SETUP) || (session->backend->said_fatal && !is_end(session, sqlstate)))
+	bool again = session->setup_kept || (session->state == SESSION_WELCOMING && session->backend->said_fatal);
+
+	if (!again || !(request->flags & REQUEST_SETUP) || (session->backend->said_fatal && !is_end(session, sqlstate)))
 		return false;
 	if (!setup_batch_has(request) && !session->backend->said_fatal)
 		return false;
@@ -113,11 +115,37 @@ static bool parses_unnamed(const struct buf *said)
 	return false;
 }
 
+/* At its login a client has said nothing yet, and nothing has been said to it. */
+static void welcome_again(struct session *session)
+{
+	struct backend *backend = session->backend;
+
+	session->backend = NULL;
+	session->share->session_linked--;
+	session->setup_failed = false;
+	pool_close(backend, CLOSE_SERVER_GONE);
+	session_begin(session);
+}
+
+/* Once: it might be the settings that it dies of. */
+bool setup_welcome_lost(struct session *session)
+{
+	if (session->state != SESSION_WELCOMING || session->retried || session->setup_error)
+		return false;
+	session->retried = true;
+	welcome_again(session);
+	return true;
+}
+
 void setup_batch_again(struct session *session)
 {
 	struct backend *backend = session->backend;
 	struct buf again = { 0 };
 
+	if (session->state == SESSION_WELCOMING) {
+		welcome_again(session);
+		return;
+	}
 	session->setup_failed = session->setup_kept = session->terminated = false;
 	buf_append(&again, backend->behind_setup.bytes, backend->behind_setup.size);
 	buf_append(&again, session->held.bytes, session->held.size);

@@ -98,6 +98,16 @@ static const char *find_word(const char *text, const char *at, const char *end, 
 	return NULL;
 }
 
+/* Of a text whose effects nobody has looked for, told quickly. */
+static bool may_need_idle_database(const char *text, size_t size)
+{
+	const char *at = text, *end = text + strnlen(text, size);
+
+	while (at < end && strchr(" \t\r\n\f;", *at))
+		at++;
+	return at < end && strchr("DdAaCc/-", *at) && find_word(text, at, end, "database");
+}
+
 /* INTO of what is neither INSERT nor MERGE. */
 static bool selects_into(const char *text, const char *end)
 {
@@ -337,6 +347,8 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	}
 	if (run->effects & SCAN_WRITES && run->text && session->mode != POOL_MODE_SESSION)
 		session->may_define |= may_define(run);
+	if (session->mode == POOL_MODE_SESSION && run->text && may_need_idle_database(run->text, run->size))
+		vacate(session, run->text, run->size);
 	lost_note_run(session, run);
 	if (session->notes_writes && !session->on_replica)
 		route_note_run(session, run);

@@ -198,11 +198,11 @@ void session_welcome(struct session *session)
 	struct backend *backend = session->backend;
 	struct buf parameters = { 0 };
 
+	session->retried = false;
 	if (session->startup_error) {
 		refuse_rest(session);
 		return;
 	}
-
 	parameters_put(&backend->server->parameters, &parameters);
 	if (session->mode == POOL_MODE_SESSION) {
 		session->pid = backend->server->pid;

@@ -483,6 +483,22 @@ def test_pooled_connections_are_not_in_the_way_of_database_commands(start_pgweir
         client.close()
 
 
+@pytest.mark.parametrize("sql", ["DROP DATABASE in_the_way", "/* ; */ alter database in_the_way RENAME TO moved"])
+def test_what_sessions_have_left_behind_is_not_in_the_way_of_database_commands(start_pgweir, cluster, sql):
+    """With pool_mode = session, where texts are not read for what they leave."""
+    proxy = start_pgweir({"pgweir": {"threads": 2, "pool_mode": "session"}, "database in_the_way": {}, "database postgres": {}})
+    for name in "in_the_way", "moved":
+        cluster.primary.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+    cluster.primary.sql("CREATE DATABASE in_the_way", "postgres")
+    for client in [proxy.raw("in_the_way", "postgres") for _ in range(4)]:
+        client.ask("SELECT 1")
+        client.close()
+    operator = proxy.raw("postgres", "postgres")
+    wait_until(lambda: proxy.pool("in_the_way", "postgres")["sv_idle"] == 4, what="the server connections are idle")
+    assert raw.good(operator.ask(sql))
+    operator.close()
+
+
 @pytest.fixture
 def in_the_way(start_pgweir, cluster):
     """A proxy with a client of a database that another one works on."""

@@ -1,5 +1,8 @@
 """Settings that follow a client: how a server connection gets them, what happens if it will not, and what clients notice of it."""
+import os
 import re
+import signal
+import threading
 
 import pytest
 
@@ -275,6 +278,32 @@ def test_a_backend_that_ends_before_the_clients_settings_are_in_force_costs_no_c
         each.ask("COMMIT")
     assert client.value("SHOW default_text_search_config") == "pg_catalog.simple"
     assert int(client.value("SELECT count(*) FROM never")) == 2 * (INSERT.encode() in message)
+
+
+@pytest.mark.parametrize("end", ["terminated", "killed"])
+def test_a_backend_that_ends_during_a_login_is_replaced_by_another(start_pgweir, cluster, end):
+    """The client has not been told anything yet."""
+    proxy = start_pgweir({"pgweir": {"server_login_retry": 1}, "database app": {"pool_size": 1, "state_audit": "off"}})
+    before = proxy.raw("app")
+    before.ask("SELECT 1")
+    before.close()
+    wait_until(lambda: proxy.pool("app")["sv_idle"] == 1, what="a server connection is idle")
+    cluster.primary.sql("UPDATE pg_ts_config SET cfgname = cfgname WHERE cfgname = 'simple'", "app")
+    holder = cluster.primary.connect("app")
+    holder.execute("BEGIN; LOCK TABLE pg_ts_config IN ACCESS EXCLUSIVE MODE")
+    clients = []
+    login = threading.Thread(target=lambda: clients.append(proxy.raw("app", timeout_s=60, default_text_search_config="pg_catalog.simple")))
+    login.start()
+    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'app'"
+    wait_until(lambda: cluster.primary.sql(waiting), what="the settings wait")
+    if end == "killed":
+        os.kill(cluster.primary.sql(waiting)[0][0], signal.SIGKILL)
+    else:
+        cluster.primary.sql("SELECT pg_terminate_backend(%s, 5000)", parameters=[cluster.primary.sql(waiting)[0][0]])
+        holder.execute("ROLLBACK")
+    holder.close()
+    login.join()
+    assert [client.value("SHOW default_text_search_config") for client in clients] == ["pg_catalog.simple"]
 
 
 def test_a_query_whose_names_are_prepared_ahead_does_not_run_twice(two_states, never, forget):
