@@ -144,11 +144,14 @@ static void forget_error(struct pool_share *share)
 	buf_fini(&share->last_error_body);
 }
 
-static void note_failure(struct pool_share *share, struct server_opened *opened, const struct state *login_state)
+static void note_failure(struct pool_share *share, struct server_opened *opened, const struct pool_opening *opening)
 {
+	const struct state *login_state = opening->target->login_state;
+
 	share->stats.login_failures++;
 	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
-		LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
+		LOG_TEXT("host", opening->host->name), LOG_TEXT("sqlstate", opened->error.sqlstate),
+		LOG_TEXT("reason", opened->error.text));
 	keep_error(share, opened);
 	if (is_about_settings(opened, login_state)) {
 		pool_refuse_waiters(share, login_state, false);
@@ -233,7 +236,7 @@ static void opened_cb(struct server_opened *opened, void *arg)
 			error_set(&opened->error, "57P03", standby ? "the server at \"%s\" is a standby"
 				: "the server at \"%s\" is not what it was any more", opening->host->name);
 		}
-		note_failure(share, opened, opening->target->login_state);
+		note_failure(share, opened, opening);
 		if (late)
 			share->retry_at_us = 0;
 	}

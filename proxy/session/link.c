@@ -1,6 +1,10 @@
 /* Between a session and the pool: wanting a server connection, getting it, giving it back. */
+#include <string.h>
+
 #include "listen.h"
 #include "lost.h"
+#include "pgweir/log.h"
+#include "pgweir/socket.h"
 #include "pgweir/wire.h"
 #include "route.h"
 #include "session_internal.h"
@@ -84,6 +88,23 @@ void session_fail_waiting(struct session *session, const char *sqlstate, const c
 		session_after_client(session);
 }
 
+/* The session goes on, so that no "client disconnected" tells of it. */
+static void log_vain_wait(const struct session *session, const char *sqlstate, const char *text)
+{
+	const struct pool_share *share = session->waiter.share;
+	char address[SOCKET_ADDRESS_MAX];
+	struct sockaddr_storage storage = { 0 };
+
+	if (!session->worker->config->log_pooler_errors)
+		return;
+	memcpy(&storage, &session->address, sizeof(session->address));
+	socket_address_text(&storage, address, sizeof(address));
+	log_warning("query got no server connection", LOG_TEXT("database", session->share->database_name),
+		LOG_TEXT("user", session->guest->name), LOG_TEXT("address", address), LOG_TEXT("sqlstate", sqlstate),
+		LOG_TEXT("reason", text), LOG_INT("pool_has", atomic_load(&share->pool->live)),
+		LOG_INT("pool_size", share->settings.pool_size));
+}
+
 static void refused(struct session *session, enum pool_outcome outcome)
 {
 	const struct error *last = &session->waiter.share->last_error;
@@ -94,7 +115,9 @@ static void refused(struct session *session, enum pool_outcome outcome)
 	const char *text = server_says ? last->text : row->text;
 
 	if (!login) {
-		session_fail_waiting(session, sqlstate, text, outcome == POOL_TIMED_OUT ? "See query_wait_timeout and pool_size." : NULL);
+		log_vain_wait(session, sqlstate, text);
+		session_fail_waiting(session, sqlstate, text, server_says ? NULL
+			: "SHOW POOLS and SHOW SERVERS on the console say who has them; see pool_size and query_wait_timeout.");
 		return;
 	}
 	struct buf body = { 0 };

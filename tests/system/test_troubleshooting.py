@@ -51,6 +51,7 @@ def test_clients_that_cannot_connect(start_pgweir, cluster):
     assert proxy.log().count("user=stranger") == 1      # One line per event.
     assert "server login failed" not in proxy.log() and "`server login failed`" in PAGE
     assert login(proxy, "wrong")[0] == "28P01" and "server login failed database=wrong" in proxy.log()
+    assert re.search(rf"server login failed database=wrong user=app host={cluster.primary.host}:{cluster.primary.port} ", proxy.log())
     few = proxy.raw("few")
     assert login(proxy, "few") == ("53300", 'too many connections for database "few"')
     few.close()
@@ -59,6 +60,8 @@ def test_clients_that_cannot_connect(start_pgweir, cluster):
     proxy.admin().cursor().execute("SET query_wait_timeout = 1")
     state, text = asked(proxy, "app", "SELECT 1")
     assert state == "53300" and text in PAGE
+    # The session goes on: without a line of its own nobody would know why the query failed.
+    assert re.search(rf'query got no server connection database=app .*sqlstate=53300 reason="{text}" pool_has=1 pool_size=1\n', proxy.log())
     with pytest.raises(ServerError, match="53300: sorry, too many clients already"):
         for _ in range(10):
             proxy.raw("app")
