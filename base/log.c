@@ -36,6 +36,7 @@ static _Atomic int log_fd = STDERR_FILENO;
 static _Atomic bool to_journal;
 static _Atomic uint64_t lines_lost;
 static _Atomic bool last_line_torn;
+static _Atomic bool failing;
 
 const char *log_level_word(enum log_level level)
 {
@@ -186,13 +187,20 @@ static void append_time(struct buf *line, bool json)
 
 /* One write per line keeps lines whole between threads. A reader that does not keep up (a pipe, a full disk) costs
  * lines, never time: a pipe that polls as writable takes PIPE_BUF bytes without waiting. */
+static ssize_t write_now(int fd, const struct buf *line)
+{
+	struct pollfd destination = { .fd = fd, .events = POLLOUT };
+
+	errno = 0;
+	if (poll(&destination, 1, 0) == 1 && destination.revents & POLLOUT)
+		return write(fd, line->bytes, line->size);
+	errno = EAGAIN;
+	return -1;
+}
+
 static bool emit(const struct buf *line)
 {
-	struct pollfd destination = { .fd = atomic_load_explicit(&log_fd, memory_order_relaxed), .events = POLLOUT };
-
-	if (poll(&destination, 1, 0) != 1 || !(destination.revents & POLLOUT))
-		return false;
-	ssize_t written = write(destination.fd, line->bytes, line->size);
+	ssize_t written = write_now(atomic_load_explicit(&log_fd, memory_order_relaxed), line);
 
 	if (written > 0)
 		atomic_store_explicit(&last_line_torn, written != (ssize_t)line->size, memory_order_relaxed);
@@ -215,6 +223,21 @@ static void format_line(struct buf *line, enum log_level level, const char *even
 		append_text_line(line, level, event, fields, !journal);
 }
 
+/* A logfile that takes nothing more cannot say so: standard error can, and SHOW EVENTS, once until it does again. A line
+ * that was cut off has no reason, the next one has. */
+static void tell_of_failure(int reason)
+{
+	const struct log_field fields[] = { LOG_TEXT("reason", strerror(reason)), { 0 } };
+	struct buf line = { 0 };
+
+	if (atomic_load(&log_fd) == STDERR_FILENO || reason == 0 || reason == EAGAIN || atomic_exchange(&failing, true))
+		return;
+	log_recent_keep(LOG_LEVEL_ERROR, "cannot write to the log", fields);
+	format_line(&line, LOG_LEVEL_ERROR, "cannot write to the log", fields);
+	(void)write_now(STDERR_FILENO, &line);
+	buf_fini(&line);
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
 	struct buf line = { 0 };
@@ -230,8 +253,14 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 		format_line(&line, LOG_LEVEL_WARNING, "log lines were lost",
 			(const struct log_field[]){ LOG_INT("lines", lost), { 0 } });
 	format_line(&line, level, event, fields);
-	if (!emit(&line))
+	if (emit(&line)) {
+		atomic_store_explicit(&failing, false, memory_order_relaxed);
+	} else {
+		int reason = errno;
+
 		atomic_fetch_add(&lines_lost, lost + 1);
+		tell_of_failure(reason);
+	}
 	buf_fini(&line);
 }
 

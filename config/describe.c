@@ -19,7 +19,7 @@ static const char *const applies_texts[] = {
 static void describe_words(const struct setting *setting, FILE *out)
 {
 	for (const struct setting_word *word = setting->words; word && word->word; word++)
-		fprintf(out, "%s `%s`", word == setting->words ? " of" : ",", word->word);
+		fprintf(out, "%s `%s`", word != setting->words ? "," : setting->type == SETTING_INT ? " or" : " of", word->word);
 }
 
 static void describe_default(const struct setting *setting, FILE *out)
@@ -34,7 +34,9 @@ static void describe_default(const struct setting *setting, FILE *out)
 
 static void describe_form(const struct setting *setting, FILE *out)
 {
-	fprintf(out, "A %s", setting_type_word(setting->type));
+	const char *type = setting_type_word(setting->type);
+
+	fprintf(out, "A%s %s", strchr("aeiou", *type) ? "n" : "", type);
 	describe_words(setting, out);
 	describe_default(setting, out);
 	fprintf(out, "; applies %s%s", applies_texts[setting->applies], setting->secret ? "; never shown" : "");
@@ -71,7 +73,7 @@ const char settings_head[] =
 	"`${NAME}` is replaced by the environment's value, quoted or not; `$$` is a dollar sign. `%include FILE` reads\n"
 	"another file, or all that match a pattern, relative to the file that includes it.\n\n"
 	"Times are a number of seconds, decimals allowed, or a number with `us`, `ms`, `s`, `min`, `h` or `d`; 0 switches a\n"
-	"timeout off. Paths are relative to the folder of the main file.\n\n";
+	"timeout off. Sizes are a number of bytes, or a number with `B`, `kB`, `MB`, `GB` or `TB`. Paths are relative to the folder of the main file.\n\n";
 
 /* --- As Markdown --- */
 

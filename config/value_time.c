@@ -84,4 +84,4 @@ static void format_size(const struct setting *setting, const void *field, struct
 	buf_printf(out, "%" PRIu64, *(const uint64_t *)field);
 }
 
-const struct value_type value_size = { "bytes", parse_size, format_size, NULL };
+const struct value_type value_size = { "size in bytes", parse_size, format_size, NULL };

@@ -8,6 +8,7 @@
 
 #include "pgweir/command_line.h"
 #include "pgweir/mem.h"
+#include "pgweir/nearest.h"
 
 /* --- Help --- */
 
@@ -109,6 +110,20 @@ static const struct command *find(int count, char *const *texts, int *matched)
 	return count == 0 || texts[0][0] == '-' ? &command_table[0] : NULL;
 }
 
+/* PgBouncer's file is an argument by itself, so that fingers give ours so. */
+static void print_unknown(const char *word)
+{
+	struct nearest nearest = { .wanted = word };
+
+	for (size_t i = 0; i < command_count; i++)
+		nearest_offer(&nearest, command_table[i].words);
+	fprintf(stderr, "unknown command %s", word);
+	if (access(word, F_OK) == 0)
+		fprintf(stderr, "; a FILE goes with -c: pgweir -c %s", word);
+	else if (nearest.best)
+		fprintf(stderr, "; did you mean %s?", nearest.best);
+}
+
 /* "secret" alone, or with a second word that it does not have. */
 static enum command_status unknown(const char *word)
 {
@@ -125,7 +140,7 @@ static enum command_status unknown(const char *word)
 		}
 	}
 	if (*separator == ' ')
-		fprintf(stderr, "unknown command %s", word);
+		print_unknown(word);
 	fputs("\nTry \"pgweir --help\".\n", stderr);
 	return COMMAND_USAGE;
 }
@@ -176,7 +191,9 @@ static enum command_status read_arguments(struct command_line *line, int count, 
 			if (status != COMMAND_GOOD)
 				return status;
 		} else if (line->operand_count == line->command->most || line->operand_count == COMMAND_OPERANDS_MAX) {
-			return command_usage_error("too many arguments: %s", texts[i]);
+			bool is_file = line->command->needs & (1u << OPTION_CONFIG) && !line->options[OPTION_CONFIG];
+
+			return command_usage_error("too many arguments: %s%s", texts[i], is_file ? "; a FILE goes with -c" : "");
 		} else {
 			line->operands[line->operand_count++] = texts[i];
 		}

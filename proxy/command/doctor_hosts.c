@@ -97,7 +97,7 @@ void doctor_look_at_host(const struct doctor_cluster *report, const struct confi
 		doctor_say(report->doctor, DOCTOR_NOTE, where, "give the cluster a probe_user, and more can be said",
 			"a server is there; no login is known to look closer with");
 	} else {
-		doctor_say(report->doctor, DOCTOR_WRONG, where, doctor_advice(error.sqlstate), "%s%s%s%s", report->login.user ? "as " : "",
+		doctor_say(report->doctor, DOCTOR_WRONG, where, doctor_advice(&error), "%s%s%s%s", report->login.user ? "as " : "",
 			report->login.user ? report->login.user : "", report->login.user ? ": " : "", error.text);
 	}
 	ask_rows_fini(&rows);

@@ -30,7 +30,7 @@ static void try_auth_query(struct doctor *doctor, const struct config_database *
 	if (good)
 		doctor_say(doctor, DOCTOR_GOOD, where, NULL, "may run auth_query");
 	else
-		doctor_say(doctor, DOCTOR_WRONG, where, doctor_advice(error.sqlstate), "auth_query: %s", error.text);
+		doctor_say(doctor, DOCTOR_WRONG, where, doctor_advice(&error), "auth_query: %s", error.text);
 }
 
 static void judge_connection_limit(const struct doctor_cluster *report, const struct config_database *database,
@@ -66,7 +66,7 @@ static void try_login(const struct doctor_cluster *report, const struct config_d
 	else if (credentials_can_prove(credentials) && !credentials->password)
 		doctor_say(report->doctor, DOCTOR_NOTE, where, NULL, "only a verifier is known: the login cannot be tried here");
 	else if (!(ask = doctor_open(report->config, &database->server_tls, host, &login, &error)))
-		doctor_say(report->doctor, DOCTOR_WRONG, where, doctor_advice(error.sqlstate), "at %s:%u: %s", host->host, host->port,
+		doctor_say(report->doctor, DOCTOR_WRONG, where, doctor_advice(&error), "at %s:%u: %s", host->host, host->port,
 			error.text);
 	else
 		doctor_say(report->doctor, DOCTOR_GOOD, where, NULL, "logs in at %s:%u", host->host, host->port);
@@ -119,7 +119,7 @@ void doctor_try_admin(const struct doctor_cluster *report)
 	if (ask)
 		doctor_say(report->doctor, DOCTOR_GOOD, where, NULL, "logs in at %s:%u", host->host, host->port);
 	else if (login.user)
-		doctor_say(report->doctor, DOCTOR_WRONG, where, doctor_advice(error.sqlstate), "at %s:%u: %s", host->host, host->port,
+		doctor_say(report->doctor, DOCTOR_WRONG, where, doctor_advice(&error), "at %s:%u: %s", host->host, host->port,
 			error.text);
 	pgclient_sync_close(&ask);
 	lease_unref(&lease);

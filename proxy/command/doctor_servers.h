@@ -34,7 +34,7 @@ struct doctor_cluster {
 /* NULL: `error`, with the SQLSTATE of a server that refused. */
 struct pgclient_sync *doctor_open(const struct config *config, const struct config_tls *tls, const struct config_host *host,
 	const struct doctor_login *login, struct error *error) MUST_USE;
-const char *doctor_advice(const char *sqlstate);        /* What to do about it; a literal. */
+const char *doctor_advice(const struct error *error);        /* What to do about it; a literal. */
 
 /* doctor_hosts.c: fills in `found`. */
 void doctor_look_at_host(const struct doctor_cluster *report, const struct config_host *host, struct doctor_host *found);

@@ -204,8 +204,20 @@ static void secrets_changed(void *arg)
 	loop_timer_start(&control.move, 0);
 }
 
+/* Whoever says RELOAD on the console does not read the log. */
+static void note_restart(const struct config_change *change, void *arg)
+{
+	if (!change->needs_restart)
+		return;
+	char *text = mem_printf("[%s] %s changed: takes effect after a restart", change->section, change->key ? change->key : "");
+
+	config_problems_warn(arg, text);
+	mem_free(text);
+}
+
 bool control_reload(struct config_problems *problems)
 {
+	struct config *before = config_ref(control.config);
 	bool stopping = control_is_shutting_down();
 
 	if (!stopping)
@@ -214,6 +226,9 @@ bool control_reload(struct config_problems *problems)
 	bool good = config && publish(config, problems);
 
 	log_problems(problems);
+	if (good)
+		config_changes(before, config, note_restart, problems);
+	config_unref(&before);
 	if (good)
 		log_notable("configuration reloaded", LOG_TEXT("path", config->path));
 	else

@@ -49,6 +49,13 @@ bool login_check(const struct config *config, struct config_problems *problems)
 	struct tls_context *context;
 	bool good = make_context(&config->client_tls, &context, problems);
 
+	if (context && tls_context_expired(context)) {
+		char *text = mem_printf("%s: the certificate has expired: clients that verify it do not connect; renew it, then RELOAD",
+			config->client_tls.cert_file);
+
+		config_problems_warn(problems, text);
+		mem_free(text);
+	}
 	tls_context_unref(&context);
 	return good;
 }

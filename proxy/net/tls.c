@@ -189,3 +189,10 @@ void tls_context_unref(struct tls_context **context)
 	pthread_mutex_destroy(&gone->mutex);
 	mem_free(gone);
 }
+
+bool tls_context_expired(const struct tls_context *context)
+{
+	const X509 *certificate = SSL_CTX_get0_certificate(context->ssl_ctx);
+
+	return certificate && X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
+}

@@ -150,7 +150,8 @@ static void note_failure(struct pool_share *share, struct server_opened *opened,
 
 	share->stats.login_failures++;
 	log_warning("server login failed", LOG_TEXT("database", share->database_name), LOG_TEXT("user", share->user_name),
-		LOG_TEXT("host", target->host->host), LOG_INT("port", target->host->port), LOG_TEXT("sqlstate", opened->error.sqlstate), LOG_TEXT("reason", opened->error.text));
+		LOG_TEXT("host", target->host->host), LOG_INT("port", target->host->port), LOG_TEXT("sqlstate", opened->error.sqlstate),
+		LOG_TEXT("reason", opened->error.text));
 	keep_error(share, opened);
 	if (is_about_settings(opened, login_state)) {
 		pool_refuse_waiters(share, login_state, false);

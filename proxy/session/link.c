@@ -88,9 +88,10 @@ void session_fail_waiting(struct session *session, const char *sqlstate, const c
 		session_after_client(session);
 }
 
-/* The session goes on, so that no other line will tell of it. */
-static void log_refused(const struct session *session, const char *sqlstate, const char *text)
+/* The session goes on, so that no "client disconnected" tells of it. */
+static void log_vain_wait(const struct session *session, const char *sqlstate, const char *text)
 {
+	const struct pool_share *share = session->waiter.share;
 	char address[SOCKET_ADDRESS_MAX];
 	struct sockaddr_storage storage = { 0 };
 
@@ -98,9 +99,10 @@ static void log_refused(const struct session *session, const char *sqlstate, con
 		return;
 	memcpy(&storage, &session->address, sizeof(session->address));
 	socket_address_text(&storage, address, sizeof(address));
-	log_warning("client waited in vain", LOG_TEXT("database", session->share->database_name),
+	log_warning("query got no server connection", LOG_TEXT("database", session->share->database_name),
 		LOG_TEXT("user", session->guest->name), LOG_TEXT("address", address), LOG_TEXT("sqlstate", sqlstate),
-		LOG_TEXT("reason", text));
+		LOG_TEXT("reason", text), LOG_INT("pool_has", atomic_load(&share->pool->live)),
+		LOG_INT("pool_size", share->settings.pool_size));
 }
 
 static void refused(struct session *session, enum pool_outcome outcome)
@@ -114,10 +116,11 @@ static void refused(struct session *session, enum pool_outcome outcome)
 	const char *hint = outcome != POOL_TIMED_OUT ? NULL
 		: pool_share_blocked(session->waiter.share) ? "It is paused; RESUME on the admin console goes on."
 		: server_says ? "See query_wait_timeout."
-		: "See query_wait_timeout, pool_size, max_db_connections, max_user_connections and max_server_conn.";
+		: "SHOW POOLS and SHOW SERVERS on the console say who has them; see query_wait_timeout, pool_size, max_db_connections, "
+			"max_user_connections and max_server_conn.";
 
 	if (!login) {
-		log_refused(session, sqlstate, text);
+		log_vain_wait(session, sqlstate, text);
 		session_fail_waiting(session, sqlstate, text, hint);
 		return;
 	}

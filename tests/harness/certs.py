@@ -22,13 +22,13 @@ def _authority(folder: pathlib.Path, name: str) -> pathlib.Path:
     return cert
 
 
-def issue(folder: pathlib.Path, name: str, subject: str, extensions: str = "") -> tuple[pathlib.Path, pathlib.Path]:
+def issue(folder: pathlib.Path, name: str, subject: str, extensions: str = "", days: int = 30) -> tuple[pathlib.Path, pathlib.Path]:
     """Certificate and key called `name`, signed by the folder's CA."""
     key, request, cert, extfile = (folder / f"{name}.{end}" for end in ("key", "csr", "crt", "ext"))
     extfile.write_text(extensions)
     run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject,
          "-keyout", key, "-out", request])
-    run(["openssl", "x509", "-req", "-sha256", "-days", "30", "-in", request, "-CA", folder / "ca.crt",
+    run(["openssl", "x509", "-req", "-sha256", "-days", str(days), "-in", request, "-CA", folder / "ca.crt",
          "-CAkey", folder / "ca.key", "-CAcreateserial", "-extfile", extfile, "-out", cert])
     key.chmod(0o600)
     return cert, key

@@ -297,6 +297,16 @@ def test_set_changes_a_running_setting(proxy):
 
 
 @pytest.mark.ours
+def test_a_reload_says_what_takes_a_restart(proxy):
+    proxy.sections["pgweir"].update(listen_backlog=77, query_wait_timeout=77)
+    proxy.write()
+    with contextlib.closing(proxy.admin()) as connection:
+        connection.cursor().execute("RELOAD")
+        said = "".join(connection.notices)
+    assert "[pgweir] listen_backlog changed: takes effect after a restart" in said and "query_wait_timeout" not in said
+
+
+@pytest.mark.ours
 def test_set_of_a_key_that_needs_a_restart_says_so(proxy):
     connection = proxy.admin()
     try:

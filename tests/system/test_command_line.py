@@ -38,7 +38,10 @@ def test_every_command_has_help_of_its_own():
     (["check", "-c", "a", "b"], "too many arguments: b"),
     (["check", "-c", "a", "--force"], "--force does not go with this command"),
     (["secret", "show", "-c", "x"], "give it a NAME"),
-    (["frobnicate"], "unknown command frobnicate"),
+    (["check", "a"], "too many arguments: a; a FILE goes with -c\n"),
+    (["frobnicate"], "unknown command frobnicate\n"),
+    (["chekc"], "unknown command chekc; did you mean check?"),
+    (["/etc/passwd"], "unknown command /etc/passwd; a FILE goes with -c: pgweir -c /etc/passwd"),
     (["--frobnicate"], "unknown option --frobnicate"),
     (["completion", "tcsh"], "completion for which shell?"),
 ])

@@ -114,7 +114,9 @@ def test_the_doctor_says_what_is_wrong_with_hosts(cluster, replicas, tmp_path):
     findings = diagnose(sections(cluster, tmp_path, cluster={"probe_user": "app", "probe_password": PASSWORDS["app"]}), 1)
     assert "GRANT pg_monitor" in found(findings, "wrong", "app is no member of pg_monitor")["advice"]
     findings = diagnose(sections(cluster, tmp_path, pgweir={"server_tls_sslmode": "verify-full"}), 1)
-    found(findings, "wrong", f":{cluster.primary.port}", "certificate")
+    assert "server_tls_ca_file" in found(findings, "wrong", f":{cluster.primary.port}", "certificate")["advice"]
+    findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": "db.nowhere.invalid:5432"}), 1)
+    assert "resolver" in found(findings, "wrong", "db.nowhere.invalid", "could not resolve")["advice"]
 
 
 def says(**said):

@@ -9,7 +9,7 @@ import pytest
 from harness import certs, raw
 from harness.plugin import tls_settings
 from harness.postgres import PASSWORDS
-from harness.process import wait_until
+from harness.process import run, wait_until
 
 pytestmark = pytest.mark.pooler
 
@@ -158,6 +158,23 @@ def test_tls_can_differ_per_cluster_and_per_database(start_pgweir, cluster):
         "database own": {"dbname": "app", "server_tls_sslmode": "require"}})
     used = [proxy.raw(name).value("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") for name in ("app", "plain", "own")]
     assert used == ["t", "f", "t"]
+
+
+@pytest.mark.ours
+def test_an_expired_certificate_is_warned_of(start_pgweir, cluster, tmp_path):
+    """Clients that verify it say "expired" and leave; whoever looks at the log or says RELOAD is told before they call."""
+    shutil.copy(cluster.certificates.ca, tmp_path / "ca.crt")
+    shutil.copy(cluster.certificates.ca.with_suffix(".key"), tmp_path / "ca.key")
+    good, old = (certs.issue(tmp_path, name, "/CN=localhost", days=days) for name, days in (("good", 2), ("old", -1)))
+    proxy = start_pgweir({"pgweir": settings(cluster, "require", client_tls_cert_file=good[0], client_tls_key_file=good[1])})
+    assert "has expired" not in proxy.log()
+    proxy.sections["pgweir"].update(client_tls_cert_file=old[0], client_tls_key_file=old[1])
+    proxy.write()
+    proxy.reload()
+    wait_until(lambda: f"{old[0]}: the certificate has expired" in proxy.log(), what="the log tells of it")
+    said = run([*proxy.command()[:-2], "check", *proxy.command()[-2:]]).stderr
+    assert said.count("the certificate has expired") == 1
+    assert proxy.raw("app", tls=True).value("SELECT 1") == "1"
 
 
 @pytest.mark.ours

@@ -60,6 +60,8 @@ def test_clients_that_cannot_connect(start_pgweir, cluster):
     proxy.admin().cursor().execute("SET query_wait_timeout = 1")
     state, text = asked(proxy, "app", "SELECT 1")
     assert state == "53300" and text in PAGE
+    # The session goes on: without a line of its own nobody would know why the query failed.
+    assert re.search(rf'query got no server connection database=app .*sqlstate=53300 reason="{text}" pool_has=1 pool_size=1\n', proxy.log())
     with pytest.raises(ServerError, match="53300: sorry, too many clients already"):
         for _ in range(10):
             proxy.raw("app")

@@ -306,6 +306,29 @@ static void a_line_after_a_torn_one_starts_afresh(void **state)
 	assert_non_null(strstr(text, "LOG whole\n"));
 }
 
+/* Nobody looks for the reason in a file that takes nothing more. */
+static void a_log_that_cannot_be_written_is_told_on_standard_error_once(void **state)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	assert_int_equal(log_open("/dev/full"), 0);
+	log_info("not written");
+	log_info("not written either");
+	read_all(ends[0]);
+	give_stderr_back(saved, ends);
+	assert_int_equal(log_open(path), 0);
+	char *said = strstr(text, "ERROR cannot write to the log reason=\"No space left on device\"\n");
+
+	assert_non_null(said);
+	assert_null(strstr(strchr(said, '\n'), "cannot write"));
+	log_info("whole");
+	assert_non_null(strstr(written(), "WARNING log lines were lost lines=2\n"));
+}
+
 static void *shout(void *arg)
 {
 	for (int i = 0; i < 500; i++)
@@ -351,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_unwritable_path_is_an_errno_and_changes_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(opening_again_follows_a_rotated_file, start, stop),
 		cmocka_unit_test_setup_teardown(lost_lines_are_counted_and_told_once, start, stop),
+		cmocka_unit_test_setup_teardown(a_log_that_cannot_be_written_is_told_on_standard_error_once, start, stop),
 		cmocka_unit_test_setup_teardown(a_blocking_pipe_that_is_full_costs_lines_not_time, start, stop),
 		cmocka_unit_test_setup_teardown(a_line_after_a_torn_one_starts_afresh, start, stop),
 		cmocka_unit_test_setup_teardown(threads_do_not_tear_each_others_lines, start, stop),

@@ -17,6 +17,8 @@ struct tls_context *tls_context_server_new(const struct config_tls *config, stru
 struct tls_context *tls_context_client_new(const struct config_tls *config, struct error *error) MUST_USE;
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context **context);
+/* Its own certificate is out of date. OpenSSL shows it all the same; peers that verify it leave. */
+bool tls_context_expired(const struct tls_context *context);
 
 enum { TLS_BINDING_MAX = 64 };
 
