@@ -139,8 +139,8 @@ const struct setting settings_pgweir[] = {
 	{ .name = "server_reset_query", AS_TEXT(struct config, server_reset_query), .default_text = "DISCARD ALL",
 	  .applies = APPLIES_RELOAD,
 	  .summary = "Sent when a server connection goes back to a pool in session mode; empty: nothing.",
-	  .detail = "What no such query takes away is the name of a custom setting (`app.tenant`): the next client finds it set to ''. In "
-	            "transaction mode none does." },
+	  .detail = "In the other modes it is sent where a client has left state behind; `DISCARD ALL` if it is empty. What no such query "
+	            "takes away is the name of a custom setting (`app.tenant`): in session mode the next client finds it set to ''." },
 	{ .name = "server_check_query", AS_TEXT(struct config, server_check_query), .default_text = "select 1",
 	  .summary = "Sent to see whether an idle server connection is alive; empty: no check.",
 	  .detail = "`<empty>` sends an empty query. See server_check_delay." },

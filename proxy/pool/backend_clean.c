@@ -138,6 +138,13 @@ void backend_clean_start(struct backend *backend)
 	backend_clean_advance(backend);
 }
 
+/* None at all is for those who know that their sessions leave nothing. In transaction mode the next client is another one, and
+ * PgBouncer, which asks nothing then, is often told so. */
+static const char *reset_query(const struct pool_settings *settings)
+{
+	return *settings->reset_query || settings->mode == POOL_MODE_SESSION ? settings->reset_query : "DISCARD ALL";
+}
+
 /* Sends the next query that is needed, if any. */
 static const char *next_query(struct backend *backend)
 {
@@ -148,7 +155,7 @@ static const char *next_query(struct backend *backend)
 	if (backend->touched) {
 		backend->touched = false;
 		state_unref(&backend->settings);
-		return backend->share->settings.reset_query;
+		return reset_query(&backend->share->settings);
 	}
 	if (backend->check_due) {
 		backend->check_due = false;

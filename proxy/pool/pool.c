@@ -295,6 +295,9 @@ bool pool_is_awaited(const struct backend *backend)
 void pool_release(struct backend *backend)
 {
 	CHECK(backend->state == BACKEND_LENT && backend_quiet(backend));
+	/* A borrower whose client reads slowly has turned that off. */
+	if (backend->server->conn.attached && !backend->server->conn.io.reading)
+		conn_want_read(&backend->server->conn, true);
 	if (!backend->touched && list_empty(&backend->cancel_tickets)) {
 		pool_keep(backend);
 		return;

@@ -143,7 +143,7 @@ static enum verdict handle_copy(struct backend *backend, const char *message, si
 	switch (message[0]) {
 	case 'G':
 		unanswered_drop_syncs_inside_copy(backend);
-		backend->copy = unanswered_copy_end_is_sent(&backend->requests) ? BACKEND_COPY_NONE : BACKEND_COPY_IN;
+		backend->copy = unanswered_take_copy_end(&backend->requests) ? BACKEND_COPY_NONE : BACKEND_COPY_IN;
 		break;
 	case 'H':
 		backend->copy = BACKEND_COPY_OUT;

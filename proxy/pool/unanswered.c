@@ -71,10 +71,13 @@ void unanswered_drop_syncs_inside_copy(struct backend *backend)
 	backend->unsynced = lacks_sync(requests);
 }
 
-bool unanswered_copy_end_is_sent(const struct requests *requests)
+bool unanswered_take_copy_end(struct requests *requests)
 {
-	for (uint32_t i = 1; i < requests->count; i++)
-		if (requests_at(requests, i)->kind == REQUEST_COPY_END)
-			return true;
+	for (uint32_t i = 1; i < requests->count; i++) {
+		if (requests_at(requests, i)->kind != REQUEST_COPY_END)
+			continue;
+		requests_remove(requests, i);
+		return true;
+	}
 	return false;
 }

@@ -16,6 +16,7 @@ void unanswered_stop_skipping(struct backend *backend);
 
 /* Syncs that were sent before the end of copy data are read as part of it and dropped by the server. */
 void unanswered_drop_syncs_inside_copy(struct backend *backend);
-bool unanswered_copy_end_is_sent(const struct requests *requests);
+/* False: the end of these data has not been sent yet. One query may copy more than once. */
+bool unanswered_take_copy_end(struct requests *requests);
 
 #endif

@@ -191,7 +191,7 @@ static enum verdict handle_copy_end(struct session *session, const char *message
 		return VERDICT_DROP;
 	if (backend->copy == BACKEND_COPY_IN)
 		backend->copy = BACKEND_COPY_NONE;
-	if (backend->requests.count)
+	else if (backend->requests.count)
 		backend_request(backend, REQUEST_COPY_END, 0, NULL);
 	return VERDICT_FORWARD;
 }

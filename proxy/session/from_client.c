@@ -127,6 +127,12 @@ static void put_flush(struct session *session)
 	backend_settle(session->backend);
 }
 
+static void flush_if_too_many(struct session *session)
+{
+	if (session->backend && session->backend->requests.count > SESSION_REQUESTS_MAX && !session->pass_left)
+		put_flush(session);
+}
+
 static bool has_executes(const struct requests *requests)
 {
 	for (uint32_t i = 0; i < requests->count; i++)
@@ -287,6 +293,9 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size, str
 			continue;
 		if (answered < 0 || left < wanted || !can_go_on(session, rule, message, wanted, left))
 			break;
+		/* Nothing can be put in the middle of it. */
+		if (left < whole)
+			flush_if_too_many(session);
 		enum verdict verdict = take(session, rule, message, wanted, &skip);
 
 		if (verdict == VERDICT_CLOSED)
@@ -320,6 +329,9 @@ void session_ready_to_read(struct session *session)
 	struct backend *backend = session->backend;
 	bool blocked = backend && (conn_blocked(&backend->server->conn) || backend->requests.count > SESSION_REQUESTS_MAX);
 
+	/* More of it would be answered by us alone. */
+	blocked |= conn_blocked(&session->conn) && (!backend || backend->requests.count == 0);
+
 	/* Most wait so shortly that they send nothing more meanwhile: who does is dealt with then (session_event()). */
 	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING)
 		return;
@@ -327,12 +339,6 @@ void session_ready_to_read(struct session *session)
 
 	if (!wanted || !session->conn.io.reading)
 		conn_want_read(&session->conn, wanted);
-}
-
-static void flush_if_too_many(struct session *session)
-{
-	if (session->backend && session->backend->requests.count > SESSION_REQUESTS_MAX && !session->pass_left)
-		put_flush(session);
 }
 
 static COLD void close_for_violation(struct session *session, const struct error *why)

@@ -324,7 +324,12 @@ static void sink_event(void *owner, unsigned what)
 		session_close(session, CLOSE_CLIENT_SERVER_LOST, NULL);
 		return;
 	}
-	if (what & (LOOP_READ | LOOP_CLOSED) && !conn_blocked(&session->conn) && receive(session))
+	if (!(what & (LOOP_READ | LOOP_CLOSED)))
+		return;
+	/* It may have been blocked before it had this connection. */
+	if (conn_blocked(&session->conn))
+		conn_want_read(&session->backend->server->conn, false);
+	else if (receive(session))
 		session_after_server(session);
 }
 

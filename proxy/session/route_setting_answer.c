@@ -288,6 +288,8 @@ ssize_t route_setting_answer(struct session *session, const char *bytes, size_t 
 	if (whole > size || session->state == SESSION_SETTING_UP)
 		return -1;
 	/* In its turn, and in the transaction as it is then. */
+	if (backend)
+		backend_settle(session->backend);
 	if (backend && requests_count(&backend->requests)) {
 		session->state = SESSION_SETTING_UP;
 		return -1;

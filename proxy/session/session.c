@@ -224,6 +224,8 @@ static bool flush_to_client(struct session *session)
 		return false;
 	if (!conn_blocked(&session->conn) && session->backend)
 		conn_want_read(&session->backend->server->conn, true);
+	if (!conn_blocked(&session->conn) && !session->conn.io.reading)
+		session_ready_to_read(session);
 	listen_flush(session);
 	return true;
 }

@@ -1,5 +1,6 @@
 """COPY in bulk: every byte arrives, and the proxy's memory stays flat. PGWEIR_TEST_COPY_MIB sets the size (1024: the bar)."""
 import os
+import pathlib
 import socket
 
 import pytest
@@ -75,6 +76,70 @@ def test_a_reader_that_stops_reading_makes_the_server_wait(pgweir, cluster):
     rows = client.read_until_ready()
     assert sum(1 for each in rows if each.type == "D") == 20000
     client.close()
+
+
+def kernel_holds(client: raw.Client) -> int:
+    """How many bytes for the client wait in the sockets of either end."""
+    pair = {client.sock.getsockname()[1], client.sock.getpeername()[1]}
+    held = 0
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        ends = [int(words[n].split(":")[1], 16) for n in (1, 2)]
+        if set(ends) == pair:
+            held += int(words[4].split(":")[ends[0] == client.sock.getsockname()[1]], 16)
+    return held
+
+
+@pytest.fixture
+def stalled(start_pgweir):
+    """A client that reads nothing, and the rest of whose last answer is with pgweir; its server connection has been given back.
+    With another client, and the proxy."""
+    pgweir = start_pgweir({"pgweir": {"threads": 1, "default_pool_size": 1}})
+    client, other, console = pgweir.raw("app"), pgweir.raw("app", timeout_s=20), pgweir.admin().cursor()
+    queries = answered = 0
+    while kernel_holds(client) == answered:
+        size = 7000 if queries else 1 << 20     # The server sends so little at once, together with its ReadyForQuery.
+        queries += 1
+        client.send(raw.query(f"SELECT repeat('x', {size})"))
+        wait_until(lambda: column(console, "STATS", "total_query_count") == [queries]
+                   and column(console, "SERVERS", "state") == ["idle"], what="all is answered")
+        answered += len(raw.row_description("repeat") + raw.data_row("x" * size) + raw.command_complete("SELECT 1") + raw.ready())
+    assert answered - kernel_holds(client) < 7000
+    yield client, other, pgweir
+    pgweir.close_all()
+
+
+def column(console, what: str, name: str) -> list:
+    console.execute(f"SHOW {what}")
+    at = [each.name for each in console.description].index(name)
+    return [row[at] for row in console.fetchall() if "pgweir" not in row]
+
+
+@pytest.mark.ours
+def test_the_connection_of_a_client_that_reads_slowly_serves_the_next_one(stalled):
+    client, other, _ = stalled
+    assert other.value("SELECT 'unaffected'") == "unaffected"
+    client.send(raw.query("SELECT 'read at last'"))
+    while (last := raw.rows_of(client.read_until_ready())[0][0])[0] == "x":
+        pass
+    assert last == "read at last"
+
+
+@pytest.mark.ours
+def test_an_answer_that_cannot_be_passed_on_yet_costs_nothing(stalled):
+    """The loop sleeps until the client reads."""
+    client, _, pgweir = stalled
+    client.send(raw.query("SELECT 'read at last'"))
+    workers = [task / "stat" for task in pathlib.Path(f"/proc/{pgweir.process.pid}/task").iterdir()
+               if (task / "comm").read_text().startswith("worker")]
+
+    def sleeps() -> bool:
+        return all(path.read_text().rsplit(")", 1)[1].split()[0] == "S" for path in workers for _ in range(200))
+
+    assert workers
+    wait_until(sleeps, what="the worker sleeps")
+    while raw.rows_of(client.read_until_ready())[0][0] != "read at last":
+        pass
 
 
 def test_a_server_that_stops_reading_makes_the_client_wait(pgweir, cluster):

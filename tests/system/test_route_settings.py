@@ -84,6 +84,15 @@ def test_a_bad_one_ends_the_login_as_a_bad_setting_does(proxy, parameters, sqlst
     assert refusal(proxy, work_mem="much")["S"] == "FATAL"
 
 
+@pytest.mark.parametrize("before", [b"", raw.query("SELECT 1")])
+def test_it_is_answered_behind_what_needs_no_server_either(pgweir, before):
+    client = pgweir.raw("app", timeout_s=20)
+    client.ask("BEGIN")
+    client.send(before + raw.close_statement("nothing") + raw.query("SHOW pgweir.route"))
+    assert raw.types(client.read_until_ready(2 if before else 1)) == ("TDCZ" if before else "") + "3TDCZ"
+    client.close()
+
+
 def test_it_is_taken_where_nothing_is_routed_as_well(pgweir):
     """A client that moves between databases need not know."""
     client = pgweir.raw("app", **{"pgweir.route": "replica"})

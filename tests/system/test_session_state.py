@@ -93,6 +93,19 @@ def test_what_nothing_can_take_away_keeps_the_connection_from_everybody_else(pgw
     other.close()
 
 
+def test_a_client_that_leaves_takes_its_state_with_it_without_a_reset_query_as_well(start_pgweir):
+    """As in many a pgbouncer.ini with pool_mode = transaction."""
+    pgweir = start_pgweir({"pgweir": {"pool_mode": "transaction", "default_pool_size": 1, "server_reset_query": ""}})
+    client, other = pgweir.raw("app"), pgweir.raw("app")
+    before = other.value("SHOW work_mem")
+    client.ask("SELECT pg_advisory_lock(4711)")
+    client.ask("SET work_mem = '77MB'")
+    wait_until(lambda: pgweir.pins() == {"advisory_lock": 1}, what="the client is pinned")
+    client.close()
+    assert other.value("SHOW work_mem") == before
+    assert other.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()") == "0"
+
+
 def test_a_client_that_leaves_takes_its_state_with_it(pgweir):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     client.ask("CREATE TEMP TABLE mine (n int)")

@@ -132,11 +132,32 @@ static void only_syncs_before_the_end_of_copy_data_are_dropped(void **unused)
 	SAY('G', "\0\0\0");
 	assert_true(deliver(SIZE_MAX));
 	assert_int_equal(backend->copy, BACKEND_COPY_NONE);
-	assert_int_equal(requests_count(&backend->requests), 3);
+	assert_int_equal(requests_count(&backend->requests), 2);
 	SAY('C', "COPY 0\0");
 	SAY('Z', "I");
 	assert_true(deliver(SIZE_MAX));
 	expect_heard("tag(COPY 0) ready(sync I) ");
+	assert_true(backend_quiet(backend));
+}
+
+/* Of one query; the client may know of the second one by then, or not. */
+static void each_copy_in_has_an_end_of_its_own(void **unused)
+{
+	(void)unused;
+	ask(REQUEST_QUERY);
+	ask(REQUEST_COPY_END);
+	SAY('G', "\0\0\0");
+	assert_true(deliver(SIZE_MAX));
+	assert_int_equal(backend->copy, BACKEND_COPY_NONE);
+	ask(REQUEST_SYNC);
+	SAY('C', "COPY 1\0");
+	SAY('G', "\0\0\0");
+	assert_true(deliver(SIZE_MAX));
+	assert_int_equal(backend->copy, BACKEND_COPY_IN);
+	assert_int_equal(requests_count(&backend->requests), 1);
+	SAY('C', "COPY 1\0");
+	SAY('Z', "I");
+	assert_true(deliver(SIZE_MAX));
 	assert_true(backend_quiet(backend));
 }
 
@@ -174,6 +195,7 @@ int main(void)
 		REPLY_TEST(a_fatal_error_announces_the_end),
 		REPLY_TEST(syncs_inside_copy_in_are_dropped),
 		REPLY_TEST(only_syncs_before_the_end_of_copy_data_are_dropped),
+		REPLY_TEST(each_copy_in_has_an_end_of_its_own),
 		REPLY_TEST(a_failed_query_ends_with_ready_for_query),
 		REPLY_TEST(a_failed_copy_is_no_copy),
 	};

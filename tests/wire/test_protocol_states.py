@@ -1,4 +1,5 @@
 """Messages where they belong and where they do not; pipelines, COPY, FunctionCall, very large messages."""
+import signal
 import struct
 
 import pytest
@@ -203,6 +204,62 @@ def test_several_copies_in_one_query(client):
     client.send(copy_data(b"3\n") + copy_done())
     assert raw.rows_of(client.read_until_ready()) == [["3"]]
     client.ask("ROLLBACK")
+
+
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_one_query_may_copy_in_twice_and_each_copy_has_its_own_end(client, pipelined):
+    client.ask("CREATE TEMP TABLE copied (n int)")
+    client.send(query("COPY copied FROM STDIN; COPY copied FROM STDIN"))
+    if not pipelined:
+        client.read_until("G")
+    client.send(copy_data(b"1\n") + copy_done())
+    client.read_until("G", 2 if pipelined else 1)
+    # A Sync is a part of the data, and asks for nothing.
+    client.send(copy_data(b"2\n") + sync() + flush() + copy_done())
+    assert raw.types(client.read_until_ready()) == "CZ"
+    assert client.value("SELECT count(*) FROM copied") == "2"
+
+
+@pytest.mark.pooler
+def test_a_client_that_leaves_in_a_second_copy_takes_no_connection_with_it(start_pgweir, cluster):
+    """What it has said last and its end come together."""
+    pgweir = start_pgweir({"pgweir": {"threads": 1, "default_pool_size": 1}})
+    cluster.primary.sql("DROP TABLE IF EXISTS copied; CREATE TABLE copied (n int); GRANT ALL ON copied TO app", "app")
+    client, other = pgweir.raw("app"), pgweir.raw("app", timeout_s=20)
+    client.send(query("COPY copied FROM STDIN; COPY copied FROM STDIN"))
+    client.read_until("G")
+    client.send(copy_data(b"1\n") + copy_done())
+    client.read_until("G")
+    pgweir.process.send_signal(signal.SIGSTOP)
+    client.send(copy_data(b"2\n"))
+    client.close()
+    pgweir.process.send_signal(signal.SIGCONT)
+    assert other.value("SELECT count(*) FROM copied") == "0"
+    cluster.primary.sql("DROP TABLE copied", "app")
+
+
+def test_thousands_of_closes_in_front_of_a_large_message_are_answered(pgweir):
+    """More than may be outstanding, and what comes next does not fit the packet."""
+    client = pgweir.raw("app", timeout_s=30)
+    client.send(parse("SELECT 1") + bind() + execute() + close_statement("x") * 5000
+                + parse("SELECT length($1)") + bind("z" * 100000) + execute() + sync())
+    assert raw.types(client.read_until_ready()) == "12DC" + "3" * 5000 + "12DCZ"
+    client.close()
+
+
+@pytest.mark.ours
+def test_what_is_answered_without_a_server_waits_for_a_client_that_reads_nothing(pgweir):
+    client = pgweir.raw("app", timeout_s=5)
+    answers, taken = len(raw.ready()), 0
+    data = sync() * 100000
+    with pytest.raises(TimeoutError):
+        while taken < 100 * len(data):
+            taken += client.sock.send(data)
+    client.sock.settimeout(60)
+    whole = taken // len(sync())
+    client.receive_at_least(whole * answers)
+    assert client.received[:whole * answers] == raw.ready() * whole
+    client.close()
 
 
 def test_copy_data_of_odd_sizes_arrives_whole(client):
