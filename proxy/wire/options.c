@@ -90,12 +90,17 @@ static const char *take_switch(struct reading *reading, const char *at, const ch
 {
 	char *word = reading->word.bytes;
 
-	if (wants_next_word(word) && !(next = next_word(next, &reading->argument)))
+	bool apart = wants_next_word(word);
+
+	if (apart && !(next = next_word(next, &reading->argument)))
 		return refuse(reading), NULL;
 	if (strcmp(word, "-c") == 0)
 		return give_pair(reading, "-c ", reading->argument.bytes) ? next : NULL;
 	if (word[1] == 'c')
 		return give_pair(reading, "-c ", word + 2) ? next : NULL;
+	/* Empty it is only as a backslash at the very end, which is not kept: as if there were none. */
+	if (apart && !reading->argument.bytes[0])
+		return refuse(reading), NULL;
 	keep_raw(reading->rest, at, next);
 	return next;
 }

@@ -71,6 +71,8 @@ static bool expect(char **words, size_t count, struct buf *out)
 
 		if (alone && ++i == count)
 			return false;
+		if (alone && !setting && !*words[i])
+			return false;
 		if (setting && !expect_pair(words[i] + (alone ? 0 : 2), out))
 			return false;
 	}

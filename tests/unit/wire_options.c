@@ -131,7 +131,7 @@ static void what_is_wrong_is_said_as_a_server_says_it(void **state)
 {
 	static const char invalid[] = "invalid command-line argument for server process: ";
 	static const struct { const char *options, *head, *tail; } bad[] = {
-		{ "-c", invalid, "-c" }, { "-c ", invalid, "-c" }, { "-e -S ", invalid, "-S" }, { "-eFS", invalid, "-eFS" },
+		{ "-c", invalid, "-c" }, { "-c ", invalid, "-c" }, { "-e -S ", invalid, "-S" }, { "-eFS", invalid, "-eFS" }, { "-S \\", invalid, "-S" },
 		{ "-- -c a=1", invalid, "-c" }, { "-c a=1 -- x y", invalid, "x" }, { "x", invalid, "x" }, { "-", invalid, "-" },
 		{ "\\", invalid, "" }, { "-c a=1 MB -e x", invalid, "MB" }, { "x -c a", "-c a", " requires a value" },
 		{ "-c a-b", "-c a-b", " requires a value" }, { "-ca", "-c a", " requires a value" },
