@@ -1,7 +1,8 @@
 /* The orderly end, as a state machine that a timer drives.
  *
  * A drain: still accepting for drain_delay, so that whoever balances load has time to notice; then nobody new, idle
- * clients closed bit by bit until two thirds of drain_timeout, and what is left at drain_timeout closed where it stands.
+ * clients closed bit by bit until two thirds of drain_timeout, then those that still wait for a server connection, and what
+ * is left at drain_timeout closed where it stands.
  *
  * Failure story: whoever is closed in the middle of a statement takes it for undone, so that pgweir stays until the server has
  * been told to cancel it; but no longer than a second, since a server that does not answer shall not hold up the end. */
@@ -30,7 +31,7 @@ static struct {
 
 struct pace {
 	unsigned most;
-	bool busy;
+	enum sessions_drained which;
 };
 static struct pace pace;
 
@@ -38,7 +39,7 @@ static void visit(struct worker *worker, void *arg)
 {
 	(void)arg;
 	worker->draining = true;
-	drain.left += sessions_drain(worker, pace.most, pace.busy);
+	drain.left += sessions_drain(worker, pace.most, pace.which);
 	LIST_FOREACH(link, next, &worker->shares)
 		drain.cleaning += LIST_MEMBER(link, struct pool_share, link)->cleaning_count;
 }
@@ -58,9 +59,9 @@ static void visited(void *arg)
 		control_end();
 }
 
-static void tour(unsigned most, bool busy)
+static void tour(unsigned most, enum sessions_drained which)
 {
-	pace = (struct pace){ most, busy };
+	pace = (struct pace){ most, which };
 	drain.left = drain.cleaning = 0;
 	drain.touring = true;
 	workers_visit(control_loop(), visit, visited, NULL);
@@ -93,10 +94,12 @@ static void step_drain(uint64_t passed_ms)
 	if (passed_ms < delay_ms)
 		return;
 	refuse_newcomers();
+	uint64_t idle_until_ms = delay_ms + (timeout_ms - delay_ms) * 2 / 3;
+
 	if (passed_ms >= timeout_ms)
-		tour(UINT32_MAX, true);
+		tour(UINT32_MAX, SESSIONS_ALL);
 	else
-		tour(share_of(passed_ms, delay_ms + (timeout_ms - delay_ms) * 2 / 3), false);
+		tour(share_of(passed_ms, idle_until_ms), passed_ms < idle_until_ms ? SESSIONS_IDLE : SESSIONS_NOT_STARTED);
 }
 
 static void step(void *arg)
@@ -113,15 +116,15 @@ static void step(void *arg)
 		break;
 	case CONTROL_WAIT_FOR_SERVERS:
 		refuse_newcomers();
-		tour(UINT32_MAX, false);
+		tour(UINT32_MAX, SESSIONS_NOT_STARTED);
 		break;
 	case CONTROL_WAIT_FOR_CLIENTS:
 		refuse_newcomers();
-		tour(0, false);
+		tour(0, SESSIONS_IDLE);
 		break;
 	case CONTROL_NOW:
 		refuse_newcomers();
-		tour(UINT32_MAX, true);
+		tour(UINT32_MAX, SESSIONS_ALL);
 		break;
 	}
 }

@@ -89,16 +89,22 @@ static bool streams(const struct session *session)
 	return session->backend && session->backend->copy == BACKEND_COPY_BOTH;
 }
 
-unsigned sessions_drain(struct worker *worker, unsigned most, bool busy)
+/* Who is queued will be served, unless somebody has paused that. */
+static bool is_drained(const struct session *session, enum sessions_drained which)
+{
+	if (session->state == SESSION_WAITING || session->state == SESSION_WELCOMING)
+		return which >= SESSIONS_NOT_STARTED || pool_share_blocked(session->share);
+	return which == SESSIONS_ALL || idle(session) || streams(session);
+}
+
+unsigned sessions_drain(struct worker *worker, unsigned most, enum sessions_drained which)
 {
 	unsigned left = 0;
 
 	LIST_FOREACH(link, next, &worker->sessions) {
 		struct session *session = LIST_MEMBER(link, struct session, link);
-		bool now = busy || session->state == SESSION_WAITING || session->state == SESSION_WELCOMING || idle(session)
-			|| streams(session);
 
-		if (now && most > 0) {
+		if (most > 0 && is_drained(session, which)) {
 			session_close(session, CLOSE_CLIENT_SHUTDOWN, NULL);
 			most--;
 		} else {
@@ -123,7 +129,7 @@ static void prepare(struct worker *worker)
 
 static void finish(struct worker *worker)
 {
-	sessions_drain(worker, UINT32_MAX, true);
+	sessions_drain(worker, UINT32_MAX, SESSIONS_ALL);
 	session_cancels_end(worker);
 	LIST_FOREACH(link, next, &worker->shares)
 		session_welcomes_free(LIST_MEMBER(link, struct pool_share, link)->pool);

@@ -41,6 +41,20 @@ def test_sigterm_lets_a_running_transaction_end(start_pgweir):
     assert proxy.process.wait(60) == 0
 
 
+def test_sigterm_lets_who_is_queued_have_its_turn(start_pgweir):
+    proxy = start_pgweir({"pgweir": {"threads": 1, "drain_timeout": "200s"}, "database app": {"pool_size": 1}})
+    holder, queued, idle = proxy.raw("app"), proxy.raw("app"), proxy.raw("app")
+    holder.ask("BEGIN")
+    queued.send(raw.query("SELECT 'served'"))
+    wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, what="one waits")
+    proxy.process.send_signal(signal.SIGTERM)
+    assert raw.error_of(idle.read_to_end())["C"] == "57P01"
+    holder.ask("COMMIT")
+    assert raw.rows_of(queued.read_until_ready()) == [["served"]]
+    assert raw.error_of(queued.read_to_end())["C"] == "57P01"
+    assert proxy.process.wait(60) == 0
+
+
 @pytest.mark.parametrize("signum, transaction", [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGQUIT, False)])
 def test_what_a_signal_ends_in_the_middle_is_cancelled(start_pgweir, cluster, signum, transaction):
     """By drain_timeout, or at once. Who is told 57P01 takes it for undone: it must not be done on the server later on."""

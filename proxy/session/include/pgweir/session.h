@@ -99,7 +99,6 @@ extern const struct worker_hooks session_worker_hooks;
 void session_receive(struct login_session *login);
 /* A CancelRequest. Any thread. */
 void session_receive_cancel(struct login_cancel *cancel);
-
 /* The next client's. Any thread. */
 uint64_t session_next_id(void);
 
@@ -114,7 +113,8 @@ uint32_t session_pins_of(const struct backend *backend);
 /* How often a session of the worker's has got that reason, but for PIN_SESSION_MODE. */
 uint64_t session_pins_counted(const struct worker *worker, enum session_pin reason);
 
-/* Closes sessions that are doing nothing, at most `most`; with `busy` the others as well. Returns how many are left. */
-unsigned sessions_drain(struct worker *worker, unsigned most, bool busy);
+/* Closes at most `most` sessions: those that are idle, those that are queued as well, all. Returns how many are left. */
+enum sessions_drained { SESSIONS_IDLE, SESSIONS_NOT_STARTED, SESSIONS_ALL };
+unsigned sessions_drain(struct worker *worker, unsigned most, enum sessions_drained which);
 
 #endif
