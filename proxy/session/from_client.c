@@ -185,7 +185,7 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		return true;
 	/* Most messages come while there is a server already. */
 	if (!lost && session->state == SESSION_LINKED && !session->resetting && !session->judged && !session->backend->requests.syncs
-		&& !settings_on_their_way(session->backend))
+		&& (message[0] != 'Q' || !session->backend->requests.count) && !settings_on_their_way(session->backend))
 		return true;
 	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
 		return false;
@@ -357,7 +357,7 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 	outbox_begin(relay->to_client, &session->conn);
 	retry_begin(session, bytes, size);
 	relay->message = bytes + (session->pass_left < size ? session->pass_left : size);
-	relay->setup_ahead_of = NULL;
+	CHECK(!relay->setup_ahead_of);
 	if (session->backend)
 		session_open_outbox(session);
 	struct error why;
