@@ -67,9 +67,11 @@ static bool may_end_batch(struct session *session, const char *text, size_t size
 	const struct requests *requests = &session->backend->requests;
 	bool batch = false;
 
+	if (!session->names.size)
+		return false;
 	for (uint32_t i = 0; i < requests->count && from_the_end(requests, i)->kind != REQUEST_SYNC; i++)
 		batch |= (REQUEST_BIT(from_the_end(requests, i)->kind) & REQUESTS_BEFORE_SYNC) != 0;
-	return batch && session->names.size && session_text_effects(session, text, size) & SCAN_STATEMENT_NAMES;
+	return batch && session_text_effects(session, text, size) & SCAN_STATEMENT_NAMES;
 }
 
 bool prepared_is_unsettled(struct session *session, const char *message, size_t size)
@@ -88,11 +90,13 @@ bool prepared_is_unsettled(struct session *session, const char *message, size_t 
 		name = name_in(message, end);
 	if (!name)
 		return false;
-	if (*name) {
+	if (*name && requests->naming) {
 		const struct statement_name *known = map_get_text(&session->names, name);
 
-		return requests->naming && is_unsettled(requests, name, known ? known->statement : NULL);
+		return is_unsettled(requests, name, known ? known->statement : NULL);
 	}
+	if (*name)
+		return false;
 	if (strchr("BD", message[0]) && unnamed_is_unsettled(requests))
 		return true;
 	if (!requests->naming || !is_unsettled(requests, NULL, NULL) || message[0] == 'C')
