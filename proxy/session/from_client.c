@@ -139,7 +139,7 @@ static bool has_executes(const struct requests *requests)
  * unless it is asked to. */
 static bool waits_for_names(struct session *session, char type)
 {
-	if (!session->unnaming || !strchr("PBDQ", type) || !has_executes(&session->backend->requests))
+	if (!session->unnaming || !strchr("PBDCQ", type) || !has_executes(&session->backend->requests))
 		return false;
 	put_flush(session);
 	return true;
@@ -191,7 +191,8 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		return false;
 	if (waits_for_batch(session, message, size))
 		return false;
-	if (rule->server == ALONE && session->state != SESSION_SETTING_UP && !(message[0] == 'C' && is_behind_sync_of_setup(session)))
+	if (rule->server == ALONE && session->state != SESSION_SETTING_UP
+		&& !(message[0] == 'C' && (is_behind_sync_of_setup(session) || (session->backend && session->unnaming))))
 		return true;
 	if (!session->backend && !lost && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
 		return true;

@@ -98,6 +98,8 @@ SCRIPTS = {
     "ddl between executions": [(A, parse("SELECT t FROM d WHERE n = $1", "s") + sync()), (A, bind(5, name="s") + execute() + sync()), (B, "CREATE INDEX ON d (t)"), (A, bind(6, name="s") + execute() + sync()),
                                (B, "ALTER TABLE d ADD extra int"), (A, bind(7, name="s") + execute() + sync())],
     "deallocate all": both(parse("SELECT 'kept'", "s") + sync()) + [(A, "DEALLOCATE ALL")] + both(bind(name="s") + execute() + sync()),
+    "closed behind a deallocate": [step for close in (close_statement("s"), execute("none") + close_statement("s"))
+                                   for step in ((A, parse("SELECT 1", "s") + sync()), (A, parse("DEALLOCATE ALL") + bind() + execute() + close + sync()), (A, bind(name="s") + sync()), (B, "SELECT 1"))],
     "sql at the edge": both("SELECT E'\\\\''; SELECT $$;$$; SELECT 'a;b' -- ;", "/* /* nested */ ; */ SELECT 1", "SELECT \"column\" FROM (SELECT 1 AS \"column\") x", "select(1)", "  \n\t SELECT 1  "),
 }
 
