@@ -8,7 +8,6 @@
 #include "listen.h"
 #include "lost.h"
 #include "pgweir/wire.h"
-#include "prepared_internal.h"
 #include "route_setting.h"
 
 #define HEADER WIRE_HEADER_SIZE
@@ -30,9 +29,7 @@ static bool query_with_names(struct session *session, const char *text, size_t s
 {
 	struct buf message = { 0 };
 	size_t begun = wire_begin(&message, 'Q');
-	/* A batch that has not ended may have failed: with a Sync the query would run. */
-	bool rewritten = sql_names_rewrite(session, text, size, &message, true,
-		session->backend->unsynced ? prepared_materialise : prepared_materialise_alone);
+	bool rewritten = sql_names_rewrite(session, text, size, &message, true, prepared_materialise_alone);
 
 	wire_end(&message, begun);
 	if (rewritten)

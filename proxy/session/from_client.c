@@ -145,7 +145,7 @@ static bool has_executes(const struct requests *requests)
  * unless it is asked to. */
 static bool waits_for_names(struct session *session, char type)
 {
-	if (!session->unnaming || !strchr("PBDQ", type) || !has_executes(&session->backend->requests))
+	if (!session->unnaming || !strchr("PBDCQ", type) || !has_executes(&session->backend->requests))
 		return false;
 	put_flush(session);
 	return true;
@@ -191,13 +191,14 @@ static bool can_go_on(struct session *session, const struct message_rule *rule, 
 		return true;
 	/* Most messages come while there is a server already. */
 	if (!lost && session->state == SESSION_LINKED && !session->resetting && !session->judged && !session->backend->requests.syncs
-		&& !settings_on_their_way(session->backend))
+		&& (message[0] != 'Q' || !session->backend->requests.count) && !settings_on_their_way(session->backend))
 		return true;
 	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
 		return false;
 	if (waits_for_batch(session, message, size))
 		return false;
-	if (rule->server == ALONE && session->state != SESSION_SETTING_UP && !(message[0] == 'C' && is_behind_sync_of_setup(session)))
+	if (rule->server == ALONE && session->state != SESSION_SETTING_UP
+		&& !(message[0] == 'C' && (is_behind_sync_of_setup(session) || (session->backend && session->unnaming))))
 		return true;
 	if (!session->backend && !lost && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
 		return true;
@@ -363,7 +364,7 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 	outbox_begin(relay->to_client, &session->conn);
 	retry_begin(session, bytes, size);
 	relay->message = bytes + (session->pass_left < size ? session->pass_left : size);
-	relay->setup_ahead_of = NULL;
+	CHECK(!relay->setup_ahead_of);
 	if (session->backend)
 		session_open_outbox(session);
 	struct error why;

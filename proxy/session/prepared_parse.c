@@ -73,9 +73,10 @@ static struct statement *intern_for(struct session *session, uint64_t own, const
 /* If an error has the server skip the Parse at hand, what it would replace stays. Nothing is ahead of one that begins its batch. */
 static struct statement_name *unnamed_before(struct session *session)
 {
+	const struct requests *requests = &session->backend->requests;
 	const struct buf *kept = session->unnamed;
 
-	if (!session->backend->unsynced || !kept)
+	if (!kept || !requests->count || requests_last(requests)->kind == REQUEST_SYNC)
 		return NULL;
 	return statement_name_new("", intern_for(session, next_token(), kept->bytes, kept->size));
 }

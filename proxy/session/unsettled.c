@@ -61,23 +61,42 @@ static const char *name_in(const char *message, const char *end)
 	return name < end && memchr(name, '\0', (size_t)(end - name)) ? name : NULL;
 }
 
+/* What it mentions may be prepared ahead of it with a Sync, which would end a batch that has failed, so that the query ran. */
+static bool may_end_batch(struct session *session, const char *text, size_t size)
+{
+	const struct requests *requests = &session->backend->requests;
+	bool batch = false;
+
+	if (!session->names.size)
+		return false;
+	for (uint32_t i = 0; i < requests->count && from_the_end(requests, i)->kind != REQUEST_SYNC; i++)
+		batch |= (REQUEST_BIT(from_the_end(requests, i)->kind) & REQUESTS_BEFORE_SYNC) != 0;
+	return batch && session_text_effects(session, text, size) & SCAN_STATEMENT_NAMES;
+}
+
 bool prepared_is_unsettled(struct session *session, const char *message, size_t size)
 {
 	const struct requests *requests = &session->backend->requests;
 	const char *text = message + WIRE_HEADER_SIZE, *end = message + size;
 	const char *name = "";
 
-	if (!requests->syncs || !strchr("PBDCQ", message[0]) || size <= WIRE_HEADER_SIZE)
+	if (size <= WIRE_HEADER_SIZE)
+		return false;
+	if (message[0] == 'Q' && may_end_batch(session, text, (size_t)(end - text)))
+		return true;
+	if (!requests->syncs || !strchr("PBDCQ", message[0]))
 		return false;
 	if (message[0] != 'Q')
 		name = name_in(message, end);
 	if (!name)
 		return false;
-	if (*name) {
+	if (*name && requests->naming) {
 		const struct statement_name *known = map_get_text(&session->names, name);
 
-		return requests->naming && is_unsettled(requests, name, known ? known->statement : NULL);
+		return is_unsettled(requests, name, known ? known->statement : NULL);
 	}
+	if (*name)
+		return false;
 	if (strchr("BD", message[0]) && unnamed_is_unsettled(requests))
 		return true;
 	if (!requests->naming || !is_unsettled(requests, NULL, NULL) || message[0] == 'C')

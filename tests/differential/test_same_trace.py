@@ -53,10 +53,11 @@ SCRIPTS = {
                                                execute("none") + close_statement("s") + parse("SELECT 'new'", "s") + sync() + bind(name="s") + execute() + sync(), bind(name="s") + execute() + sync(),
                                                execute("none") + close_statement("s") + sync() + parse("SELECT 'new'", "s") + sync(), bind(name="s") + execute() + sync()),
     "statements that the server has lost, in a batch that fails": [(A, parse("SELECT 'a'", "s") + sync()), (B, "DISCARD ALL"), (A, execute("none") + bind(name="s") + sync() + bind(name="s") + execute() + sync()),
-                                                                   (B, "DISCARD ALL"), (A, execute("none") + bind(name="s") + sync() + query("EXECUTE s") + parse("EXECUTE s") + bind() + execute() + sync())],
-    "a query that a batch that fails takes with it": both(parse("SELECT 1", "s") + sync(), until(execute("none") + query("EXECUTE s") + sync() + query("DEALLOCATE s"), "Z", 2)),
+                                                                   (B, "DISCARD ALL"), (A, execute("none") + bind(name="s") + sync() + query("EXECUTE s") + parse("EXECUTE s") + bind() + execute() + sync()),
+                                                                   *[step for ahead in (b"", query("SELECT 1")) for step in ((B, "DISCARD ALL"), (A, until(execute("none") + ahead + query("EXECUTE s") + sync() + query("EXECUTE s"), "Z", 2)))]],
+    "a query that a batch that fails takes with it": both(parse("SELECT 1", "s") + sync(), until(execute("none") + query("EXECUTE s") + sync() + query("SELECT 1"), "Z", 2), until(execute("none") + query("SELECT 1") + query("EXECUTE s") + sync() + query("DEALLOCATE s"), "Z", 2)),
     "an unnamed statement that stays": [step for skipped in (parse("SELECT 'new'"), close_statement(), close_statement() + parse("SELECT 'new'"), parse("SELECT 'new'") + close_statement(), query("SELECT 1"),
-                                                             parse("SELECT 'new'") + parse("SELECT 'newer'"))
+                                                             parse("SELECT 'new'") + parse("SELECT 'newer'"), query("SELECT 1") + parse("SELECT 'new'"))
                                         for step in ((A, parse("SELECT 'old'") + sync()), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)), (B, "SELECT 1"), (A, bind() + execute() + sync()), (B, "SELECT 1"), (A, until(execute("none") + skipped + sync() + bind() + execute() + sync(), "Z", 2)),
                                                      (A, until(execute("none") + skipped + sync() + execute("none") + parse("SELECT 'newest'") + sync() + describe_statement() + bind() + execute() + sync(), "Z", 3)),
                                                      (A, execute("none") + parse("SELECT 'new'") + sync() + close_statement() + parse("SELECT 'newest'") + sync() + bind() + execute() + sync()),
@@ -97,6 +98,8 @@ SCRIPTS = {
     "ddl between executions": [(A, parse("SELECT t FROM d WHERE n = $1", "s") + sync()), (A, bind(5, name="s") + execute() + sync()), (B, "CREATE INDEX ON d (t)"), (A, bind(6, name="s") + execute() + sync()),
                                (B, "ALTER TABLE d ADD extra int"), (A, bind(7, name="s") + execute() + sync())],
     "deallocate all": both(parse("SELECT 'kept'", "s") + sync()) + [(A, "DEALLOCATE ALL")] + both(bind(name="s") + execute() + sync()),
+    "closed behind a deallocate": [step for close in (close_statement("s"), execute("none") + close_statement("s"))
+                                   for step in ((A, parse("SELECT 1", "s") + sync()), (A, parse("DEALLOCATE ALL") + bind() + execute() + close + sync()), (A, bind(name="s") + sync()), (B, "SELECT 1"))],
     "sql at the edge": both("SELECT E'\\\\''; SELECT $$;$$; SELECT 'a;b' -- ;", "/* /* nested */ ; */ SELECT 1", "SELECT \"column\" FROM (SELECT 1 AS \"column\") x", "select(1)", "  \n\t SELECT 1  "),
 }
 
