@@ -34,8 +34,8 @@ install(FILES ${PGWEIR_MADE}/_pgweir DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/ve
 install(FILES ${PGWEIR_MADE}/pgweir.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES ${PGWEIR_MADE}/changelog.gz ${PGWEIR_MADE}/CHANGELOG.md.gz DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pgweir)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pgweir RENAME copyright)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pgweir FILES_MATCHING PATTERN "*.md"
-  PATTERN decisions EXCLUDE)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/pgweir FILES_MATCHING
+  PATTERN "*.md" PATTERN "*.png" PATTERN "*.svg")
 
 # /etc and the units are the package's business: an installation by hand must not replace what is there.
 option(PGWEIR_PACKAGE "Install what belongs to the Debian package alone" OFF)

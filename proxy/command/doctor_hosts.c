@@ -52,6 +52,8 @@ static void judge_host(const struct doctor_cluster *report, const struct config_
 	struct doctor *doctor = report->doctor;
 	const char *tls = ask_value(rows, 0, Q_TLS);
 	bool in_recovery = ask_is_true(rows, 0, Q_RECOVERING);
+	long long max_lag_ms = (long long)report->cluster->max_lag_ms;
+	bool lags = max_lag_ms && ask_number(rows, 0, Q_BEHIND_S) * 1000 > max_lag_ms;
 
 	doctor_say(doctor, DOCTOR_GOOD, where, NULL, "%s, PostgreSQL %s, %s, %lld connections of which users get %lld",
 		in_recovery ? "replica" : "primary", ask_value(rows, 0, Q_VERSION), tls ? tls : "not encrypted",
@@ -68,9 +70,9 @@ static void judge_host(const struct doctor_cluster *report, const struct config_
 	if (in_recovery && ask_number(rows, 0, Q_RECEIVERS) == 0)
 		doctor_say(doctor, DOCTOR_WRONG, where, "look at primary_conninfo and the replica's log",
 			"no WAL comes in over the network: the replica is not connected to a primary");
-	if (ask_number(rows, 0, Q_BEHIND_S) > LAG_NOTE_S)
-		doctor_say(doctor, DOCTOR_NOTE, where, "see max_lag in docs/routing.md", "has still to replay what is %lld s old",
-			ask_number(rows, 0, Q_BEHIND_S));
+	if (ask_number(rows, 0, Q_BEHIND_S) > LAG_NOTE_S || lags)
+		doctor_say(doctor, DOCTOR_NOTE, where, "see max_lag in docs/routing.md", "has still to replay what is %lld s old%s",
+			ask_number(rows, 0, Q_BEHIND_S), lags ? ", more than max_lag: it gets no reads" : "");
 	if (report->probing && !ask_is_true(rows, 0, Q_MONITOR))
 		doctor_say(doctor, DOCTOR_WRONG, where, "GRANT pg_monitor TO the probe_user, on the primary",
 			"%s is no member of pg_monitor: a failover is seen late", report->login.user);
@@ -94,7 +96,7 @@ void doctor_look_at_host(const struct doctor_cluster *report, const struct confi
 		judge_host(report, host, where, &rows);
 		judge_clock(report->doctor, where, ask_number(&rows, 0, Q_CLOCK), before_ms, clock_ms());
 	} else if (!report->login.user && strncmp(error.sqlstate, "28", 2) == 0) {
-		doctor_say(report->doctor, DOCTOR_NOTE, where, "give the cluster a probe_user, and more can be said",
+		doctor_say(report->doctor, DOCTOR_NOTE, where, "give the cluster a probe_user, or a [user] its password (those of auth_file are not tried), and more can be said",
 			"a server is there; no login is known to look closer with");
 	} else {
 		doctor_say(report->doctor, DOCTOR_WRONG, where, doctor_advice(&error), "%s%s%s%s", report->login.user ? "as " : "",

@@ -104,3 +104,13 @@ def test_links_between_pages_lead_somewhere():
         for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text()):
             there = page.parent / pathlib.Path(target)
             assert there.exists(), f"{page.name}: {target}"
+
+
+def test_links_between_pages_lead_somewhere_in_the_package_too():
+    """What is installed beside the pages is what the package's patterns say."""
+    rule = re.search(r"install\(DIRECTORY \S+/docs/ (.*?)\)", (ROOT / "cmake" / "PgweirPackage.cmake").read_text(), re.S).group(1)
+    assert "EXCLUDE" not in rule
+    shipped = {path for pattern in re.findall(r'PATTERN "(\S+)"', rule) for path in DOCS.rglob(pattern)}
+    for page in DOCS.rglob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text()):
+            assert (page.parent / target).resolve() in shipped, f"{page.name}: {target}"

@@ -156,6 +156,9 @@ def test_the_doctor_says_what_is_wrong_with_replication_and_versions(cluster, tm
     assert "primary_conninfo" in found(findings, "wrong", f":{replica.port}", "no WAL comes in")["advice"]
     assert "max_lag" in found(findings, "note", f":{replica.port}", "has still to replay what is 100 s old")["advice"]
     assert "13 or later" in found(findings, "wrong", f":{primary.port}", "PostgreSQL 12.9 is not supported")["advice"]
+    with raw.FakeServer(on_message=says(recovering="t", receivers="1", behind_s="20")) as replica:
+        findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{replica.port}"}), 1)
+    found(findings, "note", f":{replica.port}", "20 s old, more than max_lag: it gets no reads")
     with raw.FakeServer(on_message=says(recovering="t", receivers="1")) as replica:
         findings = diagnose(sections(cluster, tmp_path, cluster={"hosts": f"127.0.0.1:{replica.port}"}), 1)
     assert not [finding for finding in findings if "WAL" in finding["finding"] or "replay" in finding["finding"]]
