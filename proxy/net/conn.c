@@ -88,7 +88,7 @@ void conn_cut(struct conn *conn)
 
 bool conn_has_pending(const struct conn *conn)
 {
-	return conn->ssl && SSL_has_pending(conn->ssl);
+	return conn->ssl && (SSL_has_pending(conn->ssl) || SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN);
 }
 
 void conn_want_read(struct conn *conn, bool wanted)
@@ -154,6 +154,9 @@ static ssize_t tls_recv(struct conn *conn, char *bytes, size_t size)
 		if (got <= 0) {
 			ssize_t outcome = tls_outcome(conn, got);
 
+			/* The next call tells of the end, and nothing more may come that asks for one. */
+			if (total && outcome != CONN_AGAIN && conn->attached)
+				loop_io_kick(&conn->io);
 			return total ? (ssize_t)total : outcome;
 		}
 		total += (size_t)got;

@@ -111,6 +111,53 @@ def test_a_returning_client_resumes_its_session_by_ticket(pgweir, version):
     assert reused == [False, True]
 
 
+class TlsByHand:
+    """A socket whose records go out when told to."""
+
+    def __init__(self, sock: socket.socket):
+        self.sock, self.received, self.made = sock, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = raw.insecure_context().wrap_bio(self.received, self.made, server_hostname="localhost")
+        self.until_done(self.tls.do_handshake)
+
+    def push(self) -> None:
+        self.sock.sendall(self.made.read())
+
+    def until_done(self, step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self.push()
+                self.received.write(self.sock.recv(65536))
+            finally:
+                self.push()
+
+    def sendall(self, data: bytes) -> None:
+        self.tls.write(data)
+        self.push()
+
+    def recv(self, size: int) -> bytes:
+        return self.until_done(lambda: self.tls.read(size))
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+def test_a_goodbye_in_one_packet_with_a_message_is_heard(pgweir):
+    """Behind it the client sends nothing, not even the end of the stream, before it has the answer."""
+    client = pgweir.keep(raw.Client(pgweir.host, pgweir.port, timeout_s=20))
+    client.send(raw.ssl_request())
+    assert client.receive_exactly(1) == b"S"
+    sock, client.sock = client.sock, TlsByHand(client.sock)
+    client.login("app", pgweir.database("app"), PASSWORDS["app"])
+    client.sock.tls.write(raw.sync())
+    with pytest.raises(ssl.SSLWantReadError):
+        client.sock.tls.unwrap()
+    client.sock.push()
+    while sock.recv(65536):
+        pass
+
+
 def test_large_results_pass_tls_whole(pgweir):
     client = pgweir.raw("app", tls=True)
     for size in (1, 16383, 16384, 16385, 100_000, 3_000_000):

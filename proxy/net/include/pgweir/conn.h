@@ -45,7 +45,7 @@ void conn_move(struct conn *to, struct conn *from);
 
 /* How many bytes, 0 at the end of the stream, CONN_AGAIN or CONN_FAILED. */
 ssize_t conn_recv(struct conn *conn, char *bytes, size_t size) MUST_USE;
-/* With TLS, bytes may be waiting inside the library where epoll cannot see them. */
+/* With TLS, bytes or the end may be waiting inside the library where epoll cannot see them. */
 bool conn_has_pending(const struct conn *conn);
 void conn_want_read(struct conn *conn, bool wanted);
 /* Reads nothing, but says with LOOP_CLOSED when the peer has gone. Turn that off with conn_want_read() then. */
