@@ -328,6 +328,8 @@ def test_a_query_that_waits_for_the_settings_ahead_of_it_is_not_waited_for(two_s
     for _ in range(3):
         assert other.value("SHOW work_mem") == "9MB"
         assert client.value("EXECUTE s") == "named"
+        assert other.value("SHOW work_mem") == "9MB"
+        assert raw.rows_of(client.ask(parse("SELECT 1") + query("EXECUTE s"))) == [["named"]]
 
 
 @pytest.fixture
