@@ -168,7 +168,8 @@ bool prepared_error(struct session *session, const char *body, size_t size, stru
 	const char *stop = at ? memchr(at + 1, '"', (size_t)(body + size - at - 1)) : NULL;
 	char server_name[32];
 
-	if (!stop || (size_t)(stop - at - 1) >= sizeof(server_name))
+	/* One that is there in part goes as it comes. */
+	if (!stop || (size_t)(stop - at - 1) >= sizeof(server_name) || body[size - 1] != '\0')
 		return false;
 	memcpy(server_name, at + 1, (size_t)(stop - at - 1));
 	server_name[stop - at - 1] = '\0';

@@ -220,6 +220,17 @@ def test_one_query_may_copy_in_twice_and_each_copy_has_its_own_end(client, pipel
     assert client.value("SELECT count(*) FROM copied") == "2"
 
 
+@pytest.mark.ours
+def test_a_large_error_that_names_a_statement_arrives_whole(pgweir):
+    client = pgweir.raw("one", timeout_s=20)
+    client.ask(parse("SELECT 4711", "mine") + sync())
+    name = client.value("SELECT name FROM pg_prepared_statements WHERE statement = 'SELECT 4711'")
+    error = raw.error_of(client.ask(f"DO $$BEGIN RAISE '\"{name}\" %', repeat('x', 100000); END$$"))
+    assert len(error["M"]) > 100000 and "R" in error
+    assert client.value("SELECT 'in step'") == "in step"
+    client.close()
+
+
 @pytest.mark.pooler
 def test_a_client_that_leaves_in_a_second_copy_takes_no_connection_with_it(start_pgweir, cluster):
     """What it has said last and its end come together."""
