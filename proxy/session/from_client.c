@@ -364,7 +364,7 @@ bool session_feed(struct session *session, const char *bytes, size_t size)
 	outbox_begin(relay->to_client, &session->conn);
 	retry_begin(session, bytes, size);
 	relay->message = bytes + (session->pass_left < size ? session->pass_left : size);
-	CHECK(!relay->setup_ahead_of);
+	relay->setup_ahead_of = NULL;
 	if (session->backend)
 		session_open_outbox(session);
 	struct error why;
