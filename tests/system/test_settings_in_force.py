@@ -84,12 +84,18 @@ def test_settings_that_fail_are_asked_for_elsewhere_also_if_the_server_ends_then
     assert client.value("SELECT 1") == "SELECT 1" and not last_words
 
 
-def test_a_server_that_ends_instead_of_taking_settings_ends_the_session(ending):
+def test_a_server_that_ends_instead_of_taking_settings_costs_no_session(ending):
     client, last_words = ending
     last_words.append(raw.error_response("57P01", "terminating", severity="FATAL"))
+    assert client.value("SELECT 1") == "SELECT 1" and not last_words
+
+
+def test_a_server_that_ends_for_another_reason_instead_of_taking_settings_ends_the_session(ending):
+    client, last_words = ending
+    last_words.append(raw.error_response("XX000", "terminating", severity="FATAL"))
     client.send(query("SELECT 1"))
     error = raw.error_of(client.read_to_end())
-    assert (error["S"], error["C"], error["M"]) == ("FATAL", "57P01", "terminating") and not last_words
+    assert (error["S"], error["C"], error["M"]) == ("FATAL", "XX000", "terminating") and not last_words
 
 
 @pytest.fixture
