@@ -67,6 +67,9 @@ static void note_discard_all(struct session *session)
 	session->backend->touched = session->mode == POOL_MODE_SESSION;
 	if (session->mode == POOL_MODE_SESSION)
 		return;
+	/* It takes no custom setting's name away, and one of which nobody knows yet whether it was ever set does not come by it. */
+	bool doubtful = session->custom && session->suspected & 1u << LEFTOVER_SETTINGS;
+
 	session->pins = session->suspected = 0;
 	session->sql_prepared = false;
 	session->backend->settings = custom_reset(NULL, session->custom);
@@ -78,6 +81,8 @@ static void note_discard_all(struct session *session)
 	/* What came behind it under the same Sync has not run yet. */
 	if (requests_until_sync(&session->backend->requests) > 1)
 		leftovers_suspect(session, SCAN_UNKNOWN);
+	else if (doubtful)
+		leftovers_doubt(session, LEFTOVER_SETTINGS);
 }
 
 static void note_discard_sequences(struct session *session)

@@ -5,7 +5,7 @@ import pytest
 
 from harness import raw
 from harness.process import wait_until
-from harness.raw import bind, close_statement, execute, extended, parse, sync
+from harness.raw import bind, close_statement, execute, extended, parse, query, sync
 
 pytestmark = pytest.mark.ours
 
@@ -625,6 +625,17 @@ def test_nobody_sees_anothers_custom_setting(pgweir):
     wait_until(lambda: pgweir.pins() == {}, what="so many pins")
     alpha.close()
     beta.close()
+
+
+def test_a_custom_setting_that_failed_ahead_of_discard_all_was_never_set(pgweir):
+    client, other = pgweir.raw("one"), pgweir.raw("one")
+    sent = ["BEGIN", "SELECT 1/0", "SET app.never = 'set'", "ROLLBACK", "DISCARD ALL"]
+    client.send(b"".join(query(sql) for sql in sent))
+    client.read_until_ready(len(sent))
+    assert other.value("SELECT 1") == "1"
+    assert client.value("SELECT current_setting('app.never', true)") is None
+    client.close()
+    other.close()
 
 
 @pytest.mark.parametrize("sql", [
