@@ -15,15 +15,18 @@ static void close_members(struct list *backends)
 		pool_close(LIST_MEMBER(link, struct backend, link), CLOSE_SERVER_KILLED);
 }
 
+static void kill_session(struct list *link, void *arg)
+{
+	struct session *session = LIST_MEMBER(link, struct session, link);
+
+	if (job_wants(arg, session->share))
+		session_close(session, CLOSE_CLIENT_KILLED, NULL);
+}
+
 /* The database is paused, so that nothing that comes free here is given to anybody. */
 static void kill_all(struct job *job, struct worker *worker)
 {
-	LIST_FOREACH(link, next, &worker->sessions) {
-		struct session *session = LIST_MEMBER(link, struct session, link);
-
-		if (job_wants(job, session->share))
-			session_close(session, CLOSE_CLIENT_KILLED, NULL);
-	}
+	worker_visit_sessions(worker, kill_session, job);
 	LIST_FOREACH(link, next, &worker->shares) {
 		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
 

@@ -15,15 +15,19 @@ static bool is_of(const char *secret, const struct job *job)
 	return secret && strcmp(secret, call_argument(&job->call, 0)) == 0;
 }
 
-/* Clients are cut off wherever they are: somebody else may know that password. */
-static void close_clients(const struct job *job, struct worker *worker, uint64_t version)
-{
-	LIST_FOREACH(link, next, &worker->sessions) {
-		struct session *session = LIST_MEMBER(link, struct session, link);
+struct revocation {
+	const struct job *job;
+	uint64_t version;
+};
 
-		if (is_of(session->secret, job) && session->secret_version < version)
-			session_close(session, CLOSE_CLIENT_REVOKED, NULL);
-	}
+/* Clients are cut off wherever they are: somebody else may know that password. */
+static void close_client(struct list *link, void *arg)
+{
+	struct session *session = LIST_MEMBER(link, struct session, link);
+	const struct revocation *revocation = arg;
+
+	if (is_of(session->secret, revocation->job) && session->secret_version < revocation->version)
+		session_close(session, CLOSE_CLIENT_REVOKED, NULL);
 }
 
 static bool is_outdated(const struct backend *backend, const void *arg)
@@ -59,7 +63,7 @@ static void revoke(struct job *job, struct worker *worker)
 	struct lease *lease = lease_find(call_argument(&job->call, 0));
 
 	if (lease)
-		close_clients(job, worker, lease->version);
+		worker_visit_sessions(worker, close_client, &(struct revocation){ job, lease->version });
 	lease_unref(&lease);
 	LIST_FOREACH(link, next, &worker->shares)
 		close_servers(job, LIST_MEMBER(link, struct pool_share, link));

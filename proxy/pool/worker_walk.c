@@ -115,8 +115,20 @@ void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *do
 	workers_walk(home, &(struct worker_walk){ .last = visit }, done, arg);
 }
 
+void worker_visit_sessions(struct worker *worker, worker_session_cb *visit, void *arg)
+{
+	CHECK(!worker->next_session);
+	for (struct list *link = worker->sessions.next; link != &worker->sessions; link = worker->next_session) {
+		worker->next_session = link->next;
+		visit(link, arg);
+	}
+	worker->next_session = NULL;
+}
+
 void worker_walk_skip(struct worker *worker, const struct list *leaving)
 {
+	if (worker->next_session == leaving)
+		worker->next_session = leaving->next;
 	LIST_FOREACH(link, next, &worker->walks) {
 		struct walk *walk = LIST_MEMBER(link, struct walk, link);
 

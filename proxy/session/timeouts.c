@@ -60,15 +60,14 @@ static void look_at_linked(struct pool_share *share, uint64_t now_us)
 	}
 }
 
-static void look_at_idle(struct worker *worker)
+static void look_at_idle(struct list *link, void *unused)
 {
-	LIST_FOREACH(link, next, &worker->sessions) {
-		struct session *session = LIST_MEMBER(link, struct session, link);
+	struct session *session = LIST_MEMBER(link, struct session, link);
 
-		route_begin(session);
-		if (idle(session) && over(session->active_us, session->guest->settings.client_idle_timeout_us, worker->now_us))
-			session_close(session, CLOSE_CLIENT_IDLE_TIMEOUT, NULL);
-	}
+	(void)unused;
+	route_begin(session);
+	if (idle(session) && over(session->active_us, session->guest->settings.client_idle_timeout_us, session->worker->now_us))
+		session_close(session, CLOSE_CLIENT_IDLE_TIMEOUT, NULL);
 }
 
 static void tick(struct worker *worker)
@@ -80,7 +79,7 @@ static void tick(struct worker *worker)
 			look_at_linked(share, worker->now_us);
 	}
 	if (worker->ticks % TICKS_PER_SECOND == 0)
-		look_at_idle(worker);
+		worker_visit_sessions(worker, look_at_idle, NULL);
 }
 
 /* It has no end to wait for, and who reads it goes on elsewhere from where it was. */
@@ -97,21 +96,30 @@ static bool is_drained(const struct session *session, enum sessions_drained whic
 	return which == SESSIONS_ALL || idle(session) || streams(session);
 }
 
+struct draining {
+	enum sessions_drained which;
+	unsigned most, left;
+};
+
+static void drain(struct list *link, void *arg)
+{
+	struct session *session = LIST_MEMBER(link, struct session, link);
+	struct draining *draining = arg;
+
+	if (draining->most > 0 && is_drained(session, draining->which)) {
+		session_close(session, CLOSE_CLIENT_SHUTDOWN, NULL);
+		draining->most--;
+	} else {
+		draining->left++;
+	}
+}
+
 unsigned sessions_drain(struct worker *worker, unsigned most, enum sessions_drained which)
 {
-	unsigned left = 0;
+	struct draining draining = { .which = which, .most = most };
 
-	LIST_FOREACH(link, next, &worker->sessions) {
-		struct session *session = LIST_MEMBER(link, struct session, link);
-
-		if (most > 0 && is_drained(session, which)) {
-			session_close(session, CLOSE_CLIENT_SHUTDOWN, NULL);
-			most--;
-		} else {
-			left++;
-		}
-	}
-	return left;
+	worker_visit_sessions(worker, drain, &draining);
+	return draining.left;
 }
 
 static void prepare(struct worker *worker)

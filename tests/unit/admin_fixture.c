@@ -85,6 +85,12 @@ void workers_walk(struct loop *home, const struct worker_walk *calls, worker_don
 	workers_visit(home, NULL, done, arg);
 }
 
+void worker_visit_sessions(struct worker *worker, worker_session_cb *visit, void *arg)
+{
+	LIST_FOREACH(link, next, &worker->sessions)
+		visit(link, arg);
+}
+
 void worker_walk_skip(struct worker *worker, const struct list *leaving) { (void)worker, (void)leaving; }
 
 void fixture_finish_tours(void)

@@ -224,11 +224,46 @@ static void sessions_that_end_meanwhile_do_not_break_the_walk(void **state)
 	assert_int_equal(met.ends, WORKERS);
 }
 
+/* Itself and the one behind it. */
+static void end_two(struct list *link, void *arg)
+{
+	struct worker *worker = arg;
+	struct list *two[] = { link->next, link };
+
+	LIST_MEMBER(link, struct member, link)->seen++;
+	for (size_t i = 0; i < ARRAY_LEN(two); i++) {
+		if (two[i] == &worker->sessions)
+			continue;
+		LIST_MEMBER(two[i], struct member, link)->gone = true;
+		worker_walk_skip(worker, two[i]);
+		list_remove(two[i]);
+	}
+}
+
+static void a_session_that_ends_may_take_the_next_one_with_it(void **state)
+{
+	struct worker worker = { 0 };
+	struct member five[5] = { 0 };
+
+	(void)state;
+	list_init(&worker.sessions);
+	list_init(&worker.walks);
+	for (size_t i = 0; i < ARRAY_LEN(five); i++)
+		list_push_back(&worker.sessions, &five[i].link);
+	worker_visit_sessions(&worker, end_two, &worker);
+	for (size_t i = 0; i < ARRAY_LEN(five); i++) {
+		assert_true(five[i].gone);
+		assert_int_equal(five[i].seen, i % 2 == 0);
+	}
+	assert_true(list_empty(&worker.sessions));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_turn_of_a_worker_looks_at_a_few_pools_only, start, end),
 		cmocka_unit_test_setup_teardown(pools_that_are_made_meanwhile_hide_none_and_double_none, start, end),
+		cmocka_unit_test(a_session_that_ends_may_take_the_next_one_with_it),
 		cmocka_unit_test_setup_teardown(sessions_that_end_meanwhile_do_not_break_the_walk, start, end),
 	};
 

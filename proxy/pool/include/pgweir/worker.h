@@ -35,7 +35,8 @@ struct worker {
 	struct list hubs;               /* struct hub. */
 	struct map shares_by_key;
 	struct list walks;              /* That are here now, between two turns. */
-	struct list sessions;           /* The session library's, as is: */
+	struct list sessions, *next_session;    /* The latter: of worker_visit_sessions(). */
+	/* The session library's, as is: */
 	void *relay;
 	struct session **sessions_by_pid;       /* Buckets of a table, a power of two of them. */
 	size_t pid_buckets, pid_count;
@@ -73,16 +74,20 @@ void workers_publish_topology(struct topology *topology);
 
 /* Runs `visit` on each worker in turn, on that worker's thread, then `done` on `home`. For admin commands. */
 typedef void worker_visit_cb(struct worker *worker, void *arg);
+typedef void worker_session_cb(struct list *link, void *arg);
 typedef void worker_done_cb(void *arg);
 void workers_visit(struct loop *home, worker_visit_cb *visit, worker_done_cb *done, void *arg);
 /* For whatever looks at all pools or sessions: the same in slices, between which a worker serves its clients. What lives
  * throughout comes once, what comes or goes meanwhile once or not at all. Any of the callbacks may be NULL. */
 struct worker_walk {
-	void (*session)(struct list *link, void *arg);          /* Sessions come first. */
+	worker_session_cb *session;                             /* Sessions come first. */
 	void (*share)(struct pool_share *share, void *arg);
 	worker_visit_cb *last;                                  /* Once on each. */
 };
 void workers_walk(struct loop *home, const struct worker_walk *calls, worker_done_cb *done, void *arg);
+/* Those of one worker, on its thread, all in this turn. `visit` may end any of them: who gives a server connection back serves
+ * another, which may end by that. */
+void worker_visit_sessions(struct worker *worker, worker_session_cb *visit, void *arg);
 /* Before a session is taken out of the worker's list. */
 void worker_walk_skip(struct worker *worker, const struct list *leaving);
 
