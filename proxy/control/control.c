@@ -76,6 +76,18 @@ static void note_change(const struct config_change *change, void *arg)
 		log_notable("setting changed", LOG_TEXT("section", change->section), LOG_TEXT("key", key));
 }
 
+/* Whoever says RELOAD on the console does not read the log. */
+static void note_kept(const struct config_change *change, void *arg)
+{
+	note_change(change, NULL);
+	if (!arg)
+		return;
+	char *text = mem_printf("[%s] %s changed: takes effect after a restart", change->section, change->key ? change->key : "");
+
+	config_problems_warn(arg, text);
+	mem_free(text);
+}
+
 static bool use_logging(const struct config *config)
 {
 	int failed = log_open(config->logfile);
@@ -122,8 +134,9 @@ static uint64_t plan_descriptors(const struct config *config)
 	return limit.rlim_cur;
 }
 
-/* Everything that can refuse a snapshot is asked before anything uses it. */
-static bool publish(struct config *config, struct config_problems *problems)
+/* Everything that can refuse a snapshot is asked before anything uses it. `kept` gets a warning for each key that takes a restart, if
+ * it is not NULL. */
+static bool publish(struct config *config, struct config_problems *problems, struct config_problems *kept)
 {
 	uint64_t places = config_places_hash(config);
 
@@ -133,7 +146,7 @@ static bool publish(struct config *config, struct config_problems *problems)
 	if (!users || !clients)
 		return false;
 	if (control.config)
-		config_keep_running(config, control.config, note_change, NULL);
+		config_keep_running(config, control.config, note_kept, kept);
 	use_logging(config);
 	/* Before the first login that needs one, and before the keys whose passphrases they hold. */
 	secrets_configure(config);
@@ -184,7 +197,7 @@ static void move_databases(void *arg)
 		return;
 	struct config *config = config_load_again(control.config, &problems);
 
-	if (config && publish(config, &problems))
+	if (config && publish(config, &problems, NULL))
 		log_info("the hosts or names of databases that secrets say have been taken into use");
 	else
 		log_error("the host that a secret says is not used, since the configuration has errors");
@@ -204,31 +217,20 @@ static void secrets_changed(void *arg)
 	loop_timer_start(&control.move, 0);
 }
 
-/* Whoever says RELOAD on the console does not read the log. */
-static void note_restart(const struct config_change *change, void *arg)
-{
-	if (!change->needs_restart)
-		return;
-	char *text = mem_printf("[%s] %s changed: takes effect after a restart", change->section, change->key ? change->key : "");
-
-	config_problems_warn(arg, text);
-	mem_free(text);
-}
-
 bool control_reload(struct config_problems *problems)
 {
-	struct config *before = config_ref(control.config);
+	struct config_problems kept = { 0 };
 	bool stopping = control_is_shutting_down();
 
 	if (!stopping)
 		notify_reloading();
 	struct config *config = config_load(control.config->path, problems);
-	bool good = config && publish(config, problems);
+	bool good = config && publish(config, problems, &kept);
 
 	log_problems(problems);
-	if (good)
-		config_changes(before, config, note_restart, problems);
-	config_unref(&before);
+	for (size_t i = 0; i < kept.warning_count; i++)
+		config_problems_warn(problems, kept.warnings[i]);
+	config_problems_fini(&kept);
 	if (good)
 		log_notable("configuration reloaded", LOG_TEXT("path", config->path));
 	else
@@ -246,7 +248,7 @@ bool control_set(const char *key, const char *value, struct error *error)
 
 	if (!config)
 		return false;
-	bool good = publish(config, &problems);
+	bool good = publish(config, &problems, NULL);
 
 	if (!good)
 		error_set(error, "22023", "%s", problems.count ? problems.texts[0] : "the value cannot be used");
@@ -344,7 +346,7 @@ static bool start(struct config *config)
 	login_threads_start(config->login_threads);
 	login_start(&receiver);
 	routing_start(control.loop, publish_topology);
-	bool good = publish(config, &problems);
+	bool good = publish(config, &problems, NULL);
 
 	log_problems(&problems);
 	config_problems_fini(&problems);
