@@ -26,4 +26,8 @@ extern const struct message_rule client_message_rules[256];    /* By type. */
 
 void client_message_say_ready(struct session *session);         /* ReadyForQuery, of our own. */
 
+/* turn.c: whether it can be dealt with now; `size` of its bytes are to be looked at, `left` are there. */
+bool client_message_has_turn(struct session *session, const struct message_rule *rule, const char *message, size_t size, size_t left);
+void client_message_flush(struct session *session);             /* Puts a Flush ahead of it. */
+
 #endif

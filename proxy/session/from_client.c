@@ -67,160 +67,10 @@ static bool is_stray_in_copy(const struct session *session, const struct message
 	return !rule->in_copy && session->backend && session->backend->copy == BACKEND_COPY_IN;
 }
 
-static bool settings_on_their_way(const struct backend *backend)
-{
-	return requests_first(&backend->requests)->flags & REQUEST_SETUP;
-}
-
-/* Settings that are being put in force may fail and leave a failed transaction, in which this message cannot run. Only
- * one that would end the transaction could: ROLLBACK, COMMIT, END, ABORT, also behind a comment. Inside a batch that has
- * begun behind the settings the server would skip everything up to the Sync, and to wait for an answer before it could be
- * to wait for ever. */
-static bool may_follow_query(const struct session *session, const char *message, size_t size)
-{
-	const char *text = message + WIRE_HEADER_SIZE;
-	const char *end = message + size;
-
-	if (session->backend->unsynced)
-		return true;
-	if (message[0] == 'P')
-		text += strnlen(text, (size_t)(end - text)) + 1;
-	else if (message[0] != 'Q')
-		return false;
-	while (text < end && strchr(" \t\r\n\f;", *text) && *text)
-		text++;
-	return text < end && !strchr("RrCcEeAa-/(", *text);
-}
-
-/* Behind a batch of settings that has failed the server skips everything up to a Sync, and what comes behind that runs: there
- * may be no transaction that has failed. */
-static bool is_behind_sync_of_setup(const struct session *session)
-{
-	const struct requests *requests = session->backend ? &session->backend->requests : NULL;
-
-	return requests && setup_batch_has(requests_first(requests)) && requests_until_sync(requests) < requests_count(requests);
-}
-
-/* Names of statements in it may be prepared ahead of it, with a Sync. */
-static bool may_put_sync(struct session *session, const char *message, size_t size)
-{
-	const char *text = message + WIRE_HEADER_SIZE;
-
-	return message[0] == 'Q' && session->names.size && size == wire_message_size(message)
-		&& session_text_effects(session, text, size - WIRE_HEADER_SIZE) & SCAN_STATEMENT_NAMES;
-}
-
-static bool may_follow_setup(struct session *session, const char *message, size_t size)
-{
-	if (!settings_on_their_way(session->backend))
-		return true;
-	if (!setup_batch_has(requests_first(&session->backend->requests)))
-		return may_follow_query(session, message, size);
-	return !is_behind_sync_of_setup(session) && !may_put_sync(session, message, size);
-}
-
-static void put_flush(struct session *session)
-{
-	static const char flush[] = { 'H', 0, 0, 0, 4 };
-
-	outbox_put(&session_relay(session)->to_server, flush, sizeof(flush));
-	backend_settle(session->backend);
-}
-
 static void flush_if_too_many(struct session *session)
 {
 	if (session->backend && session->backend->requests.count > SESSION_REQUESTS_MAX && !session->pass_left)
-		put_flush(session);
-}
-
-static bool has_executes(const struct requests *requests)
-{
-	for (uint32_t i = 0; i < requests->count; i++)
-		if (requests_at(requests, i)->kind == REQUEST_EXECUTE)
-			return true;
-	return false;
-}
-
-/* What names a statement, behind an Execute that may take names away. The server says nothing of it before the batch's Sync
- * unless it is asked to. */
-static bool waits_for_names(struct session *session, char type)
-{
-	if (!session->unnaming || !strchr("PBDCQ", type) || !has_executes(&session->backend->requests))
-		return false;
-	put_flush(session);
-	return true;
-}
-
-/* The beginning of the message's own batch may be on its way, too. */
-static bool waits_for_batch(struct session *session, const char *message, size_t size)
-{
-	struct backend *backend = session->backend;
-
-	if (session->state != SESSION_LINKED || !prepared_is_unsettled(session, message, size))
-		return false;
-	if (backend->unsynced)
-		put_flush(session);
-	else
-		backend_settle(backend);
-	session->state = SESSION_SETTING_UP;
-	return true;
-}
-
-/* A text that takes settings, statements and pins away is answered before the next one is looked at, which must find them
- * gone; within a batch only the names. */
-static bool waits_for_reset(struct session *session, char type)
-{
-	struct backend *backend = session->backend;
-
-	if (!session->resetting)
-		return false;
-	if (backend->unsynced)
-		return waits_for_names(session, type);
-	backend_settle(backend);
-	session->resetting = backend->requests.count > 0;
-	session->unnaming &= session->resetting;
-	return session->resetting;
-}
-
-/* True if the message can be dealt with now. */
-static bool can_go_on(struct session *session, const struct message_rule *rule, const char *message, size_t size, size_t left)
-{
-	bool lost = session->lost != LOST_NOTHING;
-
-	if (session->skipping || (lost && !lost_needs_server(session, message, size)))
-		return true;
-	/* Most messages come while there is a server already. */
-	if (!lost && session->state == SESSION_LINKED && !session->resetting && !session->judged && !session->backend->requests.syncs
-		&& (message[0] != 'Q' || !session->backend->requests.count) && !settings_on_their_way(session->backend))
-		return true;
-	if (session->judged && session->state == SESSION_LINKED && !route_may_go_on(session, message, left))
-		return false;
-	if (waits_for_batch(session, message, size))
-		return false;
-	if (rule->server == ALONE && session->state != SESSION_SETTING_UP
-		&& !(message[0] == 'C' && (is_behind_sync_of_setup(session) || (session->backend && session->unnaming))))
-		return true;
-	if (!session->backend && !lost && rule->server == SERVER_UNLESS_KNOWN && prepared_parse_alone(session, message, size))
-		return true;
-	if (!session->backend && session->routing && !route_decide(session, message, left))
-		return false;
-	session_relay(session)->message = message;
-	if (!session->backend && !session_link(session))
-		return false;
-	if (session->group == GROUP_DUE)
-		route_may_go_on(session, message, left);
-	if (session->state == SESSION_SETTING_UP)
-		return false;
-	if (lost) {
-		lost_begin_again(session);
-		return false;
-	}
-	if (!waits_for_reset(session, message[0]) && may_follow_setup(session, message, size))
-		return true;
-	/* What stands in line and needs no server would not be answered before the server says something more: never. */
-	backend_settle(session->backend);
-	session->state = SESSION_SETTING_UP;
-	return false;
+		client_message_flush(session);
 }
 
 static enum verdict take(struct session *session, const struct message_rule *rule, const char *message, size_t size,
@@ -292,7 +142,7 @@ static ssize_t walk(struct session *session, const char *bytes, size_t size, str
 		at += answered > 0 ? (size_t)answered : 0;
 		if (answered > 0)
 			continue;
-		if (answered < 0 || left < wanted || !can_go_on(session, rule, message, wanted, left))
+		if (answered < 0 || left < wanted || !client_message_has_turn(session, rule, message, wanted, left))
 			break;
 		/* Nothing can be put in the middle of it. */
 		if (left < whole)

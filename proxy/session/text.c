@@ -7,12 +7,11 @@
 #include "route.h"
 #include "route_setting.h"
 #include "session_internal.h"
+#include "text.h"
 
 #define STATES (SCAN_SETS | SCAN_PREPARES | SCAN_DEALLOCATES | SCAN_HOLDS | SCAN_CLOSES | SCAN_LOADS | SCAN_DISCARDS \
 	| SCAN_TEMPORARY | SCAN_DROPS | SCAN_LOCKS | SCAN_UNLOCKS | SCAN_SEEDS | SCAN_UNKNOWN)
-/* What changes how a text is understood, be it for a while. */
-#define SCOPE (SCAN_SETS | SCAN_SETS_LOCAL | SCAN_DISCARDS | SCAN_UNKNOWN)
-#define RESETS (SCOPE | SCAN_DEALLOCATES | SCAN_PREPARES)
+#define RESETS (TEXT_SCOPE | SCAN_DEALLOCATES | SCAN_PREPARES)
 #define SEQUENCES (SCAN_SEQUENCE_USE | SCAN_SEQUENCE_ASK)
 /* What may call nextval(), be it by a column's default or in a function; and what is no plain read either, but does not. */
 #define USES_SEQUENCES (SCAN_WRITES | SCAN_CALLS | SCAN_RUNS_CODE | SCAN_EXECUTES | SCAN_SEQUENCE_USE | SCAN_UNKNOWN)
@@ -37,8 +36,7 @@ unsigned session_scan_flags(const struct session *session, const char *text, siz
 	return flags;
 }
 
-/* The server says how it reads texts when it is ready for the next one. */
-static bool reading_is_unsure(const struct session *session)
+bool text_reading_is_unsure(const struct session *session)
 {
 	const struct backend *backend = session->backend;
 
@@ -56,7 +54,7 @@ uint32_t session_text_effects(const struct session *session, const char *text, s
 	if (session->mode == POOL_MODE_SESSION)
 		return 0;
 	size = strnlen(text, size);
-	if (reading_is_unsure(session) && may_be_read_otherwise(text, size))
+	if (text_reading_is_unsure(session) && may_be_read_otherwise(text, size))
 		return SCAN_UNKNOWN | text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
 	return text_cache_effects(session_relay(session)->texts, text, size, session_scan_flags(session, text, size));
 }
@@ -137,7 +135,7 @@ static bool may_begin_definition(const char *text, const char *end)
 }
 
 /* DDL whose tag may be another's: of CREATE TABLE AS and SELECT INTO it is SELECT's, and DO has its own. */
-static bool may_define(const struct sql_run *run)
+bool text_may_define(const struct sql_run *run)
 {
 	const char *text = run->text, *end = text + strnlen(text, run->size);
 
@@ -154,7 +152,7 @@ static bool may_define(const struct sql_run *run)
 	return run->effects & SCAN_RUNS_CODE && (find_word(text, text, end, "alter") || find_word(text, text, end, "drop"));
 }
 
-static void note_effects(struct session *session, uint32_t effects)
+void text_note_effects(struct session *session, uint32_t effects)
 {
 	if (effects & SCAN_SEQUENCE_USE)
 		sequences_wrote(session);
@@ -162,7 +160,7 @@ static void note_effects(struct session *session, uint32_t effects)
 		leftovers_suspect(session, effects);
 	if (!(effects & RESETS))
 		return;
-	session->scope_unsure |= (effects & SCOPE) != 0;
+	session->scope_unsure |= (effects & TEXT_SCOPE) != 0;
 	session->sql_prepared |= (effects & SCAN_PREPARES) != 0;
 	session->unnaming |= (effects & (SCAN_DISCARDS | SCAN_DEALLOCATES)) != 0;
 	session->resetting |= effects & (SCAN_DISCARDS | SCAN_DEALLOCATES) || (effects & SCAN_SETS && session->startup);
@@ -194,7 +192,7 @@ static bool may_change_reading(const struct session *session, const struct sql_r
 {
 	static const char *const words[] = { "standard_conforming_strings", "client_encoding", "names", "reset" };
 
-	if (!(run->effects & SCOPE))
+	if (!(run->effects & TEXT_SCOPE))
 		return false;
 	if (!run->text || run->effects & (SCAN_DISCARDS | SCAN_UNKNOWN))
 		return true;
@@ -208,7 +206,7 @@ static bool may_change_reading(const struct session *session, const struct sql_r
 
 void session_note_run(struct session *session, const struct sql_run *run)
 {
-	note_effects(session, run->effects);
+	text_note_effects(session, run->effects);
 	session->reading_touched |= may_change_reading(session, run);
 	if (run->effects & SCAN_SETS && session->route && run->text)
 		route_setting_reset_all(session, run->text, run->size);
@@ -346,7 +344,7 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 		run = &creates;
 	}
 	if (run->effects & SCAN_WRITES && run->text && session->mode != POOL_MODE_SESSION)
-		session->may_define |= may_define(run);
+		session->may_define |= text_may_define(run);
 	if (session->mode == POOL_MODE_SESSION && run->text && may_need_idle_database(run->text, run->size))
 		vacate(session, run->text, run->size);
 	lost_note_run(session, run);
@@ -380,80 +378,11 @@ void session_note_function(struct session *session, uint32_t oid)
 	if (session->mode == POOL_MODE_SESSION || is_large_objects(oid))
 		return;
 	sequences_used(session);
-	note_effects(session, SCAN_UNKNOWN | SCAN_SEQUENCE_USE);
+	text_note_effects(session, SCAN_UNKNOWN | SCAN_SEQUENCE_USE);
 	if (oid == OID_OF_SETSEED)
 		leftovers_pin_for_good(session, PIN_SEED);
 	if (session->audits)
 		audit_run(session, NULL, SCAN_CALLS);
 	if (oid == OID_OF_SET_CONFIG)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
-}
-
-/* --- Texts longer than what is looked at before it is sent --- */
-
-struct long_text {
-	struct scan scan;
-	struct scan_names names;
-	bool ended;                     /* What comes behind its NUL is no text. */
-	size_t seen;                    /* Of what comes next, this much has been. */
-};
-
-static void feed(struct long_text *text, const char *bytes, size_t size)
-{
-	size_t here = text->ended ? 0 : strnlen(bytes, size);
-
-	scan_feed(&text->scan, bytes, here);
-	text->ended |= here < size;
-}
-
-uint32_t session_long_text_begin(struct session *session, const char *text, size_t size, size_t seen)
-{
-	if (session->mode == POOL_MODE_SESSION)
-		return 0;
-	session->may_write = true;
-	session->long_text = NEW(struct long_text);
-	scan_begin(&session->long_text->scan, session->scan_flags);
-	session->long_text->scan.names = &session->long_text->names;
-	session->long_text->seen = seen;
-	session->may_define |= may_define(&(struct sql_run){ .text = text, .size = size });
-	session->long_text->scan.effects |= reading_is_unsure(session) ? SCAN_UNKNOWN : 0;
-	feed(session->long_text, text, size);
-	return session->long_text->scan.effects;
-}
-
-static void long_text_ends(struct session *session, struct long_text *text)
-{
-	uint32_t effects = scan_end(&text->scan);
-
-	session->unnamed_effects = effects;
-	if (!session->backend)
-		return;
-	sequences_used(session);
-	note_effects(session, effects);
-	if (effects & SCAN_EXECUTES)
-		leftovers_doubt_all(session);
-	session->reading_touched |= (effects & SCOPE) != 0;
-	if (session->audits)
-		audit_run(session, NULL, effects);
-	if (effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
-		custom_note_names(session, &text->names, NULL);
-}
-
-void session_long_text_goes_on(struct session *session, const char *bytes, size_t size, bool last)
-{
-	struct long_text *text = session->long_text;
-	size_t again = size < text->seen ? size : text->seen;
-
-	text->seen -= again;
-	feed(text, bytes + again, size - again);
-	if (!last)
-		return;
-	long_text_ends(session, text);
-	session_long_text_drop(session);
-}
-
-void session_long_text_drop(struct session *session)
-{
-	mem_free(session->long_text);
-	session->long_text = NULL;
 }
