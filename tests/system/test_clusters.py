@@ -72,8 +72,9 @@ def test_writes_wait_for_the_promotion_and_go_on_there(start_pgweir, own):
         new.sql("SELECT pg_promote()")
         wait_until(lambda: len(writer.written) > before + 10, 20, "writing goes on")
         assert row(proxy)["primary"] == address(new) and row(proxy)["timeline"] == 2
-    # At most what was under way when the server died is lost, and its client was told.
-    assert len(writer.errors) <= 1, writer.errors
+    # At most what was under way on a connection when its server process died is lost, and its client was told. There were two: the
+    # process of the other one may live a moment longer.
+    assert len(writer.errors) <= 2 and {sqlstate for sqlstate, _ in writer.errors} <= {"08007"}, writer.errors
     assert set(writer.written[before:]) <= set(keys_on(new))
     assert idle.value("SELECT inet_server_port()") == str(new.port)
 
