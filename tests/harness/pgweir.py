@@ -102,6 +102,10 @@ class Pgweir(Target):
 
     def _accepts(self) -> bool:
         assert self.process.poll() is None, f"pgweir ended with {self.process.returncode}\n{self.log()[-4000:]}"
+        # It opens its pages last.
+        pages = [self.sections["pgweir"][key].rpartition(":")[2] for key in ("http_listen", "health_listen")]
+        if not all(accepts("127.0.0.1", int(port)) for port in pages if port):
+            return False
         if self.sections["pgweir"]["listen_addr"]:
             return accepts("127.0.0.1", self.port)
         return (pathlib.Path(self.sections["pgweir"]["unix_socket_dir"]) / f".s.PGSQL.{self.port}").exists()
