@@ -57,7 +57,7 @@ static enum verdict handle_query(struct session *session, const char *message, s
 	}
 	if (session->listen && listen_text_mentions(text, text_size))
 		listen_restore(session);
-	uint8_t unnames = prepared_query(session);
+	enum unnamed_before unnames = prepared_query(session);
 
 	if (!session_may_run(session, &run)) {
 		session_long_text_drop(session);
@@ -67,7 +67,7 @@ static enum verdict handle_query(struct session *session, const char *message, s
 		&& query_with_names(session, text, text_size))
 		*skip = size;
 	ask(session, REQUEST_QUERY);
-	requests_last(&session->backend->requests)->unnames = unnames;
+	requests_last(&session->backend->requests)->unnames = (uint8_t)unnames;
 	return VERDICT_FORWARD;
 }
 

@@ -188,20 +188,20 @@ bool prepared_close(struct session *session, const char *message, size_t size, s
 		return true;
 	}
 	bool unnamed = kind == 'S' && !*text;
-	uint8_t unnames = unnamed ? prepared_unnames(session) : 0;
+	enum unnamed_before unnames = unnamed ? prepared_unnames(session) : UNNAMED_NONE;
 
 	if (ours)
 		leftovers_doubt(session, LEFTOVER_STATEMENTS);
 	if (unnamed)
 		session->unnamed_token = session->backend->unnamed_token = 0;
 	backend_request(session->backend, REQUEST_CLOSE, unnamed ? REQUEST_UNNAMED : 0, NULL);
-	requests_last(&session->backend->requests)->unnames = unnames;
+	requests_last(&session->backend->requests)->unnames = (uint8_t)unnames;
 	return true;
 }
 
-uint8_t prepared_query(struct session *session)
+enum unnamed_before prepared_query(struct session *session)
 {
-	uint8_t unnames = prepared_unnames(session);
+	enum unnamed_before unnames = prepared_unnames(session);
 
 	session->pins &= ~PIN_BIT(PIN_LARGE_STATEMENT);
 	session->unnamed_token = 0;

@@ -20,11 +20,11 @@ static inline struct outbox *prepared_outbox(struct session *session)
 	return &session_relay(session)->to_server;
 }
 
-static inline uint8_t prepared_unnames(const struct session *session)
+static inline enum unnamed_before prepared_unnames(const struct session *session)
 {
 	if (!session->unnamed_token)
-		return 0;
-	return session->backend->unnamed_token == session->unnamed_token ? 2 : 1;
+		return UNNAMED_NONE;
+	return session->backend->unnamed_token == session->unnamed_token ? UNNAMED_HERE : UNNAMED_ELSEWHERE;
 }
 
 /* scope.c: of a statement that means the same everywhere. */
@@ -46,9 +46,9 @@ void prepared_put_unnamed(struct session *session, bool runs, uint8_t flags);
 /* unsettled.c: what it says of a name is known only when a batch ahead of it is answered. */
 bool prepared_is_unsettled(struct session *session, const char *message, size_t size);
 
-/* prepared_parse.c: a Parse of the unnamed statement was skipped. `unnames`: as in its request; 0 if there is none any more. */
-void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, uint8_t unnames);
-void prepared_unnamed_is_kept(struct session *session, uint8_t unnames);        /* What would have taken it away was skipped. */
+/* prepared_parse.c: a Parse of the unnamed statement was skipped: `before` is there again, or nothing is. */
+void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, enum unnamed_before unnames);
+void prepared_unnamed_is_kept(struct session *session, enum unnamed_before unnames);    /* What would have taken it away was skipped. */
 /* Effects of the scanner, and of its own. */
 #define PREPARED_EFFECTS_LISTEN (1u << 30)
 uint32_t prepared_effects_of(struct session *session, struct statement *statement);

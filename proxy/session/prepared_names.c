@@ -54,13 +54,13 @@ static void undo_unnamed_parse(struct session *session, const struct request *re
 	struct request *parse = next_about_unnamed(&backend->requests, PARSES);
 	/* One that has failed itself leaves none. */
 	bool skipped = backend->skipping || request != requests_first(&backend->requests);
-	uint8_t unnames = skipped ? request->unnames : 0;
+	enum unnamed_before unnames = skipped ? request->unnames : UNNAMED_NONE;
 	struct statement_name *before = skipped ? request->name : NULL;
 
 	if (later)
-		later->unnames = unnames;
+		later->unnames = (uint8_t)unnames;
 	if (!parse) {
-		prepared_unnamed_is_back(session, before, later ? 0 : unnames);
+		prepared_unnamed_is_back(session, before, later ? UNNAMED_NONE : unnames);
 	} else if (parse->name) {
 		statement_name_unref(&parse->name);
 		parse->name = statement_name_ref(before);

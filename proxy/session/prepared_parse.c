@@ -87,7 +87,7 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 	size_t rest_size = size - WIRE_HEADER_SIZE - 1;
 	bool whole = size == wire_message_size(message) && memchr(rest, '\0', rest_size);
 
-	uint8_t unnames = prepared_unnames(session);
+	enum unnamed_before unnames = prepared_unnames(session);
 	struct statement_name *before = unnamed_before(session);
 
 	drop_large_pin(session);
@@ -110,18 +110,18 @@ static void parse_unnamed(struct session *session, const char *message, size_t s
 		session->backend->unnamed_token = session->unnamed_token;
 		backend_request(session->backend, REQUEST_PARSE, REQUEST_UNNAMED, NULL);
 	}
-	requests_last(&session->backend->requests)->unnames = unnames;
+	requests_last(&session->backend->requests)->unnames = (uint8_t)unnames;
 	requests_last(&session->backend->requests)->name = before;
 }
 
-void prepared_unnamed_is_kept(struct session *session, uint8_t unnames)
+void prepared_unnamed_is_kept(struct session *session, enum unnamed_before unnames)
 {
 	session->unnamed_token = next_token();
-	if (unnames == 2)
+	if (unnames == UNNAMED_HERE)
 		session->backend->unnamed_token = session->unnamed_token;
 }
 
-void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, uint8_t unnames)
+void prepared_unnamed_is_back(struct session *session, const struct statement_name *before, enum unnamed_before unnames)
 {
 	session->unnamed_token = 0;
 	drop_large_pin(session);
@@ -130,7 +130,7 @@ void prepared_unnamed_is_back(struct session *session, const struct statement_na
 		return;
 	keep_unnamed(session, before->statement->parse, before->statement->parse_size);
 	session->unnamed_effects = session_text_effects(session, before->statement->parse, before->statement->parse_size);
-	if (unnames)
+	if (unnames != UNNAMED_NONE)
 		prepared_unnamed_is_kept(session, unnames);
 }
 

@@ -100,7 +100,7 @@ bool prepared_describe(struct session *session, const char *message, size_t size
 bool prepared_close(struct session *session, const char *message, size_t size, size_t *skip);
 void prepared_materialise_alone(struct session *session, struct statement_name *name);  /* No batch, ahead of a simple query. */
 void prepared_forget(struct session *session, const struct statement_name *name, const struct statement *gone); /* Deallocated. */
-uint8_t prepared_query(struct session *session);        /* A simple query takes the unnamed statement away. As request.unnames. */
+enum unnamed_before prepared_query(struct session *session);   /* A simple query takes the unnamed statement away. */
 void prepared_undone(struct session *session, const struct request *request);
 void prepared_forget_all(struct session *session);
 bool prepared_error(struct session *session, const char *body, size_t size, struct buf *rewritten);

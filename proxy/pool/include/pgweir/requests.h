@@ -22,8 +22,7 @@ enum request_kind {
 	REQUEST_CLOSE,
 	REQUEST_SYNC,
 	REQUEST_COPY_END,       /* CopyDone or CopyFail; has no answer of its own. */
-	REQUEST_LOCAL_PARSE,    /* Answered by us in its turn: the server has not been asked. */
-	REQUEST_LOCAL_CLOSE,
+	REQUEST_LOCAL_PARSE, REQUEST_LOCAL_CLOSE,       /* Answered by us in their turn: the server has not been asked. */
 };
 
 #define REQUEST_BIT(kind) (1u << (kind))
@@ -43,11 +42,12 @@ enum {
 	REQUEST_SETTINGS = 128, /* Of the setup that puts settings in force. */
 };
 
+enum unnamed_before { UNNAMED_NONE, UNNAMED_ELSEWHERE, UNNAMED_HERE };  /* Has the client one? Has this connection? */
+
 struct request {
-	uint8_t kind;
-	uint8_t flags;
+	uint8_t kind, flags;
 	uint8_t refusal;                /* Which error of ours takes the place of the server's. */
-	uint8_t unnames;                /* 1: the client had an unnamed statement before it; 2: and this connection had it. */
+	uint8_t unnames;                /* enum unnamed_before: what there was ahead of it. */
 	struct statement_name *name;    /* A tracked statement, or what a Parse of the unnamed one replaces. A reference, or NULL. */
 };
 
