@@ -315,6 +315,8 @@ void pool_abandon(struct backend *backend, bool cut)
 	}
 	move(backend, BACKEND_CLEANING);
 	backend->mute = false;
+	/* Nobody reads what the rest is answered with, and only an answer tells of some state that it is there. */
+	backend->touched |= backend->requests.count > 0;
 	backend_clean_start(backend);
 }
 

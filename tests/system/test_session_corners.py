@@ -460,6 +460,12 @@ UNDER_WAY = {
     "its statements": (["PREPARE s AS SELECT 'of another'"], query("SELECT 1")),
     "both, and a batch": (["SET work_mem = '7MB'", "PREPARE s AS SELECT 'of another'"], parse("SELECT 1") + bind() + execute() + raw.flush()),
     "a RESET": (["SET work_mem = '7MB'"], query("SET work_mem = '8MB'; RESET ALL; SET work_mem = '8MB'")),
+    "a LISTEN": ([], query("LISTEN x")),
+    "a LISTEN in a batch": ([], parse("LISTEN x") + bind() + execute() + sync()),
+    "a channel more": (["LISTEN y"], query("LISTEN x")),
+    "a cursor": ([], query("DECLARE mine CURSOR WITH HOLD FOR SELECT 1")),
+    "a lock": ([], query("SELECT pg_advisory_lock(4711)")),
+    "a temporary table": ([], query("CREATE TEMP TABLE mine (n int)")),
     "a SET LOCAL": ([], query("BEGIN; SET LOCAL work_mem = '7MB'; SET LOCAL corner.tenant = 'x'")),
 }
 
@@ -473,7 +479,9 @@ def test_what_is_under_way_when_its_client_leaves_reaches_nobody(pgweir, what, l
         for each in client, same:               # One of them has the same state, and must not take it for granted.
             each.ask(sql)
     other.ask("SET work_mem = '9MB'")
-    with halted(other.value("SELECT pg_backend_pid()")):
+    backend = other.value("SELECT pg_backend_pid()")
+    wait_until(lambda: pgweir.pool("one")["sv_idle"] == 1, what="nothing is asked about functions any more")
+    with halted(backend):
         client.send(under_way)
         wait_until(lambda: pgweir.pool("one")["sv_active"] == 1, what="it is under way")
         time.sleep(0.02)                        # What is said in one breath with the end runs to its own, and before a Terminate.
@@ -481,12 +489,21 @@ def test_what_is_under_way_when_its_client_leaves_reaches_nobody(pgweir, what, l
         client.close()
         if not last_words:
             wait_until(lambda: clients_of(pgweir, "one") == 2, what="the client is gone")
+    # First of all, since questions of ours may have it cleaned. Who has channels gets them there.
+    listens = [[], [["y"]] if "LISTEN y" in before else []]
+    assert [raw.rows_of(each.ask("SELECT pg_listening_channels()")) for each in (other, same)] == listens
     for each, work_mem in (same, "7MB" if "SET work_mem = '7MB'" in before else "4MB"), (other, "9MB"), (pgweir.raw("one"), "4MB"):
         assert each.value("SHOW work_mem") == work_mem
         prepared = each is same and any(sql.startswith("PREPARE") for sql in before)
         assert each.value("SELECT count(*) FROM pg_prepared_statements WHERE from_sql") == str(int(prepared))
         assert raw.good(each.ask("EXECUTE s")) == prepared
         assert each.value("SELECT current_setting('corner.tenant', true)") is None
+        assert each.value("SELECT count(*) FROM pg_cursors WHERE is_holdable") == "0"
+        assert each.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+        assert each.value("SELECT to_regclass('pg_temp.mine') IS NULL") == "t"
+    # One that mentions channels has a server connection to itself for a moment, with its own.
+    listens = [[["y"]] if each is same and "LISTEN y" in before else [] for each in (same, other)]
+    assert [raw.rows_of(each.ask("SELECT pg_listening_channels()")) for each in (same, other)] == listens
     wait_until(lambda: pgweir.pins() == {}, what="so many pins")
 
 
