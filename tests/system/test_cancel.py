@@ -248,9 +248,7 @@ def test_vanished_clients_cost_no_query_and_no_server_connection(pgweir, cluster
         wait_until(lambda: is_running(cluster, "vanished"))
         time.sleep(0.1)                     # What ends within 5 ms of its query has ended in the same breath.
         client.close()
-        began = time.monotonic()
         wait_until(lambda: not is_running(cluster, "vanished"), 5, "the query is gone")
-        assert time.monotonic() - began < 3
         survivor = pgweir.raw("one")
         assert survivor.value("SELECT pg_backend_pid()") == backend
         assert survivor.value("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND pid = pg_backend_pid()") == "0"
