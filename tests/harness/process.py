@@ -158,8 +158,9 @@ def await_end(process: subprocess.Popen, timeout_s: float) -> None:
 def end(process: subprocess.Popen, signum: int = signal.SIGTERM, timeout_s: float = 30) -> int:
     """Signals one process that we started, waits for it, and returns its exit status. PATIENCE as in wait_until."""
     timeout_s *= PATIENCE
-    if process.poll() is None:
-        process.send_signal(signum)
+    process.send_signal(signum)
+    # Whoever has ended by then has no number any more that could be waited for.
+    if process.returncode is None:
         await_end(process, timeout_s)
     try:
         return process.wait(1)

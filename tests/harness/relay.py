@@ -1,7 +1,10 @@
 """A relay between pgweir and a server that may cut, hold or reword what it passes on."""
+import contextlib
 import socket
 import threading
 from typing import Callable, Iterable
+
+from .process import listen
 
 PIECE = 65536
 
@@ -11,7 +14,7 @@ class Relay:
 
     def __init__(self, address: tuple[str, int], cut: Callable[[bytes], Iterable[bytes]]):
         self.address, self.cut = address, cut
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = listen()
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -21,7 +24,11 @@ class Relay:
                 near, _ = self.listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(self.address)
+            try:
+                far = socket.create_connection(self.address)
+            except OSError:
+                near.close()
+                continue
             for source, target in ((near, far), (far, near)):
                 source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
@@ -33,8 +40,12 @@ class Relay:
                     target.sendall(piece)
         except OSError:
             pass
+        # What another thread waits for goes on after a close() alone.
         for sock in (source, target):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
             sock.close()
 
     def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()

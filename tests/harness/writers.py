@@ -5,7 +5,7 @@ import time
 
 import psycopg
 
-from .process import wait_until
+from .process import PATIENCE, wait_until
 
 
 class Writer(threading.Thread):
@@ -46,7 +46,8 @@ def end_writers(started: list[Writer]) -> None:
     for writer in started:
         writer.over.set()
     for writer in started:
-        writer.join(60)
+        writer.join(60 * PATIENCE)
+    assert not [writer.name for writer in started if writer.is_alive()], "a client waits for ever"
     assert not [writer.name for writer in started if writer.connection.closed], "a client's connection was dropped"
 
 

@@ -227,6 +227,7 @@ def test_who_waits_in_vain_is_told_that_the_database_is_paused(proxy):
         proxy.raw("second")
     assert "paused" in refused.value.fields["H"]
     assert re.search(r"console command command=PAUSE name=app user=admin", proxy.log())
+    execute(proxy, "SET query_wait_timeout = 100")
     execute(proxy, "RESUME app")
     assert client.value("SELECT 2") == "2"
     client.close()
@@ -366,8 +367,7 @@ def test_show_pools_counts_clients_and_servers(proxy):
     inside.ask("BEGIN")
     idle.ask("SELECT 1")
     # A pool's first transactions are followed by questions of the proxy's own.
-    wait_until(lambda: proxy.pool("app")["sv_active"] == 1, what="the idle client's connection is back")
-    pool = proxy.pool("app")
+    pool = wait_until(lambda: (found := proxy.pool("app"))["sv_active"] == 1 and found, what="the idle client's connection is back")
     assert (pool["sv_active"], pool["cl_waiting"], pool["pool_mode"]) == (1, 0, "transaction")
     assert pool["cl_active"] == 2 and pool["sv_active"] + pool["sv_idle"] + pool["sv_used"] <= 3
 

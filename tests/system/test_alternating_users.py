@@ -26,7 +26,7 @@ def turns(cluster):
     run("CREATE POLICY own ON turns_rows USING (owner = current_user)")
     run("GRANT SELECT ON turns_rows TO turns")
     yield cluster.primary
-    run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'turns%'")
+    run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename LIKE 'turns%'")    # Temporary tables go with them.
     run("DROP TABLE turns_rows")
     run("DROP OWNED BY turns")
     for role in ("turns_clone", "turns", "turns_other"):

@@ -4,6 +4,7 @@ import contextlib
 import pytest
 
 from harness import raw
+from harness.process import wait_until
 from harness.routing import paused, place, reader, routed, routes, sections, where, written  # noqa: F401 (place is a fixture)
 
 pytestmark = pytest.mark.ours
@@ -37,7 +38,8 @@ def kill_all(place):
 
 @contextlib.contextmanager
 def not_there_yet(place, statement, undo):
-    """The primary has it and the replicas do not."""
+    """The primary has it and the replicas do not; nor do they still have what another test has made and dropped."""
+    wait_until(place.caught_up, 20, "the replicas have what was before")
     with paused(*place.replicas):
         place.primary.sql(statement, "app")
         try:

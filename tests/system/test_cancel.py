@@ -1,6 +1,5 @@
 """A cancel request reaches exactly the query it was meant for, or nobody."""
 import contextlib
-import socket
 import threading
 import time
 
@@ -9,7 +8,7 @@ import pytest
 
 from harness import raw
 from harness.names import NAME, Renaming, needs_namespace
-from harness.process import free_port, wait_until
+from harness.process import free_port, listen, wait_until
 
 
 def send_cancel(target, pid: int, key: bytes, tls: bool = False) -> None:
@@ -248,9 +247,7 @@ def test_vanished_clients_cost_no_query_and_no_server_connection(pgweir, cluster
         wait_until(lambda: is_running(cluster, "vanished"))
         time.sleep(0.1)                     # What ends within 5 ms of its query has ended in the same breath.
         client.close()
-        began = time.monotonic()
         wait_until(lambda: not is_running(cluster, "vanished"), 5, "the query is gone")
-        assert time.monotonic() - began < 3
         survivor = pgweir.raw("one")
         assert survivor.value("SELECT pg_backend_pid()") == backend
         assert survivor.value("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND pid = pg_backend_pid()") == "0"
@@ -458,7 +455,7 @@ def test_a_client_learns_when_a_peers_server_has_taken_its_cancel(start_pgweir, 
 @pytest.mark.ours
 @pytest.mark.parametrize("limit", ["1s", "60s"])
 def test_a_peer_that_never_answers_a_cancel_is_waited_for_until_cancel_wait_timeout_or_the_end(start_pgweir, limit):
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+    with contextlib.closing(listen()) as silent:
         peers = {1: f"host=127.0.0.1 port={free_port()}", 2: f"host=127.0.0.1 port={silent.getsockname()[1]}"}
         proxy = start_pgweir({"pgweir": {"peer_id": 1, "cancel_wait_timeout": limit}, "peers": peers})
         canceller = raw.Client(proxy.host, proxy.port)

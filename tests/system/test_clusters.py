@@ -66,15 +66,16 @@ def test_writes_wait_for_the_promotion_and_go_on_there(start_pgweir, own):
     with writers(proxy, 1) as (writer,):
         old.stop(signal.SIGKILL)
         wait_until(lambda: row(proxy)["state"] == "without primary", 20, "the primary is missed")
-        before = len(writer.written)
         wait_until(lambda: proxy.pool("app")["cl_waiting"] == 1, 20, "the writer waits")
+        before = len(writer.written)    # All that the old one has answered.
         proxy.raw("app").close()        # Newcomers are let in.
         new.sql("SELECT pg_promote()")
         wait_until(lambda: len(writer.written) > before + 10, 20, "writing goes on")
         assert row(proxy)["primary"] == address(new) and row(proxy)["timeline"] == 2
     # At most what was under way on a connection when its server process died is lost, and its client was told. There were two: the
     # process of the other one may live a moment longer.
-    assert len(writer.errors) <= 2 and {sqlstate for sqlstate, _ in writer.errors} <= {"08007"}, writer.errors
+    # (Whose statement was only being prepared hears that nothing was done.)
+    assert len(writer.errors) <= 2 and {sqlstate for sqlstate, _ in writer.errors} <= {"08007", "40001"}, writer.errors
     assert set(writer.written[before:]) <= set(keys_on(new))
     assert idle.value("SELECT inet_server_port()") == str(new.port)
 

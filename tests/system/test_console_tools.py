@@ -49,6 +49,7 @@ def test_debians_exporter_of_pgbouncers_metrics_works_unchanged(pgweir, tmp_path
     client = pgweir.connect2("app", sslmode="require")
     for _ in range(5):
         client.cursor().execute("SELECT 1")
+    wait_until(lambda: pgweir.pool("app")["cl_active"] == 1, what="clients of the test before are gone")
     said = scrape(pgweir, tmp_path)
     assert said['pgbouncer_active_clients{database="app",user="app"}'] == 1
     assert said['pgbouncer_requests_total{database="app"}'] >= 5 and said['pgbouncer_sent_bytes_total{database="app"}'] > 0

@@ -21,6 +21,10 @@ def streams_from(replica):
     return found[0][0] if found else None
 
 
+def clients_of(server) -> int:
+    return server.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0]
+
+
 def refused(proxy):
     command(proxy, "SET query_wait_timeout = 1")
     with pytest.raises(psycopg.OperationalError) as caught:
@@ -46,12 +50,13 @@ def test_an_old_primary_that_is_cut_off_from_its_cluster_gets_no_write_also_afte
     # Nobody is left to tell but the file.
     proxy.stop()
     other.stop()
+    wait_until(lambda: clients_of(old) == 0, 20, "the old primary has noticed that the proxy is gone")
     record = tmp_path / "cluster-main"
     assert "timeline 2\n" in record.read_text()
     proxy = start_pgweir(settings)
     wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "it is known")
     assert 'no primary is known in cluster "main"' in refused(proxy)
-    assert old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0
+    assert clients_of(old) == 0
     proxy.stop()
 
     record.write_text(record.read_text().replace("timeline 2", "timeline 3"))
@@ -80,7 +85,7 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
         busy.ask("COMMIT")
         console.join(60)
         assert not console.is_alive()
-        wait_until(lambda: old.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == 0, 10, "nobody is left")
+        wait_until(lambda: clients_of(old) == 0, 10, "nobody is left")
         old.stop()                                      # Whoever streams from it gets the rest before it ends.
         new.sql("SELECT pg_promote()")
         before = {writer: len(writer.written) for writer in at_work}
@@ -96,9 +101,9 @@ def test_an_orderly_switchover_is_seen_by_nobody(start_pgweir, own):
     give_away(old.data / "standby.signal")
     (old.data / "postgresql.auto.conf").open("a").write(f"primary_conninfo = '{conninfo_of(new)}'\n")
     old.start()
-    wait_until(lambda: host(proxy, old)["eligible"] == 1, 20, "it has caught up")
+    wait_until(lambda: host(proxy, old)["eligible"] == 1 and host(proxy, old)["timeline"] == 2, 20, "it has caught up")
     wait_until(lambda: row(proxy)["replicas_up"] == 2, 10, "both are seen")
-    assert (host(proxy, old)["role"], host(proxy, old)["timeline"]) == ("replica", 2)
+    assert host(proxy, old)["role"] == "replica"
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
         command(proxy, "RESUME CLUSTER main")
     with pytest.raises(psycopg2.errors.UndefinedObject):
@@ -115,7 +120,8 @@ def test_a_primary_that_hangs_keeps_nobody_once_another_has_taken_its_place(star
     within, *others = [proxy.raw("app", timeout_s=60) for _ in range(9)]
     listener = proxy.connect2("app", "app", sslmode="prefer")
     listener.cursor().execute("LISTEN news")
-    wait_until(lambda: not proxy.pins() and proxy.show("LISTENERS")[0]["state"] == "open", 20, "it listens over the shared connection")
+    wait_until(lambda: not proxy.pins() and [each["state"] for each in proxy.show("LISTENERS")] == ["open"], 20,
+               "it listens over the shared connection")
     with writers(proxy, 2) as at_work:
         within.ask("BEGIN")
         within.ask("INSERT INTO numbers VALUES ('within')")
@@ -123,7 +129,7 @@ def test_a_primary_that_hangs_keeps_nobody_once_another_has_taken_its_place(star
             for client in others:               # More than there are idle connections.
                 client.send(raw.query("SELECT inet_server_port()"))
             os.kill(int(proxy.show("LISTENERS")[0]["server_pid"]), signal.SIGKILL)
-            wait_until(lambda: proxy.show("LISTENERS")[0]["state"] == "opening", 20, "another shared connection is being opened")
+            wait_until(lambda: [each["state"] for each in proxy.show("LISTENERS")] == ["opening"], 20, "another shared connection is being opened")
             wait_until(lambda: row(proxy)["state"] == "without primary", 30, "the primary is missed")
             new.sql("SELECT pg_promote()")
             before = {writer: len(writer.written) for writer in at_work}
@@ -139,7 +145,8 @@ def test_a_primary_that_hangs_keeps_nobody_once_another_has_taken_its_place(star
     assert {sqlstate for writer in at_work for sqlstate, _ in writer.errors} <= {"08007", "40001"}         # Some prepare.
     there = keys_on(new)
     assert len(set(there)) == len(there) and "within" not in there
-    assert {key for writer in at_work for key in writer.written[before[writer]:]} <= set(there)
+    # But for one each, whose answer the old primary may have sent before.
+    assert {key for writer in at_work for key in writer.written[before[writer] + 1:]} <= set(there)
 
 
 CLIENTS = 64
@@ -176,14 +183,15 @@ def test_a_crash_under_load_loses_and_repeats_nothing_and_the_old_primary_gets_n
     there = keys_on(new)
     assert len(set(there)) == len(there), "a write was done twice"
     assert set(had) <= set(there)
-    assert {key for writer in at_work for key in writer.written[before[writer]:]} <= set(there)
+    # But for one each, whose answer the old primary may have sent before.
+    assert {key for writer in at_work for key in writer.written[before[writer] + 1:]} <= set(there)
     # What was under way when the server died is in doubt, and its client was told; nobody else noticed. (Whose statement was
     # only being prepared hears that nothing was done.)
     assert {sqlstate for writer in at_work for sqlstate, _ in writer.errors} <= {"08007", "40001"}
     assert max(len(writer.errors) for writer in at_work) <= 1, [writer.errors for writer in at_work if len(writer.errors) > 1]
     assert sum(len(writer.errors) for writer in at_work) <= 20          # The pool's size.
     assert [client.value("SELECT inet_server_port()") for client in idle] == [str(new.port)] * 8
-    lost = {key for writer in at_work for key in writer.written[:before[writer]]} - set(there)
+    lost = {key for writer in at_work for key in writer.written} - set(there)
     assert not lost & set(had)
     # One that knows nothing yet, and looks at all of them.
     proxy.stop()

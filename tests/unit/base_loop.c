@@ -201,6 +201,40 @@ static void a_readable_descriptor_calls_back_while_reading_is_wanted(void **stat
 	close_side(&side);
 }
 
+struct late_letter {
+	struct loop_letter letter;
+	const struct side *side;
+	unsigned calls_before;          /* Of the side. */
+};
+
+static void count_calls(struct loop_letter *letter)
+{
+	struct late_letter *late = CONTAINER_OF(letter, struct late_letter, letter);
+
+	late->calls_before = late->side->calls;
+}
+
+/* Who hears that new settings are in force, and then sends something, has it done with those. For the kernel the descriptor, which was
+ * ready in the last turn too, is ready sooner than the mailbox. */
+static void a_letter_comes_ahead_of_what_became_readable_after_it(void **state)
+{
+	struct side side;
+	struct late_letter late = { .letter = { .deliver = count_calls }, .side = &side };
+
+	(void)state;
+	open_side(&side, note_and_stop);
+	assert_int_equal(write(side.fds[1], "x", 1), 1);
+	loop_io_read(&side.io, true);
+	loop_run_once(loop, true);
+	assert_int_equal(side.calls, 1);
+	loop_post(loop, &late.letter);
+	assert_int_equal(write(side.fds[1], "y", 1), 1);
+	loop_run_once(loop, true);
+	assert_int_equal(side.calls, 2);
+	assert_int_equal(late.calls_before, 1);
+	close_side(&side);
+}
+
 static void timer_stops_loop(void *arg)
 {
 	(void)arg;
@@ -564,6 +598,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_letter_may_be_posted_before_the_loop_runs, start, stop),
 		cmocka_unit_test_setup_teardown(letters_of_a_freed_loop_are_dropped_when_the_last_one_lets_go, start, stop),
 		cmocka_unit_test_setup_teardown(a_readable_descriptor_calls_back_while_reading_is_wanted, start, stop),
+		cmocka_unit_test_setup_teardown(a_letter_comes_ahead_of_what_became_readable_after_it, start, stop),
 		cmocka_unit_test_setup_teardown(an_unwanted_descriptor_stays_silent, start, stop),
 		cmocka_unit_test_setup_teardown(a_peer_that_shut_down_is_reported_as_closed, start, stop),
 		cmocka_unit_test_setup_teardown(closed_only_hears_the_peer_go_and_nothing_else, start, stop),
