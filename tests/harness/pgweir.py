@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 from .postgres import PASSWORDS
-from .process import ROOT, accepts, die_with_parent, end, free_port, new_folder, remove_folder, wait_until
+from .process import ROOT, accepts, accepts_at, die_with_parent, end, free_port, new_folder, remove_folder, wait_until
 from .target import Target
 
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING): (Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error: ")
@@ -106,9 +106,10 @@ class Pgweir(Target):
         pages = [self.sections["pgweir"][key].rpartition(":")[2] for key in ("http_listen", "health_listen")]
         if not all(accepts("127.0.0.1", int(port)) for port in pages if port):
             return False
-        if self.sections["pgweir"]["listen_addr"]:
-            return accepts("127.0.0.1", self.port)
-        return (pathlib.Path(self.sections["pgweir"]["unix_socket_dir"]) / f".s.PGSQL.{self.port}").exists()
+        settings = self.sections["pgweir"]
+        if settings["listen_addr"] and not accepts("127.0.0.1", self.port):
+            return False
+        return not settings["unix_socket_dir"] or accepts_at(pathlib.Path(settings["unix_socket_dir"]) / f".s.PGSQL.{self.port}")
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

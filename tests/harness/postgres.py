@@ -81,6 +81,8 @@ shared_buffers = 64MB
 password_encryption = 'scram-sha-256'
 ssl = on
 log_connections = off
+# It comes when it will: waits for the locks of tests, and has logins rebuild what they then wait for themselves.
+autovacuum = off
 log_line_prefix = '%m [%p] %q%u@%d '
 lc_messages = 'C'
 timezone = 'UTC'
@@ -186,6 +188,21 @@ class Server:
                     os.kill(pid, signal.SIGKILL)
             self.process.send_signal(signal.SIGKILL)
         self.stop(signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def beginning_anew(self):
+        """Within, a server process is killed: the first process ends all others and begins anew, which takes it a moment in which
+        it still serves. Waits until it has."""
+        asked = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+        before = self.sql(asked)
+        yield
+
+        def has_begun() -> bool:
+            with contextlib.suppress(psycopg.OperationalError):
+                return self.sql(asked) not in ([], before)
+            return False
+
+        wait_until(has_begun, 30, f"{self.name} begins anew")
 
     def _stand_still(self) -> list[int]:
         """Stops the first process, and then names the others, to which no more come."""

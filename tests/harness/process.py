@@ -135,6 +135,12 @@ def accepts(host: str, port: int) -> bool:
         return False
 
 
+def accepts_at(path: pathlib.Path) -> bool:
+    """A Unix socket is there before anybody listens on it."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
+
+
 def run(command, *, timeout_s: float = 120, env=None, stdin=None, check=True, **popen) -> subprocess.CompletedProcess:
     """Runs to the end; a failure carries what the command printed."""
     result = subprocess.run([str(part) for part in command], timeout=timeout_s * PATIENCE, env={**os.environ, **(env or {})},

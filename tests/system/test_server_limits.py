@@ -10,15 +10,17 @@ pytestmark = pytest.mark.ours
 
 
 def busy(proxy, name: str, user: str = "app"):
-    """A client inside a transaction, or about to be."""
+    """A client inside a transaction."""
     client = proxy.raw(name, user)
-    client.send(raw.query("BEGIN"))
+    assert raw.good(client.ask("BEGIN"))
     return client
 
 
-def end(client) -> None:
-    client.read_until_ready()
-    client.ask("COMMIT")
+def waiting(proxy, name: str, user: str = "app"):
+    """A client that has asked for a transaction."""
+    client = proxy.raw(name, user)
+    client.send(raw.query("BEGIN"))
+    return client
 
 
 def host(proxy) -> dict:
@@ -34,14 +36,15 @@ def test_a_number_limits_all_pools_of_the_host_together(start_pgweir, cluster):
     proxy = start_pgweir({"pgweir": {"max_server_conn": 3, "default_pool_size": 5}, **pools(cluster)})
     for name in ("one", "two"):
         proxy.raw(name).close()             # From now on a login waits for no server connection.
-    clients = [busy(proxy, name) for name in ("one", "two", "one", "two")]
+    clients = [busy(proxy, name) for name in ("one", "two", "one")]
+    fourth = waiting(proxy, "two")
     wait_until(lambda: proxy.pool("two")["cl_waiting"] == 1, 10, "the fourth waits")
     assert host(proxy) == {"host": f"127.0.0.1:{cluster.primary.port}", "current_connections": 3, "max_connections": 3, "server_allows": None}
-    end(clients[0])                         # Idle now, and of the other pool: it makes room.
-    end(clients[3])
+    clients[0].ask("COMMIT")                # Idle now, and of the other pool: it makes room.
+    assert raw.good(fourth.read_until_ready())
     assert host(proxy)["current_connections"] == 3
-    for client in clients[1:3]:
-        end(client)
+    for client in (*clients[1:], fourth):
+        client.ask("COMMIT")
 
 
 @pytest.mark.threaded
@@ -70,11 +73,13 @@ def test_auto_asks_the_server_and_divides_by_the_fleet(start_pgweir, cluster):
     assert limit == 3
     assert host(proxy) == {"host": f"127.0.0.1:{cluster.primary.port}", "current_connections": 1, "max_connections": limit, "server_allows": allowed}
     proxy.raw("two").close()
-    clients = [busy(proxy, "two" if number % 2 else "one") for number in range(6)]
+    clients = [busy(proxy, name) for name in ("one", "two", "one")]
+    others = [waiting(proxy, name) for name in ("two", "one", "two")]
     wait_until(lambda: proxy.pool("one")["cl_waiting"] + proxy.pool("two")["cl_waiting"] == 3, 10, "three of six wait")
     assert host(proxy)["current_connections"] == 3
     for client in clients:
-        end(client)
+        client.ask("COMMIT")
+    assert all(raw.good(client.read_until_ready()) for client in others)
 
 
 @pytest.mark.threaded
@@ -105,7 +110,7 @@ def test_a_server_that_minds_the_question_has_no_limit(start_pgweir):
         proxy = start_pgweir({"database app": {"host": "127.0.0.1", "port": server.port}})
         assert proxy.raw("app").value("SELECT 1") == "SELECT 1"
         assert (host(proxy)["max_connections"], host(proxy)["server_allows"]) == (0, None)
-        for client in [busy(proxy, "app") for _ in range(5)]:
+        for client in [waiting(proxy, "app") for _ in range(5)]:
             client.read_until_ready()
 
 

@@ -303,7 +303,8 @@ def test_a_backend_that_ends_during_a_login_is_replaced_by_another(start_pgweir,
     waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'app'"
     wait_until(lambda: cluster.primary.sql(waiting), what="the settings wait")
     if end == "killed":
-        os.kill(cluster.primary.sql(waiting)[0][0], signal.SIGKILL)
+        with cluster.primary.beginning_anew():
+            os.kill(cluster.primary.sql(waiting)[0][0], signal.SIGKILL)
     else:
         cluster.primary.sql("SELECT pg_terminate_backend(%s, 5000)", parameters=[cluster.primary.sql(waiting)[0][0]])
         holder.execute("ROLLBACK")

@@ -561,7 +561,8 @@ def test_a_backend_that_is_killed_while_it_is_asked_about_functions_costs_no_cli
     assert raw.good(client.ask("SELECT 1"))
     wait_until(lambda: asking(cluster), what="the question waits")
     client.send(raw.query("SELECT 'next'"))
-    os.kill(asking(cluster)[0], signal.SIGKILL)
+    with cluster.primary.beginning_anew():
+        os.kill(asking(cluster)[0], signal.SIGKILL)
     assert raw.rows_of(client.read_until_ready()) == [["next"]]
     client.close()
     holder.close()

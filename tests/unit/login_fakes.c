@@ -318,6 +318,15 @@ static void released(struct loop_letter *letter)
 	authenticator->callback(AUTH_GRANTED, authenticator->arg);
 }
 
+bool fake_auth_waits(void)
+{
+	pthread_mutex_lock(&fake.mutex);
+	bool waits = fake.waiting != NULL;
+
+	pthread_mutex_unlock(&fake.mutex);
+	return waits;
+}
+
 void fake_auth_release(void)
 {
 	pthread_mutex_lock(&fake.mutex);

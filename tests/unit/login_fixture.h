@@ -37,6 +37,7 @@ struct fake_auth_seen {
 };
 struct fake_auth_seen fake_auth_seen(void);
 void fake_auth_release(void);
+bool fake_auth_waits(void);       /* One for fake_auth_release(). */
 unsigned fake_auth_alive(void);
 unsigned fake_config_references(void);
 
