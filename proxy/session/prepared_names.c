@@ -149,9 +149,13 @@ static const char *client_name_for(struct session *session, const char *server_n
 {
 	struct found_name found = { server_name, NULL };
 	const struct requests *requests = &session->backend->requests;
+	const struct request *failed = requests_first(requests);
 
-	if (requests_first(requests)->name)
-		match_name(NULL, 0, requests_first(requests)->name, &found);
+	/* A Parse of a name that is taken, by a statement that may have other names as well. */
+	if (failed->kind == REQUEST_PARSE && request_names(failed))
+		return failed->name->text;
+	if (failed->name)
+		match_name(NULL, 0, failed->name, &found);
 	if (!found.text)
 		map_foreach(&session->names, match_name, &found);
 	for (uint32_t i = 0; !found.text && i < requests->count; i++)

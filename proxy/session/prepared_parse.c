@@ -221,12 +221,16 @@ bool prepared_parse_unasked(struct session *session, const char *name, const cha
 	return true;
 }
 
-/* The name is taken: the server says so in its own words, once it has the statement that the name stands for. */
+/* The name is taken: the server says so in its own words, once it has the statement that the name stands for. The request says
+ * which name it is, and takes nothing away when it fails. */
 static void parse_again(struct session *session, struct statement_name *name, const char *rest, size_t rest_size)
 {
+	struct statement_name *told = statement_name_new(name->text, prepared_stand_in(session));
+
 	prepared_materialise(session, name);
 	prepared_put_parse(session, name->statement->server_name, rest, rest_size);
-	backend_request(session->backend, REQUEST_PARSE, 0, NULL);
+	backend_request(session->backend, REQUEST_PARSE, 0, told);
+	statement_name_unref(&told);
 }
 
 /* Nobody will know later what its Bind runs. */

@@ -114,6 +114,17 @@ def test_an_error_ahead_of_a_close_says_the_clients_name(pair):
     assert raw.rows_of(run(client, "s")) == [["1"]]
 
 
+def test_the_name_that_is_taken_is_the_one_that_is_told(pair):
+    """Names of one text are one statement on the server."""
+    client, _ = pair
+    names = ["s1", "S 2", "s3", "s4"]
+    for name in names:
+        client.ask(parse("SELECT 1", name) + sync())
+    told = [raw.error_of(client.ask(parse("SELECT 2", name) + sync()))["M"] for name in names]
+    assert told == [f'prepared statement "{name}" already exists' for name in names]
+    assert [raw.rows_of(run(client, name)) for name in names] == [[["1"]]] * len(names)
+
+
 def test_redefinition_inside_a_transaction_leaves_it_failed(pair):
     """Invariant: an error of the proxy's own inside a transaction aborts it on the server too."""
     client, other = pair
