@@ -105,11 +105,12 @@ def give_away(path: pathlib.Path) -> None:
 
 def die_with_parent(signum: int):
     """A preexec_fn: the child gets `signum` when the tests die, however they die, but not the Ctrl-C meant for them."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    # Looked up here: behind the fork of a process with several threads the linker's lock may be one that nobody gives back.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def arm() -> None:
         os.setpgid(0, 0)
-        libc.prctl(PR_SET_PDEATHSIG, signum)
+        prctl(PR_SET_PDEATHSIG, signum)
 
     return arm
 

@@ -210,8 +210,9 @@ def unlucky_clients(proxy):
             thread.join()
 
 
-def has_data(answer: dict) -> bool:
-    values = [float(sample["value"][1]) for sample in answer["result"]]
+def has_data(answer: dict | None) -> bool:
+    """None: Prometheus was too busy to answer."""
+    values = [float(sample["value"][1]) for sample in answer["result"]] if answer else []
     return any(math.isfinite(value) and value != 0 for value in values)
 
 
@@ -231,7 +232,8 @@ def test_every_panel_has_data_and_alerts_fire_once_there_is_trouble(cluster, rep
             with contextlib.suppress(psycopg.OperationalError):        # Of one that has to go to the primary, while that is taken.
                 proxy.connect("app", sslmode="prefer").execute("SELECT 1")
             lacking.difference_update([each for each in lacking if has_data(ask("query", query=each[1]))])
-            fired.update(alert["labels"]["alertname"] for alert in ask("alerts")["alerts"] if alert["state"] == "firing")
+            alerts = (ask("alerts") or {"alerts": []})["alerts"]
+            fired.update(alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing")
             return not [title for title, _ in lacking if not panels or title in panels]
 
         wait_until(lambda: look("Queries by database", "State of hosts", "Age of secrets"), 30, "Prometheus has seen it", step_s=0.3)
