@@ -39,6 +39,14 @@ def ini(sections: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
+def replace(path: pathlib.Path, text: str) -> None:
+    """Whoever reads it at that moment finds all of the old text or all of the new one."""
+    fresh = path.with_name(f"{path.name}.fresh")
+    fresh.write_text(text)
+    fresh.chmod(0o600)
+    fresh.rename(path)
+
+
 def userlist(passwords: dict[str, str]) -> str:
     return "".join('"%s" "%s"\n' % (name.replace('"', '""'), password.replace('"', '""')) for name, password in passwords.items())
 
@@ -67,11 +75,8 @@ class Pgweir(Target):
         }
 
     def write(self) -> None:
-        auth_file = self.folder / "userlist.txt"
-        auth_file.write_text(userlist(self.users))
-        auth_file.chmod(0o600)
-        self.ini_path.write_text(ini(self.sections))
-        self.ini_path.chmod(0o600)
+        replace(self.folder / "userlist.txt", userlist(self.users))
+        replace(self.ini_path, ini(self.sections))
 
     def command(self) -> list[str]:
         # prlimit, not setrlimit in the child: it needs no code between fork and exec.

@@ -394,15 +394,17 @@ def test_a_notification_never_splits_a_result(small, cluster):
     thread = threading.Thread(target=shout)
     thread.start()
     try:
-        for _ in range(30):
+        heard.wait(1)
+        queries = 0
+        while queries < 30 or len(heard) < 30:
             messages = heard.ask("SELECT repeat('y', 3000) FROM generate_series(1, 300)")
             inside = raw.types(messages)
             inside = inside[inside.index("T"):inside.index("C")]
             assert inside == "T" + "D" * 300
+            queries += 1
     finally:
         stop.set()
         thread.join()
-    assert heard
 
 
 def test_the_pid_of_ones_own_notifications_is_the_one_the_client_knows(small):

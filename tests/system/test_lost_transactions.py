@@ -286,7 +286,9 @@ def test_where_nothing_can_fail_over_the_servers_own_words_end_the_session(start
 def test_a_read_only_transaction_on_a_replica_is_lost_in_the_same_way(start_pgweir, place):
     settings = sections(place.primary, *place.replicas)
     settings["database app"]["routing"] = "replica"
-    client = start_pgweir(settings).raw("app")
+    started = start_pgweir(settings)
+    wait_until(lambda: row(started)["replicas_up"] == 2, 20, "the replicas are known")     # As long as none is, the primary is it.
+    client = started.raw("app")
     client.ask("BEGIN READ ONLY")
     pid = pid_of(client)
     for replica in place.replicas:
