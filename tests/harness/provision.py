@@ -62,7 +62,7 @@ class World:
                 connection.execute(statement.rstrip(";"))
 
     def remove(self) -> None:
-        self.server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shop'")
+        self.server.sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'shop'")
         self.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = 'shop'")
         self.server.sql("DROP DATABASE IF EXISTS shop WITH (FORCE)")
         left = {name for name, in self.server.sql("SELECT rolname FROM pg_roles")} - self.before

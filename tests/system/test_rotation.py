@@ -123,7 +123,8 @@ def test_who_could_not_learn_of_a_rotation_waits_for_it(start, aws):
         rotation.set()
         console(proxy, "RECONNECT")
         wait_until(lambda: row(proxy)["refused"] >= 3, 30, "the server has refused for longer than without a reason to wait")
-        assert not clients.failures and not row(proxy)["servers"]
+        wait_until(lambda: not row(proxy)["servers"], 20, "what the old password has opened is closed")
+        assert not clients.failures
         rotation.finish()
         aws.clear_faults()
         clients.more(servers=2)

@@ -247,7 +247,7 @@ def test_auth_querys_own_login_follows_its_secret(start_pgweir, cluster, role, t
     row = secret_row(proxy)
     assert (row["refused"], row["hosts_refusing"]) == (1, 0)
     alter(cluster, NEW)
-    cluster.primary.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
+    cluster.primary.sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'rotated'")
     assert proxy.raw("app", "other").value("SELECT 1") == "1"               # Only the current value does, another answer.
     assert secret_row(proxy)["refused"] == 2
     assert_says_nothing(proxy, OLD, NEW)

@@ -72,6 +72,7 @@ def page(browser, start_pgweir, cluster, replicas, tmp_path):
         return any(row["decision"] == "replica" for row in web.json()["routes"])
 
     wait_until(reads_on_replicas, 20, "a replica is fresh enough")
+    wait_until(lambda: [row["role"] for row in proxy.show("HOSTS")].count("replica") == 2, 20, "both replicas are known")
     browser.complaints.clear()
     browser.show_at(1280)
     browser.open(f"http://127.0.0.1:{port}/", "document.querySelectorAll('.host').length === 3 && !document.querySelector('#pins .empty')")
