@@ -258,9 +258,12 @@ static struct state *with_what_is_kept(const struct session *session, const stru
 	/* "None" is the login's own role, and that is what its login had taken (SET ROLE NONE on a stand-in's connection). */
 	if (state_get(now, "role") && strcmp(state_get(now, "role"), "none") == 0)
 		state_builder_unset(&builder, "role");
-	for (size_t i = 0; i < state_count(startup); i++)
-		if (!state_get(now, state_pairs(startup)[i].name))
+	for (size_t i = 0; i < state_count(startup); i++) {
+		const char *value = state_get(now, state_pairs(startup)[i].name);
+
+		if (!value || custom_resets_has(session, state_pairs(startup)[i].name, value))
 			state_builder_set(&builder, state_pairs(startup)[i].name, state_pairs(startup)[i].value);
+	}
 	return state_builder_finish(&builder);
 }
 
@@ -310,6 +313,8 @@ void leftovers_learned(struct session *session)
 		custom_learned(session, now);
 	audit_learned(session, now, answer->pins);
 	replace(&session->settings, with_what_is_kept(session, now));
+	if (answer->asked & 1u << LEFTOVER_SETTINGS)
+		state_unref(&session->custom_resets);
 	replace(&backend->settings, now);
 	scope_changed(session);
 	session->sql_prepared = false;

@@ -71,6 +71,12 @@ void custom_learned(struct session *session, const struct state *now);  /* What 
 struct state *custom_reset(const struct state *settings, const struct state *custom);
 void custom_put_question(const struct session *session, struct buf *sql);
 
+/* custom_resets.c */
+void custom_resets_note(struct session *session, const char *text, size_t size);        /* Of a text that may have a RESET. */
+void custom_resets_all(struct session *session);
+void custom_resets_forget(struct session *session, const char *name);   /* It is set. */
+bool custom_resets_has(const struct session *session, const char *name, const char *value);
+
 /* audit.c, audit_load.c, audit_log.c: what functions do unsaid (state_audit). */
 enum audits {
 	AUDITS_NOTHING,

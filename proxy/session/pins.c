@@ -79,6 +79,7 @@ static void note_discard_all(struct session *session)
 	scope_changed(session);
 	session->setup_due = session->report_due = session->backend->settings != session->settings;
 	/* What came behind it under the same Sync has not run yet. */
+	custom_resets_all(session);
 	if (requests_until_sync(&session->backend->requests) > 1)
 		leftovers_suspect(session, SCAN_UNKNOWN);
 	else if (doubtful)

@@ -715,6 +715,43 @@ def test_custom_settings_of_the_startup_packet_and_of_roles_are_as_on_postgresql
     cluster.primary.sql("ALTER ROLE other RESET app.preset")
 
 
+RESETS = ["RESET app.given", "RESET ALL", 'RESET "App"."Given"', "SET app.given TO DEFAULT", "SET SESSION app.given = DEFAULT", "SELECT 1; /* */ RESET ALL",
+          "BEGIN; SET app.given = 'x'; RESET ALL; COMMIT", "SET app.given = ''; RESET app.given", "DISCARD ALL"]
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("sql", RESETS)
+@pytest.mark.parametrize("before", ["x", ""])
+def test_a_reset_leads_to_the_custom_setting_of_the_startup_packet(start_pgweir, before, sql, how):
+    """As the server knows of none, it says '' then, as it does where '' is what was set."""
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client, other = proxy.raw("app", options="-c app.given=start"), proxy.raw("app")
+    ask = "SELECT current_setting('app.given', true)"
+    client.ask(f"SET app.given = '{before}'")
+    assert other.value(ask) is None and client.value(ask) == before
+    run(client, sql, how)
+    for _ in range(2):
+        assert other.value(ask) is None and client.value(ask) == "start"
+
+
+@pytest.mark.parametrize("sql", ["RESET work_mem", "SET app.given = ''; RESET work_mem", "RESET ALL; SET app.given = ''", "SET app.given = '' -- RESET ALL",
+                                 "SET app.given = 'DEFAULT'; SET app.given = ''; SET work_mem TO DEFAULT", "RESET app.given; SELECT set_config('app.given', '', false)"])
+def test_what_is_set_to_nothing_is_not_reset(start_pgweir, sql):
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client, other = proxy.raw("app", options="-c app.given=start"), proxy.raw("app")
+    client.ask("SET app.given = ''")
+    client.ask(sql)
+    assert other.value("SELECT 1") == "1" and client.value("SELECT current_setting('app.given', true)") == ""
+
+
+def test_discard_all_leads_to_the_custom_setting_of_the_startup_packet_with_more_behind_it(start_pgweir):
+    proxy = start_pgweir({"database app": {"pool_size": 1}})
+    client, other = proxy.raw("app", options="-c app.given=start"), proxy.raw("app")
+    client.ask("SET app.given = 'x'")
+    client.ask(parse("DISCARD ALL") + bind() + execute() + parse("SELECT 1") + bind() + execute() + sync())
+    assert other.value("SELECT 1") == "1" and client.value("SELECT current_setting('app.given', true)") == "start"
+
+
 @pytest.mark.parametrize("sql, values", [("SET renamed.tenant = 'mine'", ()), ("SELECT set_config($1, $2, false)", ("renamed.tenant", "mine"))])
 def test_what_runs_under_a_name_that_was_sqls_is_the_protocols(start_pgweir, sql, values):
     """By the text of the PREPARE it would leave nothing."""

@@ -80,7 +80,7 @@ struct session {
 	struct client_slot *slot;
 	struct state *startup;          /* What it began with. */
 	struct leftovers_answer *answer;        /* While the server is being asked what is left. */
-	struct state *custom;           /* Names of the custom settings that it has defined. */
+	struct state *custom, *custom_resets;   /* Names of the custom settings that it has defined; and has reset, if of `startup`. */
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication, *secret;     /* The latter: the [secret] that it has logged in with, or NULL; */
