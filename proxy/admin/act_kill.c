@@ -112,8 +112,15 @@ void act_kill_client(struct job *job)
 
 /* --- RECONNECT, WAIT_CLOSE --- */
 
+/* The first of the new connections says what clients are told from now on: a role's defaults may be others. */
 static void reconnect(struct job *job, struct worker *worker)
 {
+	LIST_FOREACH(link, next, &worker->shares) {
+		struct pool *pool = LIST_MEMBER(link, struct pool_share, link)->pool;
+
+		if (!job->database || pool->database == job->database)
+			atomic_store(&pool->parameters_seen, 0);
+	}
 	pool_worker_close_idle(worker, job->database, NULL);
 }
 

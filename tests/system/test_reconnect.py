@@ -43,6 +43,21 @@ def test_reconnect_meets_a_connection_that_travels_between_workers(start_pgweir)
             wait_until(lambda: last[0] != before, 5, "the connection was replaced")
 
 
+def test_who_comes_after_a_reconnect_is_told_what_the_role_has_now(start_pgweir, cluster):
+    """What clients are told at login is kept, so that most of them need no server connection for it."""
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}})
+    try:
+        for zone in "Asia/Tokyo", "Europe/Rome":
+            cluster.primary.sql(f"ALTER ROLE other SET TimeZone = '{zone}'")
+            with proxy.admin().cursor() as console:
+                console.execute("RECONNECT")
+            with contextlib.closing(proxy.raw("app", "other")) as client:
+                assert client.parameters["TimeZone"] == zone
+                assert client.value("SHOW TimeZone") == zone
+    finally:
+        cluster.primary.sql("ALTER ROLE other RESET ALL")
+
+
 @pytest.mark.threaded
 def test_a_connection_opened_for_the_old_settings_serves_nobody_after_a_reload(start_pgweir):
     proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", "threads": 4},
