@@ -32,7 +32,12 @@ void pool_hosts_free(void);
 
 /* pool_share.c */
 void pool_close_idle(struct pool_share *share, enum close_reason reason);       /* All of them. */
-void pool_share_use_credentials(struct pool_share *share, struct credentials *credentials);
+
+/* pool_credentials.c */
+void pool_credentials_use(struct pool_share *share, struct credentials *credentials);
+void pool_credentials_take(struct pool_share *share, const struct pool_key *key);       /* What a login has brought, if it is newer. */
+void pool_credentials_renew(struct pool_share *share);          /* As the snapshot and the secret have them now. */
+void pool_credentials_pass_on(struct pool_share *share, struct credentials *credentials);       /* To a replica's share, from its home. */
 
 /* pool.c */
 void pool_serve(struct pool_share *share);                              /* Waiters get what can be had. */

@@ -47,7 +47,7 @@ void pool_replicas_outdated(struct pool_share *share)
 void pool_replicas_use_credentials(struct pool_share *share)
 {
 	for (unsigned i = 0; share->replicas && i < share->replicas->count; i++)
-		pool_share_use_credentials(share->replicas->all[i].share, share->credentials);
+		pool_credentials_pass_on(share->replicas->all[i].share, share->credentials);
 }
 
 struct pool_replicas *pool_replicas_of(struct pool_share *share)

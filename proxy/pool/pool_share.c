@@ -133,22 +133,6 @@ static void use_snapshot(struct pool_share *share, struct config *config, const 
 	pool_replicas_outdated(share);
 }
 
-/* Logins look up by themselves what a secret says; what it has said is not kept here. */
-static void use_credentials(struct pool_share *share, struct credentials *credentials)
-{
-	struct credentials *old = share->credentials;
-
-	share->credentials = credentials->secret ? credentials_without_values(credentials) : credentials_ref(credentials);
-	/* It was the old ones that the server refused. */
-	if (old && share->password_refused && old->fingerprint != credentials->fingerprint) {
-		share->refused = share->password_refused = false;
-		share->retry_at_us = 0;
-		atomic_store(&share->pool->password_refused, false);
-	}
-	credentials_unref(&old);
-	pool_replicas_use_credentials(share);
-}
-
 static void close_all(struct list *members, enum close_reason reason)
 {
 	LIST_FOREACH(link, next, members)
@@ -158,72 +142,6 @@ static void close_all(struct list *members, enum close_reason reason)
 void pool_close_idle(struct pool_share *share, enum close_reason reason)
 {
 	close_all(&share->idle, reason);
-}
-
-static void close_outdated(struct pool_share *share)
-{
-	LIST_FOREACH(link, next, &share->idle) {
-		struct backend *backend = LIST_MEMBER(link, struct backend, link);
-
-		if (pool_outdated(backend))
-			pool_close(backend, CLOSE_SERVER_RECONNECT);
-	}
-}
-
-/* What the other workers have to hear, too: they could not log in with what they know. */
-struct renewal {
-	const struct pool *pool;
-	struct credentials *credentials;
-};
-
-static void renew_on(struct worker *worker, void *arg)
-{
-	const struct renewal *renewal = arg;
-
-	worker_now(worker);
-	LIST_FOREACH(link, next, &worker->shares) {
-		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		if (share->pool != renewal->pool)
-			continue;
-		if (share->credentials->fingerprint != renewal->credentials->fingerprint)
-			use_credentials(share, renewal->credentials);
-		close_outdated(share);
-	}
-}
-
-static void renewed(void *arg)
-{
-	struct renewal *renewal = arg;
-
-	credentials_unref(&renewal->credentials);
-	mem_free(renewal);
-}
-
-/* The role has another password, or is another one of the same name, and these credentials are of now: connections of before
- * make room. Of the role that was they would have no rights any more. */
-static void note_stored(struct pool_share *share, struct credentials *credentials)
-{
-	struct pool *pool = share->pool;
-	uint64_t before = credentials->stored ? atomic_exchange(&pool->stored, credentials->stored) : 0;
-
-	if (!before || before == credentials->stored)
-		return;
-	atomic_fetch_add(&pool->outdated, 1);
-	close_outdated(share);
-	struct renewal *renewal = NEW(struct renewal);
-
-	*renewal = (struct renewal){ .pool = pool, .credentials = credentials_ref(credentials) };
-	workers_visit(share->worker->loop, renew_on, renewed, renewal);
-}
-
-static void renew_credentials(struct pool_share *share)
-{
-	struct credentials *credentials = credentials_for_server(share->config, share->database, share->user_name,
-		share->credentials);
-
-	use_credentials(share, credentials);
-	credentials_unref(&credentials);
 }
 
 /* A database that is no longer configured keeps serving the sessions it has, as it was. */
@@ -238,7 +156,7 @@ static void refresh(struct pool_share *share, struct config *config)
 	use_snapshot(share, config, database);
 	if (share->opened_as != before)
 		pool_close_idle(share, CLOSE_SERVER_RECONNECT);
-	renew_credentials(share);
+	pool_credentials_renew(share);
 }
 
 static const char *role_of(const struct pool_key *key)
@@ -264,40 +182,11 @@ static struct pool_share *share_new(struct worker *worker, const struct pool_key
 	list_init(&share->waiters);
 	list_init(&share->openings);
 	use_snapshot(share, key->config, key->database);
-	use_credentials(share, key->credentials);
+	pool_credentials_use(share, key->credentials);
 	list_push_back(&worker->shares, &share->link);
 	map_put_text(&worker->shares_by_key, name, share);
 	atomic_store(&share->pool->marks[worker->index].share, share);
 	return share;
-}
-
-static void take_credentials(struct pool_share *share, const struct pool_key *key)
-{
-	bool current = key->config->generation >= share->config->generation;
-	struct credentials *credentials = current ? credentials_ref(key->credentials)
-		: credentials_for_server(share->config, share->database, share->user_name, key->credentials);
-
-	/* A login may have begun before a secret's value that has reached this worker by now. */
-	bool stale = credentials->secret && share->credentials->secret
-		&& strcmp(credentials->secret, share->credentials->secret) == 0
-		&& credentials->secret_serial < share->credentials->secret_serial;
-
-	/* Of the clients of a forced user perhaps only one has brought what the server wants to know. */
-	bool useful = credentials_can_prove(credentials) || (credentials->secret && !credentials->missing);
-
-	bool other = credentials->fingerprint != share->credentials->fingerprint || credentials->stored != share->credentials->stored;
-
-	if (!stale && useful && other)
-		use_credentials(share, credentials);
-	note_stored(share, credentials);
-	credentials_unref(&credentials);
-}
-
-void pool_share_use_credentials(struct pool_share *share, struct credentials *credentials)
-{
-	if (share->credentials->fingerprint != credentials->fingerprint)
-		use_credentials(share, credentials);
-	note_stored(share, credentials);
 }
 
 static char *name_of(const struct pool_key *key)
@@ -320,7 +209,7 @@ struct pool_share *pool_share_find(struct worker *worker, const struct pool_key 
 		refresh(share, key->config);
 	if (worker->config->generation > share->config->generation)
 		refresh(share, worker->config);
-	take_credentials(share, key);
+	pool_credentials_take(share, key);
 	return share;
 }
 
@@ -385,18 +274,6 @@ void pool_worker_adopt(struct worker *worker, struct config *config)
 	LIST_FOREACH(link, next, &worker->shares)
 		refresh(LIST_MEMBER(link, struct pool_share, link), config);
 	make_standing_shares(worker, config);
-	pool_worker_retry(worker, NULL);
-}
-
-void pool_worker_adopt_secrets(struct worker *worker, void *unused)
-{
-	(void)unused;
-	LIST_FOREACH(link, next, &worker->shares) {
-		struct pool_share *share = LIST_MEMBER(link, struct pool_share, link);
-
-		if (share->credentials->secret)
-			renew_credentials(share);
-	}
 	pool_worker_retry(worker, NULL);
 }
 
