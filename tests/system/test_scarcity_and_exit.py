@@ -55,7 +55,7 @@ def test_the_reserve_serves_who_has_waited_for_long(start_pgweir):
 
 def test_who_has_waited_longest_is_served_first(start_pgweir, cluster):
     cluster.primary.sql("DROP SEQUENCE IF EXISTS turn; CREATE SEQUENCE turn; GRANT ALL ON turn TO app", "app")
-    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "query_wait_timeout": 20}, "database app": {"pool_size": 1}})
+    proxy = start_pgweir({"pgweir": {"threads": 1, "pool_mode": "transaction", "query_wait_timeout": 100}, "database app": {"pool_size": 1}})
     holder, *waiters = (proxy.raw("app") for _ in range(6))
     holder.ask("BEGIN")
     waiters = waiters[::2] + waiters[1::2]              # Not in the order of their logins.

@@ -399,7 +399,7 @@ def test_timeouts_end_what_they_name(start_pgweir, cluster, setting, sql, explic
 
 @pytest.mark.ours
 def test_a_stream_of_replication_outlives_query_timeout(start_pgweir):
-    proxy = start_pgweir({"pgweir": {"query_timeout": "1s", "transaction_timeout": "1s"}})
+    proxy = start_pgweir({"pgweir": {"query_timeout": "2s", "transaction_timeout": "2s"}})
     stream, client = proxy.raw("app", "repl", replication="true"), proxy.raw("app")
     position = raw.rows_of(stream.ask("IDENTIFY_SYSTEM"))[0][2]
     stream.send(raw.query(f"START_REPLICATION {position}"))

@@ -308,6 +308,25 @@ static void a_reload_that_fails_tells_every_problem(void **state)
 	close(fd);
 }
 
+/* Else whoever is answered may be ahead of it at a worker. */
+static void what_is_changed_is_answered_when_every_worker_has_it(void **state)
+{
+	static const char *const commands[] = { "reload", "set Good = 1" }, *const tags[] = { "RELOAD", "SET good=1" };
+	int fd = fixture_connect("root");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		fakes.hold_tours = true;
+		fixture_query(fd, commands[i]);
+		assert_int_equal(fakes.reloads + fakes.sets, i + 1);
+		assert_string_equal(fixture_types(fd), "");
+		fakes.hold_tours = false;
+		assert_string_equal(fixture_types(fd), "CZ");
+		assert_string_equal(fixture_last.bytes + WIRE_HEADER_SIZE, tags[i]);
+	}
+	close(fd);
+}
+
 static void a_shutdown_is_answered_before_it_begins(void **state)
 {
 	int fd = fixture_connect("root");
@@ -473,6 +492,7 @@ int main(void)
 		TEST(who_may_only_look_may_change_nothing_in_either_protocol),
 		TEST(who_is_on_no_list_any_more_may_nothing),
 		TEST(a_reload_that_fails_tells_every_problem),
+		TEST(what_is_changed_is_answered_when_every_worker_has_it),
 		TEST(a_shutdown_is_answered_before_it_begins),
 		TEST(a_database_that_does_not_exist_is_3d000),
 		TEST(resume_without_pause_is_an_error),
