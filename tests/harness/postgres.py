@@ -181,8 +181,11 @@ class Server:
     def stop(self, signum: int = signal.SIGINT) -> None:
         """SIGINT is a fast shutdown, SIGQUIT an immediate one."""
         if self.process is not None:
+            others = self._others()
             end(self.process, signum, 60)
             self.process = None
+            # After a SIGKILL they notice by themselves. As long as one lives, the server cannot be started again.
+            wait_until(lambda: not any(runs(pid) for pid in others), 30, "its processes are gone")
 
     def crash(self) -> None:
         """All of its processes at once, as when the machine loses its power. (kill -9 of the first alone lets the others
@@ -192,6 +195,7 @@ class Server:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.send_signal(signal.SIGKILL)
+            wait_until(lambda: not any(runs(pid) for pid in pids), 30, "all are dead")
         self.stop(signal.SIGKILL)
         wait_until(lambda: all(state_of(pid) in "ZX" for pid in others), 20, "all of its processes have ended")
 
@@ -212,10 +216,15 @@ class Server:
 
     def _stand_still(self) -> list[int]:
         """Stops the first process, and then names the others, to which no more come."""
-        first = self.process.pid
         self.process.send_signal(signal.SIGSTOP)
-        wait_until(lambda: not runs(first), 20, "it stands still")
-        return [int(pid) for pid in pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()]
+        wait_until(lambda: not runs(self.process.pid), 20, "it stands still")
+        return self._others()
+
+    def _others(self) -> list[int]:
+        try:
+            return [int(pid) for pid in pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            return []
 
     @contextlib.contextmanager
     def hung(self):

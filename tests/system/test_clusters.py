@@ -36,8 +36,8 @@ def test_a_replica_that_has_caught_up_has_no_lag_and_one_that_waits_falls_behind
     try:
         cluster.primary.sql("CREATE TABLE lag_is_made (n int)")
         cluster.primary.sql("DROP TABLE lag_is_made")
-        wait_until(lambda: host(proxy, behind)["lag_bytes"] > 0, 20, "the paused replica has something to replay")
-        wait_until(lambda: host(proxy, behind)["fresh_as_of_age_ms"] > 1000, 20, "it gets older")
+        wait_until(lambda: (host(proxy, behind)["lag_bytes"] or 0) > 0, 20, "the paused replica has something to replay")
+        wait_until(lambda: (host(proxy, behind)["fresh_as_of_age_ms"] or 0) > 1000, 20, "it gets older")
     finally:
         behind.sql("SELECT pg_wal_replay_resume()")
     wait_until(lambda: host(proxy, behind)["lag_bytes"] == 0, 20, "it has caught up again")

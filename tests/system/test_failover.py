@@ -40,9 +40,10 @@ def test_an_old_primary_that_is_cut_off_from_its_cluster_gets_no_write_also_afte
     settings["pgweir"]["state_dir"] = tmp_path
     proxy = start_pgweir(settings)
     assert proxy.raw("app").value("SELECT inet_server_port()") == str(old.port)
-    wait_until(own.caught_up, 20, "nobody is ahead of the new primary")
-    new.sql("SELECT pg_promote()")
+    # Behind it, so that it is not ahead of the new primary when that begins its timeline.
     follow(other, new)
+    wait_until(lambda: streams_from(other) == new.port, 20, "the one replica streams from the other")
+    new.sql("SELECT pg_promote()")
     wait_until(lambda: host(proxy, old)["state"] == "fenced", 20, "the replica shows the newer timeline")
     assert row(proxy)["state"] == "without primary" and host(proxy, other)["timeline"] == 2
     assert 'no primary is known in cluster "main"' in refused(proxy)
