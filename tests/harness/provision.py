@@ -12,7 +12,7 @@ import time
 import psycopg
 
 from .clusters import command
-from .pgweir import binary, ini
+from .pgweir import binary, ini, replace
 from .postgres import PASSWORD, bin_folder
 from .process import die_with_parent, wait_until
 
@@ -63,6 +63,8 @@ class World:
 
     def remove(self) -> None:
         self.server.sql("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'shop'")
+        wait_until(lambda: not self.server.sql("SELECT 1 FROM pg_replication_slots WHERE database = 'shop' AND active"), 20,
+                   "nobody has a slot any more")
         self.server.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = 'shop'")
         self.server.sql("DROP DATABASE IF EXISTS shop WITH (FORCE)")
         left = {name for name, in self.server.sql("SELECT rolname FROM pg_roles")} - self.before
@@ -133,7 +135,7 @@ def age_password(world: World, seconds: int) -> None:
     record = world.folder / "hevo.json.pgweir"
     aged = json.loads(record.read_text())
     aged["current"]["created"] -= seconds
-    record.write_text(json.dumps(aged))
+    replace(record, json.dumps(aged))           # A daemon may be reading it.
 
 
 def can_log_in(server, user: str, password: str, dbname: str = "shop") -> bool:

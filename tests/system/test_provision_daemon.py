@@ -24,6 +24,12 @@ def world(cluster, tmp_path):
     made.remove()
 
 
+@pytest.fixture
+def start_pgweir(world, start_pgweir):
+    """Whose proxies end before what they mend is taken away."""
+    return start_pgweir
+
+
 def sections(world, mode: str, **provision) -> dict:
     made = world.sections("master", **{**PIPELINE, **provision})
     made["pgweir"].update(provision=mode, provision_interval="1s", pool_mode="transaction")

@@ -55,6 +55,18 @@ def cut_off(replica) -> None:
     wait_until(lambda: not replica.sql("SELECT 1 FROM pg_stat_wal_receiver"), 20, "it streams no more")
 
 
+def all_are_clean(proxy) -> bool:
+    return all(row["state"] == "clean" for row in proxy.show("PROVISION"))
+
+
+def reload(proxy, mode: str) -> None:
+    """Until it is in force. From then on the console tells only what was found since; what was under way has ended then."""
+    before = proxy.log().count("configuration reloaded")
+    proxy.sections["pgweir"]["provision"] = mode
+    proxy.reload()
+    wait_until(lambda: proxy.log().count("configuration reloaded") > before, 10, "it is reloaded")
+
+
 def rotate(world, made: dict) -> None:
     """Each as far as it is to get. The process that leaves one half done is gone before the daemon may go on with it."""
     for name, (_, point) in ROTATIONS.items():
@@ -77,11 +89,11 @@ def test_a_promotion_that_loses_a_rotation_is_mended_and_no_login_fails(start_pg
     wait_until(own.caught_up, 20, "the replica has all of it")
     before = {name: value(world, name) for name in ROTATIONS}
     proxy = start_pgweir(daemon_sections({**made, "pgweir": {}}))
-    wait_until(lambda: all(row["state"] == "clean" for row in proxy.show("PROVISION")), 30, "all is as declared")
+    wait_until(lambda: all_are_clean(proxy), 30, "all is as declared")
     with Traffic(proxy, {name: lambda name=name: value(world, name) for name in ROTATIONS}) as clients:
         cut_off(new)
-        proxy.sections["pgweir"]["provision"] = "check"         # Whoever goes on with a half done rotation, it is not now.
-        proxy.reload()
+        reload(proxy, "check")          # Whoever goes on with a half done rotation, it is not now.
+        wait_until(lambda: all_are_clean(proxy), 30, "its last pass that mends is over")
         rotate(world, made)
         clients.go_on()
         clients.assert_nobody_noticed()
@@ -93,9 +105,8 @@ def test_a_promotion_that_loses_a_rotation_is_mended_and_no_login_fails(start_pg
         clients.go_on()
         found = report(world.folder, made, "check", "turns")
         assert found["status"] == 1 and any("p_turns_clone does not exist" in what for what in kinds(found, "change")), found
-        proxy.sections["pgweir"]["provision"] = "apply"
-        proxy.reload()
-        wait_until(lambda: all(row["state"] == "clean" for row in proxy.show("PROVISION")), 40, "the daemon has mended it", 0.2)
+        reload(proxy, "apply")
+        wait_until(lambda: all_are_clean(proxy), 40, "the daemon has mended it", 0.2)
         clients.go_on()
     assert clients.failed_logins == [] and {state for _, state, _ in clients.failed_queries} <= LOST, clients.failed_queries
     for name, (strategy, _) in ROTATIONS.items():

@@ -156,8 +156,12 @@ def test_pg_recvlogical_decodes_through(pgweir, cluster, tmp_path):
         run([tool, "-d", where, "--slot", "through_pgweir", "--drop-slot"])
 
 
-def test_walsenders_of_either_kind_that_log_in_at_once_are_not_mistaken_for_each_other(pgweir):
+def test_walsenders_of_either_kind_that_log_in_at_once_are_not_mistaken_for_each_other(pgweir, cluster):
     """A physical one knows no SQL."""
+    def here() -> int:
+        return cluster.primary.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'")[0][0]
+
+    before = here()
     knew = {"true": [], "database": []}
 
     def come(kind):
@@ -173,6 +177,7 @@ def test_walsenders_of_either_kind_that_log_in_at_once_are_not_mistaken_for_each
             client.start()
         for client in clients:
             client.join()
+        wait_until(lambda: here() <= before, what="the server has room again")
     assert knew == {"true": [False] * 15, "database": [True] * 15}
 
 
