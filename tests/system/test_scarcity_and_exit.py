@@ -135,7 +135,7 @@ def test_without_descriptors_for_servers_clients_wait_and_hear_why(start_pgweir)
                                      "max_server_conn": 0}, "database app": {}}, open_files=64)
     holder, unlucky = proxy.raw("app"), proxy.raw("app")
     holder.ask("BEGIN")
-    proxy.sections["pgweir"]["query_wait_timeout"] = 1
+    proxy.sections["pgweir"]["query_wait_timeout"] = 3         # Long enough for a try.
     proxy.sections["database greedy"] = {**proxy.sections["database app"], **greedy, "dbname": "app"}
     proxy.reload()
     wait_until(lambda: "Too many open files" in proxy.log(), 60)
