@@ -214,8 +214,8 @@ void session_note_run(struct session *session, const struct sql_run *run)
 		audit_run(session, run, run->effects);
 	if (run->effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
 		custom_note(session, run);
-	if (run->effects & SCAN_SETS && session->startup && session->custom && run->text)
-		custom_resets_note(session, run->text, run->size);
+	if (run->effects & SCAN_SETS && session->startup && run->text)
+		resets_note(session, run->text, run->size);
 	if (run->effects & SCAN_NEEDS_IDLE_DATABASE)
 		vacate(session, run->text, run->size);
 }
