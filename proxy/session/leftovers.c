@@ -306,6 +306,10 @@ void leftovers_learned(struct session *session)
 
 	session->answer = NULL;
 	check_statements(session, answer);
+	/* Asked about all the same where anything may have been left, it may be another client's. */
+	for (unsigned i = 0; i < LEFTOVER_COUNT; i++)
+		if (policy_of(session, &kinds[i]) == STATE_IGNORE)
+			answer->pins &= ~PIN_BIT(kinds[i].pin);
 	add_known(answer, backend->settings);
 	struct state *now = state_builder_finish(&answer->state);
 
