@@ -71,7 +71,7 @@ void custom_note_name(struct session *session, const char *name)
 	if (!is_custom(name))
 		return;
 	add_name(&session->backend->custom, name);
-	custom_resets_forget(session, name);
+	resets_forget(session, name);
 	if (!state_text_is_ascii(name) && policy_of(session) != STATE_IGNORE)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);
 	if (!add_name(&session->custom, name))

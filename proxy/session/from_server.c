@@ -114,6 +114,7 @@ static bool sink_error(void *owner, const struct request *request, const char *b
 		session->backend->mute = true;
 		return true;
 	}
+	session->resets_undone |= session->resets != NULL;
 	if (retry_wanted(session, request, body, size))
 		return true;
 	if (session->group >= GROUP_KEPT && (route_rescue_wanted(session, request, body, size) || lost_announced(session, sqlstate)))
@@ -153,7 +154,7 @@ static void report_startup_values(struct session *session)
 	struct buf out = { 0 };
 
 	session->report_due = false;
-	session->backend->interjects = session->listen != NULL;
+	session->backend->interjects = session->listen != NULL || session->resets;
 	for (size_t i = 0; i < parameters->count; i++) {
 		if (!state_get(session->startup, parameters->all[i].name))
 			continue;
@@ -163,6 +164,16 @@ static void report_startup_values(struct session *session)
 		buf_append_cstring(&out, parameters->all[i].value);
 		wire_end(&out, begun);
 	}
+	if (out.size)
+		outbox_put(session_relay(session)->to_client, out.bytes, out.size);
+	buf_fini(&out);
+}
+
+static COLD void report_resets(struct session *session)
+{
+	struct buf out = { 0 };
+
+	resets_report(session, &out);
 	if (out.size)
 		outbox_put(session_relay(session)->to_client, out.bytes, out.size);
 	buf_fini(&out);
@@ -206,6 +217,8 @@ static void sink_ready(void *owner, const struct request *request, char status)
 		sql_names_settled(session);
 	if (session->report_due && !session->setup_due && session->backend->interjects)
 		report_startup_values(session);
+	if (session->resets && status == 'I' && session->backend->requests.count == 0)
+		report_resets(session);
 	uint64_t now_us = worker_now(session->worker);
 
 	uint64_t server_us = now_us - session->request_us;

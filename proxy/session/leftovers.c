@@ -261,7 +261,7 @@ static struct state *with_what_is_kept(const struct session *session, const stru
 	for (size_t i = 0; i < state_count(startup); i++) {
 		const char *value = state_get(now, state_pairs(startup)[i].name);
 
-		if (!value || custom_resets_has(session, state_pairs(startup)[i].name, value))
+		if (!value || resets_has(session, state_pairs(startup)[i].name, value))
 			state_builder_set(&builder, state_pairs(startup)[i].name, state_pairs(startup)[i].value);
 	}
 	return state_builder_finish(&builder);
@@ -306,6 +306,10 @@ void leftovers_learned(struct session *session)
 
 	session->answer = NULL;
 	check_statements(session, answer);
+	/* Asked about all the same where anything may have been left, it may be another client's. */
+	for (unsigned i = 0; i < LEFTOVER_COUNT; i++)
+		if (policy_of(session, &kinds[i]) == STATE_IGNORE)
+			answer->pins &= ~PIN_BIT(kinds[i].pin);
 	add_known(answer, backend->settings);
 	struct state *now = state_builder_finish(&answer->state);
 
@@ -314,7 +318,7 @@ void leftovers_learned(struct session *session)
 	audit_learned(session, now, answer->pins);
 	replace(&session->settings, with_what_is_kept(session, now));
 	if (answer->asked & 1u << LEFTOVER_SETTINGS)
-		state_unref(&session->custom_resets);
+		state_unref(&session->resets);
 	replace(&backend->settings, now);
 	scope_changed(session);
 	session->sql_prepared = false;

@@ -71,11 +71,14 @@ void custom_learned(struct session *session, const struct state *now);  /* What 
 struct state *custom_reset(const struct state *settings, const struct state *custom);
 void custom_put_question(const struct session *session, struct buf *sql);
 
-/* custom_resets.c */
-void custom_resets_note(struct session *session, const char *text, size_t size);        /* Of a text that may have a RESET. */
-void custom_resets_all(struct session *session);
-void custom_resets_forget(struct session *session, const char *name);   /* It is set. */
-bool custom_resets_has(const struct session *session, const char *name, const char *value);
+/* resets.c: what is reset of a client's startup values. */
+void resets_note(struct session *session, const char *text, size_t size);        /* Of a text that may have a RESET. */
+void resets_all(struct session *session);
+void resets_forget(struct session *session, const char *name);   /* It is set. */
+void resets_report(struct session *session, struct buf *out);    /* What the client is to be told with ReadyForQuery. */
+/* Whether that value of one is a RESET's. */
+bool resets_has(const struct session *session, const char *name, const char *value);
+char *session_told_at_start(const struct session *session, const char *name);   /* welcome.c: as the server spells it. A new text, or NULL. */
 
 /* audit.c, audit_load.c, audit_log.c: what functions do unsaid (state_audit). */
 enum audits {

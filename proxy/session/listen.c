@@ -315,7 +315,7 @@ void listen_refused(struct hub_member *member)
 
 void listen_linked(struct session *session)
 {
-	session->backend->interjects = session->listen != NULL || session->report_due;
+	session->backend->interjects = session->listen != NULL || session->report_due || session->resets;
 }
 
 void listen_free(struct session *session)

@@ -149,7 +149,7 @@ void lost_undo(struct session *session)
 	audit_free(session);
 	sql_names_settled(session);
 	session_long_text_drop(session);
-	state_unref(&session->custom_resets);
+	state_unref(&session->resets);
 	session->suspected = session->told = 0;
 	session->resetting = session->unnaming = session->setup_due = session->unclear = session->scrub = session->retried = false;
 	session->batch = BATCH_FORGOTTEN;

@@ -79,7 +79,7 @@ static void note_discard_all(struct session *session)
 	scope_changed(session);
 	session->setup_due = session->report_due = session->backend->settings != session->settings;
 	/* What came behind it under the same Sync has not run yet. */
-	custom_resets_all(session);
+	resets_all(session);
 	if (requests_until_sync(&session->backend->requests) > 1)
 		leftovers_suspect(session, SCAN_UNKNOWN);
 	else if (doubtful)
@@ -147,6 +147,8 @@ void session_note_tag(struct session *session, const char *tag)
 {
 	if (session->unclear)
 		custom_unclear_ran(session);
+	if (session->resets && strcmp(tag, "ROLLBACK") == 0)
+		session->resets_undone = true;
 	if (session->may_define) {
 		note_ddl(session);
 		note_event(session);

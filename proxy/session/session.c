@@ -135,7 +135,7 @@ static void session_free(struct session *session)
 	state_unref(&session->baseline);
 	state_unref(&session->login_settings);
 	state_unref(&session->custom);
-	state_unref(&session->custom_resets);
+	state_unref(&session->resets);
 	state_unref(&session->parse_scope);
 	mem_free(session->replication);
 	mem_free(session->secret);

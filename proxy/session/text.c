@@ -4,6 +4,7 @@
 
 #include "lost.h"
 #include "pgweir/mem.h"
+#include "pgweir/scan_tokens.h"
 #include "route.h"
 #include "route_setting.h"
 #include "session_internal.h"
@@ -214,8 +215,8 @@ void session_note_run(struct session *session, const struct sql_run *run)
 		audit_run(session, run, run->effects);
 	if (run->effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
 		custom_note(session, run);
-	if (run->effects & SCAN_SETS && session->startup && session->custom && run->text)
-		custom_resets_note(session, run->text, run->size);
+	if (run->effects & SCAN_SETS && session->startup && run->text)
+		resets_note(session, run->text, run->size);
 	if (run->effects & SCAN_NEEDS_IDLE_DATABASE)
 		vacate(session, run->text, run->size);
 }
@@ -248,6 +249,22 @@ static bool may_use_sequences(const struct sql_run *run)
 	return effects && (effects != SCAN_WRITES || !(run->effects & USES_NONE) || !is_one_statement(run));
 }
 
+/* One statement with ON COMMIT DROP: what it makes does not outlive the transaction, and should it all the same, that pins. */
+static bool drops_on_commit(const struct sql_run *run)
+{
+	struct scan_cursor cursor = { .end = run->text ? run->text + strnlen(run->text, run->size) : NULL };
+	bool drops = false;
+
+	if (!run->text || !is_one_statement(run))
+		return false;
+	for (cursor.token = scan_token_next(run->text, cursor.end); cursor.token.part != SCAN_PART_END && !drops;)
+		if (scan_cursor_take(&cursor, "on"))
+			drops = scan_cursor_take(&cursor, "commit") && scan_cursor_take(&cursor, "drop");
+		else
+			scan_cursor_next(&cursor);
+	return drops;
+}
+
 /* Of what it may leave, ask for or forbid. */
 static bool may_leave(struct session *session, const struct sql_run *run)
 {
@@ -269,6 +286,8 @@ static bool may_leave(struct session *session, const struct sql_run *run)
 	/* What the server refuses anyway needs no error of ours. */
 	if (session->backend->status != 'E') {
 		refusal = leftovers_forbidden(session, effects);
+		if (refusal == REFUSAL_TEMPORARY_TABLE && drops_on_commit(run))
+			refusal = leftovers_forbidden(session, effects & ~(uint32_t)SCAN_TEMPORARY);
 		if (!refusal && custom_forbidden(session, effects))
 			refusal = REFUSAL_CUSTOM_SETTING;
 		if (!refusal && effects & SCAN_SEQUENCE_ASK && !sequences_may_ask(session, effects))

@@ -115,6 +115,25 @@ static bool put_known(struct session *session, struct buf *out)
 	return welcome != NULL;
 }
 
+char *session_told_at_start(const struct session *session, const char *name)
+{
+	struct pool *pool = session->share->pool;
+	struct state *nameless = without_name(session->startup);
+	char *told = NULL;
+
+	pthread_mutex_lock(&pool->welcomes_mutex);
+	LIST_FOREACH(link, next, &pool->welcomes) {
+		const struct welcome *welcome = LIST_MEMBER(link, struct welcome, link);
+		bool same = welcome->settings == session->startup || (welcome->nameless == nameless && strcmp(name, "application_name") != 0);
+
+		if (same && !told && parameters_get(&welcome->parameters, name))
+			told = mem_strdup(parameters_get(&welcome->parameters, name));
+	}
+	pthread_mutex_unlock(&pool->welcomes_mutex);
+	state_unref(&nameless);
+	return told;
+}
+
 static void remember(struct session *session, const struct backend *backend)
 {
 	struct pool *pool = session->share->pool;

@@ -69,6 +69,43 @@ def test_what_a_reset_leads_to_is_reported(pgweir, reset):
     client.close()
 
 
+TO_LATIN1 = ["RESET ALL", "RESET client_encoding", "SET NAMES DEFAULT", "SET client_encoding TO DEFAULT", "DISCARD ALL", "BEGIN; RESET ALL; COMMIT"]
+
+
+@pytest.mark.parametrize("sql", TO_LATIN1)
+@pytest.mark.parametrize("before", ["SELECT 1", "SET client_encoding = 'UTF8'"])
+def test_what_a_reset_leads_to_is_reported_before_the_client_writes_by_it(pgweir, before, sql):
+    """By what was reported last a driver spells its next text, which is read by what is in force then: else another text is kept."""
+    client, other = pgweir.raw("one", client_encoding="latin1"), pgweir.raw("one")
+    client.ask(before)
+    last = {}
+    for each in sql.split("; "):
+        for message in client.ask(each):
+            if message.type == "S":
+                last.update([message.body.split(b"\0")[:2]])
+    assert other.value("SHOW client_encoding") == "UTF8"
+    told = last.get(b"client_encoding", b"UTF8" if "UTF8" in before else b"LATIN1")
+    assert told == b"LATIN1"
+    assert client.value("SHOW client_encoding") == "LATIN1"
+    client.close()
+    other.close()
+
+
+@pytest.mark.parametrize("sql", ["BEGIN; RESET ALL; ROLLBACK", "BEGIN; SAVEPOINT s; RESET client_encoding; ROLLBACK TO s; COMMIT", "BEGIN; RESET ALL; SELECT 1/0; COMMIT",
+                                 "SET work_mem TO DEFAULT", "RESET ALL, 1", "BEGIN; RESET ALL; SET client_encoding = 'UTF8'; COMMIT"])
+def test_a_reset_that_was_undone_is_not_reported(pgweir, sql):
+    client, other = pgweir.raw("one", client_encoding="latin1"), pgweir.raw("one")
+    last = {}
+    for each in ["SET client_encoding = 'UTF8'", *sql.split("; ")]:
+        for message in client.ask(each):
+            if message.type == "S":
+                last.update([message.body.split(b"\0")[:2]])
+    assert other.value("SELECT 1") == "1"
+    assert last[b"client_encoding"] == b"UTF8" and client.value("SHOW client_encoding") == "UTF8"
+    client.close()
+    other.close()
+
+
 @RESETS
 def test_who_leaves_right_behind_a_reset_is_still_heard(pgweir, cluster, reset):
     cluster.primary.sql("DROP TABLE IF EXISTS heard; CREATE TABLE heard (n int); GRANT ALL ON heard TO app", "app")

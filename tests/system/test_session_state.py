@@ -451,6 +451,31 @@ def test_what_is_rejected_fails_on_the_server_too(start_pgweir, cluster, key, ho
     client.close()
 
 
+@pytest.mark.parametrize("sql", ["CREATE TEMP TABLE brief ON COMMIT DROP AS SELECT 1 AS n", "CREATE TEMPORARY TABLE brief (n int) /* */ ON\tCOMMIT\ndrop",
+                                 "CREATE TEMP TABLE brief (n int); ALTER TABLE brief ADD c text", "CREATE TEMP TABLE brief (n int) ON COMMIT DROP; CREATE TEMP TABLE two (n int)",
+                                 "CREATE TEMP TABLE brief AS SELECT ' on commit drop '::text", "CREATE TEMP TABLE brief (n int) ON COMMIT DELETE ROWS"])
+def test_what_ends_with_the_transaction_is_not_rejected(start_pgweir, sql):
+    proxy = start_pgweir({"database app": {"temporary_tables": "reject", "pool_size": 1}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    allowed = sql.lower().split().count("drop") == 1 and ";" not in sql and "'" not in sql
+    replies = [client.ask(each) for each in ("BEGIN", sql, "COMMIT")]
+    assert raw.good(replies[1]) == allowed
+    assert other.value("SELECT count(*) FROM pg_class WHERE relname = 'brief'") == "0"
+    assert proxy.pins() == {}
+
+
+def test_what_is_ignored_does_not_pin_by_something_else(start_pgweir):
+    """Nor does what another client has left behind, and is met."""
+    proxy = start_pgweir({"database app": {"advisory_locks": "ignore", "temporary_tables": "ignore", "hold_cursors": "ignore", "pool_size": 1}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    client.ask("CREATE TEMP TABLE ignored (n int); SELECT pg_advisory_lock(4711)")
+    now = int(other.value("SELECT 'pg_catalog.now()'::regprocedure::oid"))
+    assert raw.good(other.ask(raw.function_call(now)))
+    assert client.value("SELECT 1") == "1"
+    assert other.value("SELECT 1") == "1"
+    assert proxy.pins() == {}
+
+
 def test_what_is_ignored_neither_pins_nor_costs_a_question(start_pgweir):
     proxy = start_pgweir({"database app": {"advisory_locks": "reject", "pool_size": 1}, "user app": {"advisory_locks": "ignore"}})
     client, other = proxy.raw("app"), proxy.raw("app")

@@ -39,7 +39,7 @@ struct session {
 	bool unclear, may_define, defined;      /* What runs the scanner could not follow; it may be DDL that no tag tells; some has run. */
 	bool functions_changed, scrub;  /* A transaction has; the connection is to be cleaned when it is given back. */
 	bool resetting, unnaming;       /* What is behind the text that runs must wait for its end; its names may be gone then. */
-	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
+	bool report_due, resets_undone; /* Startup values that a reset has brought back are to be reported; `resets` may be undone. */
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
 	bool reading_touched, reading_differs;  /* How texts are read: this transaction may change it; not as the settings say. */
 	uint8_t scan_flags, routing;    /* enum scan_flag, how they are; enum routing_mode (ROUTING_PRIMARY: nothing is routed). */
@@ -78,9 +78,9 @@ struct session {
 	uint64_t connected_us;
 	const struct pool_guest *guest; /* The client's name, and what is configured for it. */
 	struct client_slot *slot;
-	struct state *startup;          /* What it began with. */
+	struct state *startup, *resets; /* What it began with; names of it that texts have reset since the server was last asked. */
 	struct leftovers_answer *answer;        /* While the server is being asked what is left. */
-	struct state *custom, *custom_resets;   /* Names of the custom settings that it has defined; and has reset, if of `startup`. */
+	struct state *custom;           /* Names of the custom settings that it has defined. */
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
 	char *replication, *secret;     /* The latter: the [secret] that it has logged in with, or NULL; */
