@@ -106,9 +106,8 @@ class Pgweir(Target):
         pages = [self.sections["pgweir"][key].rpartition(":")[2] for key in ("http_listen", "health_listen")]
         if not all(accepts("127.0.0.1", int(port)) for port in pages if port):
             return False
-        if self.sections["pgweir"]["listen_addr"]:
-            return accepts("127.0.0.1", self.port)
-        return (pathlib.Path(self.sections["pgweir"]["unix_socket_dir"]) / f".s.PGSQL.{self.port}").exists()
+        there = "127.0.0.1" if self.sections["pgweir"]["listen_addr"] else str(self.sections["pgweir"]["unix_socket_dir"])
+        return accepts(there, self.port)
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

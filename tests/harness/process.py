@@ -129,8 +129,13 @@ def wait_until(condition, timeout_s: float = 10, what: str = "the condition", st
 
 
 def accepts(host: str, port: int) -> bool:
+    """The host may be the folder of a Unix socket; that this is there does not say that somebody listens."""
     try:
-        socket.create_connection((host, port), timeout=1).close()
+        if host.startswith("/"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(f"{host}/.s.PGSQL.{port}")
+        else:
+            socket.create_connection((host, port), timeout=1).close()
         return True
     except OSError:
         return False
