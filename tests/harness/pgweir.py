@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 from .postgres import PASSWORDS
-from .process import ROOT, accepts, accepts_at, die_with_parent, end, free_port, new_folder, remove_folder, wait_until
+from .process import ROOT, accepts, die_with_parent, end, free_port, new_folder, remove_folder, wait_until
 from .target import Target
 
 SANITIZER_REPORT = re.compile(r"(ERROR|WARNING): (Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error: ")
@@ -114,7 +114,7 @@ class Pgweir(Target):
         settings = self.sections["pgweir"]
         if settings["listen_addr"] and not accepts("127.0.0.1", self.port):
             return False
-        return not settings["unix_socket_dir"] or accepts_at(pathlib.Path(settings["unix_socket_dir"]) / f".s.PGSQL.{self.port}")
+        return not settings["unix_socket_dir"] or accepts(str(settings["unix_socket_dir"]), self.port)
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

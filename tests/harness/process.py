@@ -129,17 +129,16 @@ def wait_until(condition, timeout_s: float = 10, what: str = "the condition", st
 
 
 def accepts(host: str, port: int) -> bool:
+    """The host may be the folder of a Unix socket; that this is there does not say that somebody listens."""
     try:
-        socket.create_connection((host, port), timeout=1).close()
+        if host.startswith("/"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(f"{host}/.s.PGSQL.{port}")
+        else:
+            socket.create_connection((host, port), timeout=1).close()
         return True
     except OSError:
         return False
-
-
-def accepts_at(path: pathlib.Path) -> bool:
-    """A Unix socket is there before anybody listens on it."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        return sock.connect_ex(str(path)) == 0
 
 
 def run(command, *, timeout_s: float = 120, env=None, stdin=None, check=True, **popen) -> subprocess.CompletedProcess:
