@@ -161,10 +161,11 @@ static void grant(struct pool_waiter *waiter, enum pool_outcome outcome, struct 
 	waiter->granted(waiter, outcome, backend);
 }
 
-/* What a client wants at its startup can make its login slow, or fail; that is nothing that others should wait for. */
+/* What a client wants at its startup can make its login slow, or fail; that is nothing that others should wait for. Nor should
+ * walsenders of one kind wait for the other: what one cannot use would lie idle, and more would be opened for who waits behind it. */
 static bool lets_others_pass(const struct pool_waiter *waiter)
 {
-	return waiter->login_state && (waiter->opening || waiter->share->retry_at_us > waiter->share->worker->now_us);
+	return (waiter->login_state || waiter->replication) && (waiter->opening || waiter->share->retry_at_us > waiter->share->worker->now_us);
 }
 
 struct pool_waiter *pool_first_in_turn(struct pool_share *share)

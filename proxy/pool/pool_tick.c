@@ -58,6 +58,9 @@ static enum close_reason aged(const struct backend *backend, uint64_t now_us)
 
 	if (pool_outdated(backend))
 		return CLOSE_SERVER_RECONNECT;
+	/* Its client has left meanwhile, and servers have room for few of them. */
+	if (share->replication)
+		return CLOSE_SERVER_IDLE_TIMEOUT;
 	if (is_precious(backend))
 		return CLOSE_REASON_COUNT;
 	if (has_expired(backend, now_us))

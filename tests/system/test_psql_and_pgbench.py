@@ -181,6 +181,30 @@ def test_walsenders_of_either_kind_that_log_in_at_once_are_not_mistaken_for_each
     assert knew == {"true": [False] * 15, "database": [True] * 15}
 
 
+@pytest.mark.ours
+def test_a_walsender_is_there_for_its_client_only(start_pgweir):
+    """One whose login takes its time holds up none of the other kind, and whose client has left takes up no room on the server."""
+    may_log_in = threading.Event()
+
+    def hold(backend) -> bool:
+        return backend.startup["replication"] == "true" and not may_log_in.wait(60)
+
+    with raw.FakeServer(on_startup=hold) as server:
+        proxy = start_pgweir({"pgweir": {"threads": 1, "auth_type": "trust", "server_tls_sslmode": "disable", "server_check_delay": "1h"},
+                              "database app": {"host": server.host, "port": server.port}})
+        slow, leaving = (raw.Client(proxy.host, proxy.port) for _ in range(2))
+        for number, client in enumerate((slow, leaving), 1):
+            client.send(raw.startup({"user": "repl", "database": "app", "replication": "true"}))
+            wait_until(lambda: len(server.backends) == number, what="its server connection is logging in")
+        proxy.raw("app", "repl", replication="database", timeout_s=30)
+        leaving.close()
+        wait_until(lambda: [row["user"] for row in proxy.show("CLIENTS")].count("repl") == 2, what="it has been missed")
+        may_log_in.set()
+        slow.read_until_ready()
+        wait_until(lambda: len(proxy.show("SERVERS")) == 2, what="there is one for each who has stayed")
+        slow.close()
+
+
 def test_identify_system_works_on_a_replication_connection(pgweir):
     out = run(["psql", "-X", "-A", "-t", pgweir.conninfo("app", "repl", replication="database"), "-c", "IDENTIFY_SYSTEM"]).stdout
     assert out.count("|") == 3
