@@ -221,12 +221,18 @@ void session_note_run(struct session *session, const struct sql_run *run)
 		vacate(session, run->text, run->size);
 }
 
-/* In a transaction that has failed, and nothing on its way can have ended it: the server refuses whatever does not. */
+/* In a transaction that has failed, and nothing that was sent since the server has said so can have ended it. */
+static bool is_in_failed(const struct session *session)
+{
+	return session->backend->status == 'E' && !(session->sent_effects & (SCAN_ENDS | SCAN_SAVEPOINTS | SCAN_UNKNOWN));
+}
+
+/* … nor anything on its way: the server refuses whatever does not. */
 static bool runs_not_at_all(const struct session *session, uint32_t effects)
 {
 	const struct requests *requests = &session->backend->requests;
 
-	if (session->backend->status != 'E' || effects & (SCAN_ENDS | SCAN_SAVEPOINTS | SCAN_UNKNOWN))
+	if (!is_in_failed(session) || effects & (SCAN_ENDS | SCAN_SAVEPOINTS | SCAN_UNKNOWN))
 		return false;
 	for (uint32_t i = 0; i < requests->count; i++)
 		if (REQUEST_BIT(requests_at(requests, i)->kind) & (REQUESTS_MADE_READY | REQUEST_BIT(REQUEST_EXECUTE)))
@@ -284,7 +290,7 @@ static bool may_leave(struct session *session, const struct sql_run *run)
 	if (runs_not_at_all(session, effects))
 		return true;
 	/* What the server refuses anyway needs no error of ours. */
-	if (session->backend->status != 'E') {
+	if (!is_in_failed(session)) {
 		refusal = leftovers_forbidden(session, effects);
 		if (refusal == REFUSAL_TEMPORARY_TABLE && drops_on_commit(run))
 			refusal = leftovers_forbidden(session, effects & ~(uint32_t)SCAN_TEMPORARY);

@@ -424,6 +424,46 @@ def test_inside_a_transaction_the_last_value_is_known(pgweir, sequence):
     other.close()
 
 
+# --- Behind the end of a failed transaction, in the same batch ---
+
+def batch(*texts: str) -> bytes:
+    return b"".join(parse(sql) + bind() + execute() for sql in texts)
+
+
+@pytest.mark.parametrize("between", [None, "DISCARD PLANS", "DEALLOCATE ALL", "RESET work_mem", "DISCARD ALL"])
+@pytest.mark.parametrize("ends, last", [(("ROLLBACK",), ()), (("COMMIT",), ()), (("ROLLBACK TO s",), ("COMMIT",)), (("ROLLBACK AND CHAIN",), ("COMMIT",))])
+@pytest.mark.parametrize("sql, look", [("SET work_mem = '9MB'", "SELECT current_setting('work_mem') = '4MB'"), ("SELECT pg_advisory_lock(4711)", "SELECT pg_try_advisory_lock(4711)"),
+                                       ("SET ROLE NONE; SET app.behind = 'x'", "SELECT current_setting('app.behind', true) IS NULL")])
+def test_what_runs_behind_the_end_of_a_failed_transaction_is_known(start_pgweir, between, ends, last, sql, look):
+    """Until the Sync the server says nothing of the transaction's state, which was a failed one's."""
+    if between == "DISCARD ALL" and last:
+        pytest.skip("not in a transaction")
+    proxy = start_pgweir({"database app": {"pool_size": 2}})
+    client = proxy.raw("app", application_name="named")
+    for each in ("BEGIN", "SAVEPOINT s", "SELECT 1/0"):
+        client.ask(each)
+    if between:
+        client.send(batch(*ends, between, *sql.split("; "), *last) + sync())
+        assert raw.good(client.read_until_ready())
+    else:
+        client.send(batch(*ends) + raw.flush())
+        client.read_until("C")
+        client.send(batch(*sql.split("; "), *last) + sync())
+        assert raw.good(client.read_until_ready())
+    for _ in range(2):
+        assert proxy.raw("app").value(look) == ("f" if "lock" in look else "t")
+        client.ask("SELECT 1")
+
+
+def test_what_is_rejected_is_so_behind_the_end_of_a_failed_transaction(start_pgweir):
+    proxy = start_pgweir({"database app": {"advisory_locks": "reject", "pool_size": 1}})
+    client = proxy.raw("app")
+    client.ask("BEGIN")
+    client.ask("SELECT 1/0")
+    client.send(batch("ROLLBACK", "DISCARD PLANS", "SELECT pg_advisory_lock(4711)") + sync())
+    assert raw.error_of(client.read_until_ready())["C"] == "0A000"
+
+
 # --- Errors of our own ---
 
 REJECTS = {"temporary_tables": "CREATE TEMP TABLE t (n int)", "advisory_locks": "SELECT pg_advisory_lock(1)",
