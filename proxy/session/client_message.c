@@ -17,11 +17,7 @@
 /* A message that answers will come to. */
 static void ask(struct session *session, enum request_kind kind)
 {
-	struct backend *backend = session->backend;
-
-	if (backend->requests.count == 0)
-		session->request_us = backend->request_since_us = worker_now(session->worker);
-	backend_request(backend, kind, 0, NULL);
+	backend_request(session->backend, kind, 0, NULL);
 }
 
 /* Instead of the client's. The text ends with its NUL. */
@@ -81,12 +77,6 @@ static enum verdict handle_function(struct session *session, const char *message
 	return VERDICT_FORWARD;
 }
 
-static void start_clock(struct session *session)
-{
-	if (session->backend->requests.count == 0)
-		session->request_us = session->backend->request_since_us = worker_now(session->worker);
-}
-
 /* prepared.c forwards what it has rewritten itself. */
 static enum verdict forwarded_as(bool good, size_t *skip)
 {
@@ -104,7 +94,6 @@ static enum verdict handle_parse(struct session *session, const char *message, s
 
 	if (!name_end)
 		return VERDICT_CLOSED;
-	start_clock(session);
 	enum refusal refusal = route_setting_refusal(session, name_end + 1, (size_t)(message + size - name_end - 1));
 
 	if (refusal) {
@@ -118,13 +107,11 @@ static enum verdict handle_parse(struct session *session, const char *message, s
 
 static enum verdict handle_bind(struct session *session, const char *message, size_t size, size_t *skip)
 {
-	start_clock(session);
 	return forwarded_as(prepared_bind(session, message, size, skip), skip);
 }
 
 static enum verdict handle_describe(struct session *session, const char *message, size_t size, size_t *skip)
 {
-	start_clock(session);
 	return forwarded_as(prepared_describe(session, message, size, skip), skip);
 }
 

@@ -73,6 +73,13 @@ static void flush_if_too_many(struct session *session)
 		client_message_flush(session);
 }
 
+/* Before anything of ours is put ahead of the message: that is on its time. */
+static void start_clock(struct session *session)
+{
+	if (session->backend->requests.count == 0)
+		session->request_us = session->backend->request_since_us = worker_now(session->worker);
+}
+
 static enum verdict take(struct session *session, const struct message_rule *rule, const char *message, size_t size,
 	size_t *skip)
 {
@@ -84,6 +91,8 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 		return VERDICT_DROP;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN)
 		return VERDICT_DROP;
+	if (session->backend && strchr("QFPBDECS", message[0]))
+		start_clock(session);
 	if (message[0] != 'Q' && session->backend && !session->backend->unsynced && strchr("PBDEC", message[0]))
 		prepared_batch_begins(session, message, size);
 	return rule->handle(session, message, size, skip);

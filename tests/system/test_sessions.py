@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import time
 
 import psycopg
 import pytest
@@ -395,6 +396,54 @@ def test_timeouts_end_what_they_name(start_pgweir, cluster, setting, sql, explic
     client.close()
     proxy.admin().cursor().execute(f"SET {setting} = 0")
     assert proxy.raw("app").value("SELECT 1") == "1"
+
+
+SLEEP = "SELECT pg_sleep(30)"
+RUN_SLEEPER = raw.bind(name="sleeper") + raw.execute() + raw.sync()
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("before,message", [
+    ("BEGIN", raw.close_portal() + RUN_SLEEPER),
+    ("BEGIN", raw.close_statement("sleeper") + raw.parse(SLEEP, "sleeper") + RUN_SLEEPER),
+    ("RECONNECT", raw.query("EXECUTE sleeper")),        # Its statement is prepared first.
+], ids=["portal", "statement", "execute"])
+def test_the_clock_of_a_query_starts_with_what_goes_ahead_of_it(start_pgweir, before, message):
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "database app": {"pool_size": 1}})
+    client = proxy.raw("app")
+    assert raw.good(client.ask(raw.parse(SLEEP, "sleeper") + raw.sync()))
+    if before == "RECONNECT":
+        proxy.admin().cursor().execute("RECONNECT")
+    else:
+        client.ask(before)
+    proxy.admin().cursor().execute("SET query_timeout = 1")
+    client.send(message)
+    assert raw.error_of(client.read_until("E"))["C"] == "57014"
+
+
+@pytest.mark.ours
+def test_the_clock_of_a_query_does_not_start_before_it(start_pgweir, cluster):
+    """A Close of the other client's unnamed statement goes ahead of it."""
+    limits = {"query_timeout": "5s", "transaction_timeout": "5s"}
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction", **limits}, "database app": {"pool_size": 1}})
+    client, other = proxy.raw("app"), proxy.raw("app")
+    assert raw.good(client.ask(raw.parse("SELECT pg_sleep(1.5)", "s") + raw.bind(name="s") + raw.execute() + raw.sync()))
+    assert raw.good(other.ask(raw.extended("SELECT 1")))
+    cluster.primary.sql("SELECT pg_sleep(5)")
+    assert raw.good(client.ask(raw.bind(name="s") + raw.execute() + raw.sync()))
+
+
+@pytest.mark.ours
+def test_no_query_has_taken_longer_than_its_client_was_there(start_pgweir):
+    """With what goes ahead of a client's first message the clock had not been started, and showed the time since boot."""
+    began = time.monotonic()
+    proxy = start_pgweir({"pgweir": {"pool_mode": "transaction"}, "database app": {"pool_size": 1}})
+    for name in ("", "s", "", "t"):
+        client = proxy.raw("app")
+        assert raw.good(client.ask(raw.parse("SELECT 1", name) + raw.bind(name=name) + raw.execute() + raw.sync()))
+        client.close()
+    row = next(row for row in proxy.show("STATS") if row["database"] == "app")
+    assert 0 < max(row["total_query_time"], row["total_xact_time"]) < (time.monotonic() - began) * 1e6
 
 
 @pytest.mark.ours
