@@ -70,6 +70,7 @@ void custom_note_name(struct session *session, const char *name)
 {
 	if (!is_custom(name))
 		return;
+	session->reset_last = false;
 	add_name(&session->backend->custom, name);
 	if (!state_text_is_ascii(name) && policy_of(session) != STATE_IGNORE)
 		leftovers_pin_for_good(session, PIN_CUSTOM_SETTING);

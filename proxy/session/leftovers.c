@@ -115,6 +115,7 @@ void leftovers_doubt(struct session *session, enum leftover kind)
 
 struct leftovers_answer {
 	unsigned asked;
+	bool reset;                     /* The transaction has run RESET, and has set no custom setting after that. */
 	uint32_t pins;                  /* Bits of the kinds found that do not follow. */
 	size_t statements;              /* Of the protocol's, under names of ours; SIZE_MAX: not told. */
 	struct state_builder state;
@@ -168,8 +169,9 @@ void leftovers_ask(struct session *session)
 	session->answer = NEW(struct leftovers_answer);
 	session->answer->statements = SIZE_MAX;
 	session->answer->asked = session->pins & PIN_BIT(PIN_UNKNOWN) ? ALL_KINDS : session->suspected;
+	session->answer->reset = session->reset_last;
 	session->suspected = 0;
-	session->left_unsaid = false;
+	session->left_unsaid = session->reset_last = false;
 	audit_asks(session);
 	put_question(session, session->answer->asked, &sql);
 	own_query_ask(session, &sql, REQUEST_READ);
@@ -246,8 +248,16 @@ static void add_known(struct leftovers_answer *answer, const struct state *known
 	}
 }
 
+/* The server does not list custom settings: one that was reset is empty to it, as one that was set to nothing is. */
+static bool is_reset(const struct leftovers_answer *answer, const struct state *now, const char *name)
+{
+	const char *value = state_get(now, name);
+
+	return !value || (answer->reset && *value == '\0' && answer->asked & 1u << LEFTOVER_SETTINGS && strchr(name, '.'));
+}
+
 /* Startup values, and what could not be prepared there. */
-static struct state *with_what_is_kept(const struct session *session, const struct state *now)
+static struct state *with_what_is_kept(const struct session *session, const struct leftovers_answer *answer, const struct state *now)
 {
 	const struct state *startup = session->startup;
 	struct state_builder builder = { 0 };
@@ -259,7 +269,7 @@ static struct state *with_what_is_kept(const struct session *session, const stru
 	if (state_get(now, "role") && strcmp(state_get(now, "role"), "none") == 0)
 		state_builder_unset(&builder, "role");
 	for (size_t i = 0; i < state_count(startup); i++)
-		if (!state_get(now, state_pairs(startup)[i].name))
+		if (is_reset(answer, now, state_pairs(startup)[i].name))
 			state_builder_set(&builder, state_pairs(startup)[i].name, state_pairs(startup)[i].value);
 	return state_builder_finish(&builder);
 }
@@ -309,7 +319,7 @@ void leftovers_learned(struct session *session)
 	if (session->custom && answer->asked & 1u << LEFTOVER_SETTINGS)
 		custom_learned(session, now);
 	audit_learned(session, now, answer->pins);
-	replace(&session->settings, with_what_is_kept(session, now));
+	replace(&session->settings, with_what_is_kept(session, answer, now));
 	replace(&backend->settings, now);
 	scope_changed(session);
 	session->sql_prepared = false;

@@ -85,6 +85,24 @@ static void note_discard_all(struct session *session)
 		leftovers_doubt(session, LEFTOVER_SETTINGS);
 }
 
+static void note_reset(struct session *session)
+{
+	session->reset_last = true;
+}
+
+/* Behind a RESET in the same text it may be of what was reset. */
+static void note_set(struct session *session)
+{
+	if (session->sent_effects & (SCAN_SETS_CUSTOM | SCAN_UNKNOWN))
+		session->reset_last = false;
+}
+
+static void note_rollback(struct session *session)
+{
+	session->reset_last = false;
+	listen_note_rollback(session);
+}
+
 static void note_discard_sequences(struct session *session)
 {
 	session->pins &= ~PIN_BIT(PIN_SEQUENCE);
@@ -121,7 +139,9 @@ static const struct {
 } tags[] = {
 	{ "LISTEN", listen_note_listen },
 	{ "UNLISTEN", listen_note_unlisten },
-	{ "ROLLBACK", listen_note_rollback },
+	{ "SET", note_set },
+	{ "RESET", note_reset },
+	{ "ROLLBACK", note_rollback },
 	{ "DISCARD ALL", note_discard_all },
 	{ "DISCARD SEQUENCES", note_discard_sequences },
 	{ "DEALLOCATE", sql_names_deallocated },

@@ -39,7 +39,7 @@ struct session {
 	bool unclear, may_define, defined;      /* What runs the scanner could not follow; it may be DDL that no tag tells; some has run. */
 	bool functions_changed, scrub;  /* A transaction has; the connection is to be cleaned when it is given back. */
 	bool resetting, unnaming;       /* What is behind the text that runs must wait for its end; its names may be gone then. */
-	bool report_due;                /* Startup values that a reset has brought back are to be reported. */
+	bool report_due, reset_last;    /* Startup values that a reset has brought back are to be reported; no custom one was set after RESET. */
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
 	bool reading_touched, reading_differs;  /* How texts are read: this transaction may change it; not as the settings say. */
 	uint8_t scan_flags, routing;    /* enum scan_flag, how they are; enum routing_mode (ROUTING_PRIMARY: nothing is routed). */
