@@ -77,7 +77,8 @@ static void remember(struct audit_judging *judging, const struct sql_run *run)
 	if (audit->statement && audit->function[0])
 		return;
 	memcpy(audit->function, judging->function, sizeof(audit->function));
-	if (audit->statement || !run)
+	/* A Bind of a name that nobody knows has no text. */
+	if (audit->statement || !run || !run->text)
 		return;
 	scan_fingerprint(run->text, strnlen(run->text, run->size), &text);
 	audit->statement = map_hash(text.bytes, text.size) | 1;

@@ -91,7 +91,7 @@ static enum verdict take(struct session *session, const struct message_rule *rul
 		return VERDICT_DROP;
 	if (!session->backend && rule->server == SERVER_UNLESS_KNOWN)
 		return VERDICT_DROP;
-	if (session->backend && strchr("QFPBDECS", message[0]))
+	if (session->backend && (!rule->in_copy || message[0] == 'S'))
 		start_clock(session);
 	if (message[0] != 'Q' && session->backend && !session->backend->unsynced && strchr("PBDEC", message[0]))
 		prepared_batch_begins(session, message, size);

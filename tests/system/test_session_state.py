@@ -692,6 +692,33 @@ def test_nobody_sees_anothers_custom_setting(pgweir):
     beta.close()
 
 
+@pytest.mark.parametrize("how", [lambda sql: sql, extended], ids=["simple", "extended"])
+@pytest.mark.parametrize("texts", [["RESET ALL"], ["RESET app.tenant"], ["BEGIN", "SET app.tenant = 'x'", "RESET app.tenant", "COMMIT"], ["RESET app.other", "RESET ALL"],
+                                   ["BEGIN", "RESET ALL", "SET SESSION AUTHORIZATION DEFAULT", "COMMIT"]], ids="; ".join)
+def test_a_reset_leads_a_custom_setting_to_its_startup_value(pgweir, texts, how):
+    """A pool of the client's own resets what row-level security goes by: it must not be nobody's afterwards."""
+    client, other = pgweir.raw("one", options="-c app.tenant=begun"), pgweir.raw("one")
+    for text in ["SET app.tenant = 'mine'", *texts]:
+        assert raw.good(client.ask(how(text)))
+    assert other.value("SELECT 1") == "1"
+    assert client.value("SELECT current_setting('app.tenant')") == "begun"
+    client.close()
+    other.close()
+
+
+@pytest.mark.parametrize("texts", [["SET app.tenant = ''"], ["RESET work_mem; SET app.tenant = ''"], ["SET app.tenant = ''", "BEGIN", "RESET ALL", "ROLLBACK"],
+                                   ["RESET ALL", "SET app.tenant = ''", "SELECT 1"], ["RESET app.tenant; SET app.tenant = ''"],
+                                   ["BEGIN", "RESET ALL", "SELECT set_config('app.tenant', '', false)", "COMMIT"]], ids="; ".join)
+def test_a_custom_setting_that_is_set_to_nothing_is_nothing(pgweir, texts):
+    client, other = pgweir.raw("one", options="-c app.tenant=begun"), pgweir.raw("one")
+    for text in texts:
+        client.ask(text)
+    assert other.value("SELECT 1") == "1"
+    assert client.value("SELECT current_setting('app.tenant')") == ""
+    client.close()
+    other.close()
+
+
 def test_a_custom_setting_that_failed_ahead_of_discard_all_was_never_set(pgweir):
     client, other = pgweir.raw("one"), pgweir.raw("one")
     sent = ["BEGIN", "SELECT 1/0", "SET app.never = 'set'", "ROLLBACK", "DISCARD ALL"]

@@ -367,6 +367,16 @@ def test_off_asks_nothing(server, proxy):
     other.close()
 
 
+def test_a_bind_of_a_name_that_nobody_knows_is_asked_about_without_its_text(server, proxy):
+    """Seen by the sanitizers."""
+    pgweir = proxy(state_audit="always")
+    client = pgweir.raw("one")
+    assert raw.error_of(client.ask(bind(name="nobodys") + execute() + sync()))["C"] == "26000"
+    assert client.value("SELECT 1") == "1"
+    assert pgweir.alive()
+    pgweir.check_log()
+
+
 def test_always_asks_after_each_transaction(server, proxy):
     pgweir = proxy(state_audit="always")
     client = pgweir.raw("one")
