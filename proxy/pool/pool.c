@@ -161,11 +161,10 @@ static void grant(struct pool_waiter *waiter, enum pool_outcome outcome, struct 
 	waiter->granted(waiter, outcome, backend);
 }
 
-/* What a client wants at its startup can make its login slow, or fail; that is nothing that others should wait for. Nor should
- * walsenders of one kind wait for the other: what one cannot use would lie idle, and more would be opened for who waits behind it. */
+/* What a client wants at its startup can make its login slow, or fail; that is nothing that others should wait for. */
 static bool lets_others_pass(const struct pool_waiter *waiter)
 {
-	return (waiter->login_state || waiter->replication) && (waiter->opening || waiter->share->retry_at_us > waiter->share->worker->now_us);
+	return waiter->login_state && (waiter->opening || waiter->share->retry_at_us > waiter->share->worker->now_us);
 }
 
 struct pool_waiter *pool_first_in_turn(struct pool_share *share)
@@ -200,7 +199,8 @@ struct backend *pool_acquire(struct pool_share *share, struct pool_waiter *waite
 	return NULL;
 }
 
-/* The oldest waiter that an idle connection fits, unless it is another's turn. */
+/* The oldest waiter that an idle connection fits, unless it is another's turn. Whoever has a login under way, and for whom nothing
+ * fits that is idle, loses nothing to those behind; while that lay idle, more and more would be opened for them. */
 static struct pool_waiter *next_to_serve(struct pool_share *share, struct backend **backend)
 {
 	LIST_FOREACH(link, next, &share->waiters) {
@@ -209,7 +209,7 @@ static struct pool_waiter *next_to_serve(struct pool_share *share, struct backen
 		*backend = lend_idle(share, waiter);
 		if (*backend)
 			return waiter;
-		if (!lets_others_pass(waiter))
+		if (!waiter->opening && !lets_others_pass(waiter))
 			return NULL;
 	}
 	return NULL;

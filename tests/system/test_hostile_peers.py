@@ -156,6 +156,27 @@ def test_a_login_that_a_client_makes_fail_or_stall_is_waited_for_by_that_client_
     refused.join()
 
 
+@pytest.mark.ours
+def test_for_who_waits_behind_a_slow_login_connections_are_not_opened_without_end(start_pgweir):
+    """One that the client in front cannot use, since it was logged in with other settings, is not left idle and opened again."""
+    may_log_in = threading.Event()
+
+    def hold(backend) -> bool:
+        return len(server.backends) > 1 and "seed" not in str(backend.startup) and not may_log_in.wait(60)
+
+    with raw.FakeServer(on_startup=hold) as server:
+        proxy = start_pgweir({"pgweir": {"threads": 1, "server_tls_sslmode": "disable"},
+                              "database app": {"host": server.host, "port": server.port, "pool_size": 4}})
+        holder, slow = proxy.raw("app"), proxy.raw("app")
+        holder.ask("BEGIN")
+        slow.send(raw.query("SELECT 'slow'"))
+        wait_until(lambda: len(server.backends) == 2, what="its server connection is logging in")
+        assert proxy.raw("app", seed="0.5", timeout_s=30).value("SELECT 'behind'") == "SELECT 'behind'"
+        assert len(server.backends) <= 4            # One to say hello, and one for the query.
+        may_log_in.set()
+        assert raw.rows_of(slow.read_until_ready()) == [["SELECT 'slow'"]]
+
+
 def test_many_silent_connections_disturb_nobody(pgweir, bystander):
     count = min(5000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 500) if hasattr(pgweir, "process") else 150
     silent = [socket.create_connection((pgweir.host, pgweir.port)) for _ in range(count)]
