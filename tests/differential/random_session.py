@@ -3,6 +3,7 @@
 A script is a list of steps (kind, payload). B only says something while A has no server connection of its own, so the first
 run, through pgweir, decides where it does: a step of B's that it leaves out is left out of the run straight to PostgreSQL too.
 """
+import contextlib
 import dataclasses
 import random
 import re
@@ -35,6 +36,8 @@ ROLES = ["app", "other", "NONE"]
 NAMES = ["s1", "s2", '"S 3"']
 # So that a receiver sees them one by one.
 PIECES_APART_S = 0.002
+# Its first row is there before it sleeps.
+LONG_QUERY = "SELECT repeat('x', 9000) FROM generate_series(1, 3); SELECT pg_sleep(60)"
 # Ends whatever the bytes before it have left open; nothing else is answered with EmptyQueryResponse.
 THE_END = copy_fail("the end") + sync() + query("")
 SEEN = [*SETTINGS, "role", "session_authorization"]
@@ -297,6 +300,7 @@ class Run:
 
     connect: object
     may_disturb: object             # Called with A's status before a step of B's.
+    wait_until_gone: object         # Called with a client that has closed its connection: nothing of it is under way when it returns.
     trace: list = dataclasses.field(default_factory=list)
     heard: list = dataclasses.field(default_factory=list)
 
@@ -328,6 +332,10 @@ class Run:
             return [self.ask(self.b, each) for each in what] if self.may_disturb(number, self.a.status) else []
         if kind == "cut":
             return self.cut(*what)
+        if kind == "cancel":
+            return self.cancel(what)
+        if kind == "anew":
+            return self.anew(*what)
         return self.chain(what) if kind == "chain" else self.ask(self.a, what)
 
     def cut(self, messages: list[bytes], cuts: list[int]) -> list:
@@ -339,6 +347,23 @@ class Run:
             self.a.send(data[begin:end])
         replies = self.a.read_until("I")
         return self.told(self.a, replies + self.a.read_until_ready())
+
+    def cancel(self, before: bytes) -> list:
+        """How much there is ahead of the error is a matter of chance."""
+        self.a.send(before + query(LONG_QUERY))
+        replies = self.a.read_until_ready(raw.readies(before)) + self.a.read_until("DE")
+        if replies[-1].type == "D":
+            with contextlib.closing(raw.Client(*self.a.sock.getpeername()[:2])) as canceller:
+                canceller.send(raw.cancel_request(self.a.pid, self.a.key))
+                canceller.read_to_end()
+        return [each for each in self.told(self.a, replies + self.a.read_until_ready()) if each[0] in "EZ"]
+
+    def anew(self, last: bytes, startup: dict) -> list:
+        self.a.send(last)
+        self.a.close()
+        self.wait_until_gone(self.a)
+        self.a = self.connect(**startup)
+        return [("parameters", dict(self.a.parameters))]
 
     def ask(self, client: raw.Client, what) -> list:
         data = query(what) if isinstance(what, str) else what
@@ -398,6 +423,10 @@ def play_both(straight, through, proxy, script: list, database: str = "one") -> 
     def settled() -> bool:
         return pinned() or not any(row["sv_active"] for row in rows("POOLS") if row["database"] == database)
 
+    def all_gone(_) -> None:
+        wait_until(lambda: sum(row["database"] == database for row in rows("CLIENTS")) == 1 and not pinned() and settled(),
+                   what="only B is there", step_s=0.005)
+
     def may_disturb(number: int, status: str) -> bool:
         if status != "I":
             return False
@@ -407,7 +436,7 @@ def play_both(straight, through, proxy, script: list, database: str = "one") -> 
         return number in disturbed
 
     try:
-        got = Run(through, may_disturb)
+        got = Run(through, may_disturb, all_gone)
         failure = None
         try:
             got.play(script)
@@ -415,7 +444,7 @@ def play_both(straight, through, proxy, script: list, database: str = "one") -> 
             failure = error
     finally:
         console.close()
-    expected = straight(lambda connect: Run(connect, lambda number, _: number in disturbed).play(script[:len(got.trace) + 1] if failure else script))
+    expected = straight(lambda connect, gone: Run(connect, lambda number, _: number in disturbed, gone).play(script[:len(got.trace) + 1] if failure else script))
     compare(script, expected, got, failure)
 
 

@@ -11,6 +11,8 @@ import pytest
 from harness import raw
 from harness.clusters import command
 from harness.postgres import PASSWORDS
+from harness.process import wait_until
+from random_odds import OddsMaker
 from random_pipelines import FUNCTIONS, NO_FUNCTIONS, PipelineMaker, smaller_cuts
 from random_session import TABLES, Differs, Maker, play_both, smaller
 
@@ -25,9 +27,9 @@ STARTUP = {"application_name": "began as", "extra_float_digits": "2", "DateStyle
 
 
 def connector(host: str, port: int, database: str, user: str, startup: dict):
-    def connect():
+    def connect(**other):
         client = raw.Client(host, port, timeout_s=60)
-        client.login(user, database, PASSWORDS[user], **startup)
+        client.login(user, database, PASSWORDS[user], **{**startup, **other})
         return client
 
     return connect
@@ -57,10 +59,13 @@ def functions(proxy, cluster):
 def differ(proxy, cluster):
     primary = cluster.primary
 
+    def wait_until_gone(client) -> None:
+        wait_until(lambda: not primary.sql(f"SELECT FROM pg_stat_activity WHERE pid = {client.pid}", "app"), what="the server process has ended", step_s=0.005)
+
     def run(script: list, user: str, startup: dict, database: str = "one"):
         def straight(play):
             reset(primary)
-            return play(connector(primary.host, primary.port, "app", user, startup))
+            return play(connector(primary.host, primary.port, "app", user, startup), wait_until_gone)
 
         reset(primary)
         command(proxy, "RECONNECT")
@@ -95,3 +100,8 @@ def test_a_random_session_is_answered_as_postgresql_does(differ, seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_pipelines_are_answered_as_postgresql_does(functions, differ, seed, database):
     look_for_difference(differ, PipelineMaker(seed), STEPS // 4, database, seed, lambda script, fails: smaller_cuts(smaller(script, fails), fails))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_odds_are_answered_as_postgresql_does(functions, differ, seed):
+    look_for_difference(differ, OddsMaker(seed), STEPS // 5, "one", seed, lambda script, fails: smaller_cuts(smaller(script, fails), fails))
