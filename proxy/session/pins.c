@@ -78,8 +78,8 @@ static void note_discard_all(struct session *session)
 	session->waiter.settings = session->settings;
 	scope_changed(session);
 	session->setup_due = session->report_due = session->backend->settings != session->settings;
-	/* What came behind it under the same Sync has not run yet. */
 	resets_all(session);
+	/* What came behind it under the same Sync has not run yet. */
 	if (requests_until_sync(&session->backend->requests) > 1)
 		leftovers_suspect(session, SCAN_UNKNOWN);
 	else if (doubtful)

@@ -1,10 +1,8 @@
 /* What a client's SQL may do to its session, before it is sent. */
 #include <string.h>
-#include <strings.h>
 
 #include "lost.h"
 #include "pgweir/mem.h"
-#include "pgweir/scan_tokens.h"
 #include "route.h"
 #include "route_setting.h"
 #include "session_internal.h"
@@ -80,79 +78,6 @@ static void vacate(struct session *session, const char *text, size_t size)
 			pool_vacate(session->backend, names.list[i].text);
 }
 
-static bool is_in_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c & 0x80;
-}
-
-/* The first one from `at` on that is no part of another; NULL: there is none. */
-static const char *find_word(const char *text, const char *at, const char *end, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (; (size_t)(end - at) >= length; at++)
-		if ((*at | ' ') == *word && strncasecmp(at, word, length) == 0 && (at == text || !is_in_word(at[-1]))
-			&& (at + length == end || !is_in_word(at[length])))
-			return at;
-	return NULL;
-}
-
-/* Of a text whose effects nobody has looked for, told quickly. */
-static bool may_need_idle_database(const char *text, size_t size)
-{
-	const char *at = text, *end = text + strnlen(text, size);
-
-	while (at < end && strchr(" \t\r\n\f;", *at))
-		at++;
-	return at < end && strchr("DdAaCc/-", *at) && find_word(text, at, end, "database");
-}
-
-/* INTO of what is neither INSERT nor MERGE. */
-static bool selects_into(const char *text, const char *end)
-{
-	for (const char *at = text; (at = find_word(text, at, end, "into")); at++) {
-		const char *before = at;
-
-		while (before > text && strchr(" \t\r\n", before[-1]))
-			before--;
-		if (!(before - text >= 6 && strncasecmp(before - 6, "insert", 6) == 0)
-			&& !(before - text >= 5 && strncasecmp(before - 5, "merge", 5) == 0))
-			return true;
-	}
-	return false;
-}
-
-/* Of CREATE, SELECT, WITH, DO, CALL, EXPLAIN the first two letters, or a comment or the like. */
-static bool may_begin_definition(const char *text, const char *end)
-{
-	static const char begins[] = "crsewidocaex";
-
-	if (end - text < 2 || !is_in_word(*text))
-		return true;
-	for (const char *each = begins; *each; each += 2)
-		if ((text[0] | ' ') == each[0] && (text[1] | ' ') == each[1])
-			return true;
-	return false;
-}
-
-/* DDL whose tag may be another's: of CREATE TABLE AS and SELECT INTO it is SELECT's, and DO has its own. */
-bool text_may_define(const struct sql_run *run)
-{
-	const char *text = run->text, *end = text + strnlen(text, run->size);
-
-	while (text < end && (*text == ' ' || *text == '\n' || *text == '\t' || *text == '\r'))
-		text++;
-	if (!may_begin_definition(text, end)) {
-		const char *semicolon = memchr(text, ';', (size_t)(end - text));
-
-		if (!semicolon || semicolon + 1 == end)
-			return false;
-	}
-	if (find_word(text, text, end, "create") || selects_into(text, end))
-		return true;
-	return run->effects & SCAN_RUNS_CODE && (find_word(text, text, end, "alter") || find_word(text, text, end, "drop"));
-}
-
 void text_note_effects(struct session *session, uint32_t effects)
 {
 	if (effects & SCAN_SEQUENCE_USE)
@@ -165,16 +90,6 @@ void text_note_effects(struct session *session, uint32_t effects)
 	session->sql_prepared |= (effects & SCAN_PREPARES) != 0;
 	session->unnaming |= (effects & (SCAN_DISCARDS | SCAN_DEALLOCATES)) != 0;
 	session->resetting |= effects & (SCAN_DISCARDS | SCAN_DEALLOCATES) || (effects & SCAN_SETS && session->startup);
-}
-
-static bool mentions(const char *text, size_t size, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (size_t at = 0; at + length <= size; at++)
-		if (strncasecmp(text + at, word, length) == 0)
-			return true;
-	return false;
 }
 
 /* By set_config, with a name that is computed or bound. */
@@ -200,7 +115,7 @@ static bool may_change_reading(const struct session *session, const struct sql_r
 	if (run->effects & SCAN_CALLS_SET_CONFIG && sets_what_is_not_named(session, run))
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (mentions(run->text, strnlen(run->text, run->size), words[i]))
+		if (text_mentions(run->text, run->size, words[i]))
 			return true;
 	return false;
 }
@@ -255,22 +170,6 @@ static bool may_use_sequences(const struct sql_run *run)
 	return effects && (effects != SCAN_WRITES || !(run->effects & USES_NONE) || !is_one_statement(run));
 }
 
-/* One statement with ON COMMIT DROP: what it makes does not outlive the transaction, and should it all the same, that pins. */
-static bool drops_on_commit(const struct sql_run *run)
-{
-	struct scan_cursor cursor = { .end = run->text ? run->text + strnlen(run->text, run->size) : NULL };
-	bool drops = false;
-
-	if (!run->text || !is_one_statement(run))
-		return false;
-	for (cursor.token = scan_token_next(run->text, cursor.end); cursor.token.part != SCAN_PART_END && !drops;)
-		if (scan_cursor_take(&cursor, "on"))
-			drops = scan_cursor_take(&cursor, "commit") && scan_cursor_take(&cursor, "drop");
-		else
-			scan_cursor_next(&cursor);
-	return drops;
-}
-
 /* Of what it may leave, ask for or forbid. */
 static bool may_leave(struct session *session, const struct sql_run *run)
 {
@@ -292,7 +191,8 @@ static bool may_leave(struct session *session, const struct sql_run *run)
 	/* What the server refuses anyway needs no error of ours. */
 	if (!is_in_failed(session)) {
 		refusal = leftovers_forbidden(session, effects);
-		if (refusal == REFUSAL_TEMPORARY_TABLE && drops_on_commit(run))
+		/* Should it outlive it all the same, that pins. */
+		if (refusal == REFUSAL_TEMPORARY_TABLE && run->text && is_one_statement(run) && text_drops_on_commit(run->text, run->size))
 			refusal = leftovers_forbidden(session, effects & ~(uint32_t)SCAN_TEMPORARY);
 		if (!refusal && custom_forbidden(session, effects))
 			refusal = REFUSAL_CUSTOM_SETTING;
@@ -351,8 +251,8 @@ static bool sets_what_is_hidden(const struct session *session, const struct sql_
 	const char *superuser = parameters_get(&session->backend->server->parameters, "is_superuser");
 
 	return superuser && strcmp(superuser, "on") == 0 && run->text
-		&& (mentions(run->text, strnlen(run->text, run->size), "dynamic_library_path")
-			|| mentions(run->text, strnlen(run->text, run->size), "session_preload_libraries"));
+		&& (text_mentions(run->text, run->size, "dynamic_library_path")
+			|| text_mentions(run->text, run->size, "session_preload_libraries"));
 }
 
 bool session_may_run(struct session *session, const struct sql_run *run)
@@ -372,7 +272,7 @@ bool session_may_run(struct session *session, const struct sql_run *run)
 	}
 	if (run->effects & SCAN_WRITES && run->text && session->mode != POOL_MODE_SESSION)
 		session->may_define |= text_may_define(run);
-	if (session->mode == POOL_MODE_SESSION && run->text && may_need_idle_database(run->text, run->size))
+	if (session->mode == POOL_MODE_SESSION && run->text && text_may_need_idle_database(run->text, run->size))
 		vacate(session, run->text, run->size);
 	lost_note_run(session, run);
 	if (session->notes_writes && !session->on_replica)

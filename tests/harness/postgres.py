@@ -195,7 +195,6 @@ class Server:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.process.send_signal(signal.SIGKILL)
-            wait_until(lambda: not any(runs(pid) for pid in pids), 30, "all are dead")
         self.stop(signal.SIGKILL)
         wait_until(lambda: all(state_of(pid) in "ZX" for pid in others), 20, "all of its processes have ended")
 
