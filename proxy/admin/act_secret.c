@@ -26,7 +26,9 @@ static void close_client(struct list *link, void *arg)
 	struct session *session = LIST_MEMBER(link, struct session, link);
 	const struct revocation *revocation = arg;
 
-	if (is_of(session->secret, revocation->job) && session->secret_version < revocation->version)
+	const struct session_secret *secret = session->secret;
+
+	if (secret && is_of(secret->name, revocation->job) && secret->version < revocation->version)
 		session_close(session, CLOSE_CLIENT_REVOKED, NULL);
 }
 

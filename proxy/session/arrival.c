@@ -9,6 +9,9 @@
 #include "route_setting.h"
 #include "session_internal.h"
 
+/* Bytes of a cancel key, by the protocol's version. */
+enum { LONG_KEY_SIZE = 32, SHORT_KEY_SIZE = 4 };
+
 static struct state *both(const struct state *settings, const struct state *login_settings)
 {
 	struct state_builder builder = { 0 };
@@ -62,11 +65,13 @@ static struct session *session_new(struct worker *worker, struct login_session *
 	session->tracks_statements = session->mode != POOL_MODE_SESSION && session->share->settings.max_prepared_statements > 0;
 	session->pins = session->mode == POOL_MODE_SESSION ? PIN_BIT(PIN_SESSION_MODE) : 0;
 	session->replication = login->replication;
-	session->secret = login->secret;
-	session->secret_version = login->secret_version;
-	login->secret = NULL;
+	if (login->secret) {
+		session->secret = NEW(struct session_secret);
+		*session->secret = (struct session_secret){ .name = login->secret, .version = login->secret_version };
+		login->secret = NULL;
+	}
 	session->slot = login->slot;
-	session->minor = login->minor;
+	session->key_size = login->minor >= 2 ? LONG_KEY_SIZE : SHORT_KEY_SIZE;
 	session->tls = login->tls;
 	worker->tls_sessions += session->tls;
 	session->held = login->early;

@@ -138,6 +138,8 @@ static void session_free(struct session *session)
 	state_unref(&session->resets);
 	state_unref(&session->parse_scope);
 	mem_free(session->replication);
+	if (session->secret)
+		mem_free(session->secret->name);
 	mem_free(session->secret);
 	mem_free(session);
 }

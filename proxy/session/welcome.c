@@ -12,7 +12,7 @@
 #include "route.h"
 #include "session_internal.h"
 
-enum { WELCOMES_MAX = 256, LONG_KEY_SIZE = 32, SHORT_KEY_SIZE = 4 };
+enum { WELCOMES_MAX = 256 };
 
 /* Kept for the pool, so that all workers share them. Logins are rare enough for a lock. */
 struct welcome {
@@ -154,7 +154,6 @@ static void remember(struct session *session, const struct backend *backend)
 
 static void make_key(struct session *session)
 {
-	session->key_size = session->minor >= 2 ? LONG_KEY_SIZE : SHORT_KEY_SIZE;
 	ssize_t got = getrandom(session->key, session->key_size, 0);
 
 	CHECK(got == session->key_size);

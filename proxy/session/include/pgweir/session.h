@@ -43,16 +43,17 @@ struct session {
 	bool scope_unsure, sql_prepared;        /* Still to be asked for: settings may have changed; SQL may have made statements. */
 	bool reading_touched, reading_differs;  /* How texts are read: this transaction may change it; not as the settings say. */
 	uint8_t scan_flags, routing;    /* enum scan_flag, how they are; enum routing_mode (ROUTING_PRIMARY: nothing is routed). */
-	bool setup_kept, setup_failed, setup_cancelled, setup_plainly, presumed, rereads;      /* setup_answer.c; two of audit_lost.c. */
+	bool setup_kept : 1, setup_failed : 1, setup_cancelled : 1, setup_plainly : 1, presumed : 1, rereads : 1;  /* setup_answer.c; audit_lost.c */
 	bool judged;                    /* Its server is a replica, which may run only what has been judged to be a read. */
 	bool on_replica, own_statements;        /* The latter: there are some in route->own. */
 	bool notes_writes, may_write;   /* Whether the transaction at hand may write is of interest; it may. */
+	/* lost.c: the server ends; state is still to be asked for; COMMIT runs; nothing was sent since the transaction's BEGIN. */
+	bool losing, left_unsaid, may_commit, only_begun;
+	uint8_t key_size, startup_refusal;      /* The latter: enum refusal, of what it has asked to begin with. */
 	bool tls, terminated, eof, registered, setup_due, batch_named, batch_answered, retried, tracks_statements, temporary_path;
 	size_t pass_left;               /* Of the client's message at hand. */
 	size_t group_left;              /* Of a group that has been judged (route.h), what has not been walked yet. */
 	struct session_route *route;    /* Once its work is routed. */
-	/* lost.c: the server ends; state is still to be asked for; COMMIT runs; nothing was sent since the transaction's BEGIN. */
-	bool losing, left_unsaid, may_commit, only_begun;
 	struct audit *audit;            /* What is known of functions' doings in the transaction at hand, or NULL. */
 	struct long_text *long_text;    /* Of a Query or Parse that comes in pieces, or NULL. */
 	struct buf held;                /* What of the client's bytes must wait. */
@@ -83,12 +84,11 @@ struct session {
 	struct state *custom;           /* Names of the custom settings that it has defined. */
 	struct state *login_settings;   /* In session mode both together, and `settings` is empty. */
 	struct state *parse_scope;      /* The part of `settings` that the meaning of a statement depends on. */
-	char *replication, *secret;     /* The latter: the [secret] that it has logged in with, or NULL; */
-	uint64_t secret_version;        /* and which version of it. */
+	char *replication;
+	struct session_secret { char *name; uint64_t version; } *secret;        /* What of [secret]s it has logged in with, or NULL. */
 	struct session *next_by_pid;    /* In its bucket of worker->sessions_by_pid. */
-	uint32_t pid, minor;
+	uint32_t pid;
 	unsigned char key[32];
-	uint8_t key_size, startup_refusal;      /* The latter: enum refusal, of what it has asked to begin with. */
 	struct sockaddr_in6 address;    /* Of either family; AF_UNIX has no more than that. */
 };
 
